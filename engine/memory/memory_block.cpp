@@ -1,0 +1,54 @@
+#include "engine/memory/memory_block.h"
+
+#include <cerrno>
+
+#include <sys/mman.h>
+
+#include "engine/base/bits.h"
+#include "engine/base/text.h"
+
+namespace engine {
+
+Result<std::unique_ptr<MemoryBlock>> MemoryBlock::create(std::string name, u64 size)
+{
+    size = round_up(size, page_size);
+    const auto failed = [&](int error) {
+        return Error{text("Cannot get ", size >> 20, " MiB of memory for ", name), system_error_text(error),
+            "Give the machine less memory, or close other programs"};
+    };
+    FileDescriptor file{memfd_create(name.c_str(), MFD_CLOEXEC)};
+    if (!file.valid() || ftruncate(file.get(), off_t(size)) != 0)
+        return failed(errno);
+    void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file.get(), 0);
+    if (data == MAP_FAILED)
+        return failed(errno);
+    return std::unique_ptr<MemoryBlock>(new MemoryBlock(std::move(name), size, std::move(file), static_cast<u8*>(data)));
+}
+
+MemoryBlock::MemoryBlock(std::string name, u64 size, FileDescriptor file, u8* data)
+    : name_(std::move(name)),
+      size_(size),
+      file_(std::move(file)),
+      data_(data),
+      flags_(std::make_unique<std::atomic<u8>[]>(size >> page_shift)),
+      versions_(std::make_unique<std::atomic<u32>[]>(size >> page_shift))
+{
+}
+
+MemoryBlock::~MemoryBlock()
+{
+    munmap(data_, size_);
+}
+
+void MemoryBlock::written(u64 offset, u64 length)
+{
+    if (length == 0)
+        return;
+    for (u64 page = offset >> page_shift; page <= (offset + length - 1) >> page_shift; ++page) {
+        set_dirty(page);
+        if (holds_code(page))
+            versions_[page].fetch_add(1, std::memory_order_acq_rel);
+    }
+}
+
+}

@@ -1,0 +1,61 @@
+#pragma once
+// Host memory that a guest sees as RAM, ROM or video memory, with what must be remembered of each of its pages.
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "engine/base/file_descriptor.h"
+#include "engine/base/result.h"
+#include "engine/base/types.h"
+
+namespace engine {
+
+class MemoryBlock {
+public:
+    // `size` is rounded up to whole pages. The memory is zero, backed by a memfd and allocated on first touch.
+    static Result<std::unique_ptr<MemoryBlock>> create(std::string name, u64 size);
+    ~MemoryBlock();
+    MemoryBlock(const MemoryBlock&) = delete;
+    MemoryBlock& operator=(const MemoryBlock&) = delete;
+
+    const std::string& name() const { return name_; }
+    u8* data() { return data_; }
+    const u8* data() const { return data_; }
+    u64 size() const { return size_; }
+    u64 pages() const { return size_ >> page_shift; }
+    int file() const { return file_.get(); }
+
+    // Any thread. A vCPU's cached translation for writing is only handed out for pages without `code`, and marks `dirty`.
+    bool holds_code(u64 page) const { return flags_[page].load(std::memory_order_acquire) & flag_code; }
+    void set_code(u64 page) { flags_[page].fetch_or(flag_code, std::memory_order_acq_rel); }
+    void set_dirty(u64 page)
+    {
+        if (!(flags_[page].load(std::memory_order_relaxed) & flag_dirty))
+            flags_[page].fetch_or(flag_dirty, std::memory_order_acq_rel);
+    }
+    // Clears and returns the flag. The display's owner is the one reader.
+    bool take_dirty(u64 page) { return flags_[page].fetch_and(u8(~flag_dirty), std::memory_order_acq_rel) & flag_dirty; }
+
+    // Grows with every write to a page that holds code; decoded blocks remember it.
+    u32 code_version(u64 page) const { return versions_[page].load(std::memory_order_acquire); }
+    const std::atomic<u32>* code_version_of(u64 page) const { return &versions_[page]; }
+
+    // After any write that did not go through a vCPU's cached translation.
+    void written(u64 offset, u64 length);
+
+private:
+    static constexpr u8 flag_code = 1, flag_dirty = 2;
+
+    MemoryBlock(std::string name, u64 size, FileDescriptor file, u8* data);
+
+    std::string name_;
+    u64 size_;
+    FileDescriptor file_;
+    u8* data_;
+    std::unique_ptr<std::atomic<u8>[]> flags_;
+    std::unique_ptr<std::atomic<u32>[]> versions_;
+};
+
+}
