@@ -1,0 +1,67 @@
+#pragma once
+// The person's machines on disk. Each is a folder $XDG_DATA_HOME/paddock/machines/NAME with
+//     machine.json   its definition; paths inside the folder are relative, so that it can be renamed and moved
+//     disk.img       its hard disk, a sparse raw image, where it has one
+//     screen.png     what its screen last showed
+// Deleted machines lie in …/paddock/trash for a week. QtCore only; any one thread at a time.
+
+#include <chrono>
+
+#include <QCoreApplication>
+#include <QDateTime>
+#include <QString>
+#include <QStringList>
+
+#include "app/library/problem.h"
+#include "engine/engine.h"
+
+namespace app {
+
+struct NewMachine {
+    engine::MachineDefinition definition;    // its `name` names the folder; paths are made absolute
+    quint64 diskBytes = 0;                   // size of the disk to make, 0 for none
+};
+
+class MachineLibrary {
+    Q_DECLARE_TR_FUNCTIONS(app::MachineLibrary)
+
+public:
+    static constexpr int longestName = 64;                        // characters
+    static constexpr quint64 smallestDisk = 1024 * 1024;          // bytes
+    static constexpr quint64 largestDisk = quint64(8) << 40;
+
+    explicit MachineLibrary(const QString& root = defaultRoot());
+    static QString defaultRoot();            // $XDG_DATA_HOME/paddock
+
+    // What speaks against a name, memory size and so on, as an error; success where nothing does.
+    static engine::Result<void> checkName(const QString& name);
+    static engine::Result<void> checkMemory(quint64 mebibytes);
+    static engine::Result<void> checkProcessors(unsigned count);
+    static engine::Result<void> checkDisk(quint64 bytes);
+    engine::Result<void> checkNameIsFree(const QString& name) const;
+
+    engine::Result<void> create(const NewMachine& machine);
+    QStringList names() const;               // sorted as a person sorts
+    bool contains(const QString& name) const;
+    engine::Result<engine::MachineDefinition> find(const QString& name) const;
+    engine::Result<void> save(const engine::MachineDefinition& definition);
+    engine::Result<void> rename(const QString& from, const QString& to);
+
+    // Moves the machine to the trash and returns the ticket that brings it back.
+    engine::Result<QString> discard(const QString& name);
+    engine::Result<QString> restore(const QString& ticket);       // the name it came back under
+    void emptyTrash(std::chrono::hours olderThan = std::chrono::hours(24 * 7));
+
+    QString folder(const QString& name) const;
+    QString screenPicture(const QString& name) const;             // may not exist yet
+    quint64 bytesOnDisk(const QString& name) const;               // allocated, not nominal
+    QString machinesFolder() const { return m_root + QStringLiteral("/machines"); }
+
+    // "debian", or "debian 2" where that is taken; always a name that may be used.
+    QString suggestName(const QString& wish) const;
+
+private:
+    QString m_root;
+};
+
+}

@@ -1,0 +1,38 @@
+#pragma once
+// What `paddock run NAME` hosts, with a window or without: the session of a machine of the library, its control socket
+// and its last picture on disk.
+
+#include <memory>
+
+#include <QTimer>
+
+#include "app/library/machine_library.h"
+#include "app/session/control_socket.h"
+#include "app/session/machine_session.h"
+
+namespace app {
+
+class HostedMachine : public QObject {
+    Q_OBJECT
+
+public:
+    static engine::Result<std::unique_ptr<HostedMachine>> open(
+        const MachineLibrary& library, const QString& name, PictureWriter writePicture,
+        const MachineSession::Factory& factory = &engine::Machine::create);
+    ~HostedMachine() override;
+
+    MachineSession& session() { return *m_session; }
+
+private:
+    HostedMachine(std::unique_ptr<MachineSession> session, std::unique_ptr<ControlServer> server, QString picture, PictureWriter writer);
+    void keepPicture();
+
+    std::unique_ptr<MachineSession> m_session;
+    std::unique_ptr<ControlServer> m_server; // speaks of the session: goes first
+    QString m_picturePath;
+    PictureWriter m_writePicture;
+    quint64 m_keptFrame = 0;
+    QTimer m_pictureTimer;
+};
+
+}
