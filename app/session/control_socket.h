@@ -14,8 +14,10 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include <QHash>
+#include <QJsonArray>
 #include <QJsonObject>
 #include <QLocalServer>
 #include <QLocalSocket>
@@ -58,12 +60,18 @@ public:
 
     // Takes the machine's lock and listens. A second server for the same machine is refused.
     static engine::Result<std::unique_ptr<ControlServer>> listen(MachineSession& session, PictureWriter writePicture);
+    static engine::Result<std::unique_ptr<ControlServer>> listen(
+        MachineSession& session, PictureWriter writePicture, MachineLock lock);
     ~ControlServer() override;
+
+    // No more calls; the lock stays.
+    void close();
 
 private:
     struct Client {
         QByteArray unread;
         bool watching = false;
+        QJsonArray whenTyped;                // ids to answer when the keys are typed
     };
     struct Reply;
 
@@ -71,14 +79,14 @@ private:
     void accept();
     void read(QLocalSocket* socket);
     void answer(QLocalSocket* socket, const QByteArray& line);
-    QJsonValue answerOne(const QJsonValue& request);
-    Reply call(const QString& method, const QJsonObject& params);
-    Reply stop(const QJsonObject& params);
-    Reply screenshot(const QJsonObject& params);
+    QJsonValue answerOne(QLocalSocket* socket, const QJsonValue& request);
+    Reply call(QLocalSocket* socket, const QString& method, const QJsonObject& params);
+    Reply screenshot(const QString& path);
     Reply typeKeys(const engine::Result<KeyEvents>& events);
-    Reply changeCdrom(const QJsonObject& params);
+    Reply changeCdrom(const QString& path);
     QJsonObject info() const;
     void announce(engine::MachineState state);
+    void answerTyped();
 
     MachineSession& m_session;
     PictureWriter m_writePicture;
@@ -114,7 +122,6 @@ private:
 
     QString m_machine;
     QLocalSocket m_socket;
-    QByteArray m_unread;
     QString m_state;
     int m_lastId = 0;
 };

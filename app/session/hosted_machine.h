@@ -24,12 +24,15 @@ public:
     MachineSession& session() { return *m_session; }
 
 private:
-    HostedMachine(std::unique_ptr<MachineSession> session, std::unique_ptr<ControlServer> server, QString picture, PictureWriter writer);
+    HostedMachine(
+        const MachineLibrary& library, std::unique_ptr<MachineSession> session, std::unique_ptr<ControlServer> server,
+        PictureWriter writer);
     void keepPicture();
+    void keepDefinition();
 
+    MachineLibrary m_library;
     std::unique_ptr<MachineSession> m_session;
-    std::unique_ptr<ControlServer> m_server; // speaks of the session: goes first
-    QString m_picturePath;
+    std::unique_ptr<ControlServer> m_server;
     PictureWriter m_writePicture;
     quint64 m_keptFrame = 0;
     QTimer m_pictureTimer;
