@@ -11,7 +11,7 @@ public:
     using Read = u8 (Owner::*)(u64 offset);
     using Write = void (Owner::*)(u64 offset, u8 value);
 
-    IoWindow(Owner& owner, Read read, Write write) : owner_(owner), read_(read), write_(write) { }
+    IoWindow(Owner& owner, Read reader, Write writer) : owner_(owner), read_(reader), write_(writer) { }
 
     u64 read(u64 offset, unsigned size) override
     {
