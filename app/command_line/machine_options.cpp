@@ -1,0 +1,83 @@
+#include "app/command_line/machine_options.h"
+
+#include <QFileInfo>
+
+#include "app/library/definition_json.h"
+#include "app/library/machine_library.h"
+#include "app/library/problem.h"
+
+namespace app {
+
+namespace {
+constexpr quint64 mebibyte = 1024 * 1024;
+
+std::string absolute(const QString& path)
+{
+    return path.isEmpty() ? std::string() : QFileInfo(path).absoluteFilePath().toStdString();
+}
+}
+
+std::vector<Option> sizeOptions()
+{
+    return {
+        {"--memory", "MIB", "memory in MiB, or with a unit as in 2G (1024)"},
+        {"--cpus", "N", "processors, 1 to 32 (1)"},
+        {"--accel", "WHICH", "auto, kvm, translator or interpreter (auto)"},
+    };
+}
+
+std::vector<Option> bootOptions()
+{
+    return {
+        {"--cdrom", "FILE", "an ISO image in the optical drive"},
+        {"--disk", "FILE", "a raw disk image; may be given more than once"},
+        {"--floppy", "FILE", "a floppy image"},
+        {"--kernel", "FILE", "a Linux kernel or a Multiboot program, started without a boot loader"},
+        {"--initrd", "FILE", "its first file system"},
+        {"--append", "TEXT", "its command line"},
+    };
+}
+
+engine::Result<void> applySizes(const Arguments& arguments, engine::MachineDefinition& definition)
+{
+    if (const auto memory = arguments.value("--memory")) {
+        const auto bytes = bytesFrom(*memory, mebibyte);
+        if (!bytes || *bytes % mebibyte)
+            return badValue("--memory", *memory, "whole MiB, for example 1024 or 2G");
+        definition.memory_mib = *bytes / mebibyte;
+        if (auto sound = MachineLibrary::checkMemory(definition.memory_mib); !sound)
+            return sound;
+    }
+    if (const auto cpus = arguments.value("--cpus")) {
+        bool sound = false;
+        definition.cpus = cpus->toUInt(&sound);
+        if (!sound)
+            return badValue("--cpus", *cpus, "a number from 1 to 32");
+        if (auto possible = MachineLibrary::checkProcessors(definition.cpus); !possible)
+            return possible;
+    }
+    if (const auto name = arguments.value("--accel")) {
+        const auto accelerator = acceleratorFromName(*name);
+        if (!accelerator)
+            return badValue("--accel", *name, "auto, kvm, translator or interpreter");
+        definition.accelerator = *accelerator;
+    }
+    return {};
+}
+
+engine::Result<void> applyMedia(const Arguments& arguments, engine::MachineDefinition& definition)
+{
+    for (const QString& disk : arguments.values("--disk"))
+        definition.disks.push_back(absolute(disk));
+    definition.cdrom = absolute(arguments.value("--cdrom").value_or(""));
+    definition.floppy = absolute(arguments.value("--floppy").value_or(""));
+    definition.kernel = absolute(arguments.value("--kernel").value_or(""));
+    definition.initrd = absolute(arguments.value("--initrd").value_or(""));
+    definition.append = arguments.value("--append").value_or("").toStdString();
+    if (definition.kernel.empty() && (arguments.has("--initrd") || arguments.has("--append")))
+        return problem(
+            "--initrd and --append go with a kernel", "no --kernel was given", "Add --kernel FILE, or leave them away");
+    return {};
+}
+
+}
