@@ -18,9 +18,11 @@ struct AcceleratorName {
     engine::Accelerator accelerator;
     const char* name;
 };
-constexpr AcceleratorName accelerator_names[] {
-    {engine::Accelerator::automatic, "automatic"}, {engine::Accelerator::automatic, "auto"},
-    {engine::Accelerator::kvm, "kvm"},             {engine::Accelerator::translator, "translator"},
+constexpr AcceleratorName accelerator_names[]{
+    {engine::Accelerator::automatic, "automatic"},
+    {engine::Accelerator::automatic, "auto"},
+    {engine::Accelerator::kvm, "kvm"},
+    {engine::Accelerator::translator, "translator"},
     {engine::Accelerator::interpreter, "interpreter"},
 };
 
@@ -39,7 +41,7 @@ QString relativeTo(const QString& folder, const std::string& path)
 // Walks the fields of a JSON object; keeps the first complaint.
 class Reader {
 public:
-    Reader(const QJsonObject& object, const QString& folder) : m_object(object), m_folder(folder) {}
+    Reader(const QJsonObject& object, const QString& folder) : m_object(object), m_folder(folder) { }
 
     void path(const char* key, std::string& into)
     {
@@ -51,8 +53,7 @@ public:
         if (const QJsonValue value = take(key, QJsonValue::String); value.isString())
             into = value.toString().toStdString();
     }
-    template <class Number>
-    void number(const char* key, Number& into, double largest)
+    template <class Number> void number(const char* key, Number& into, double largest)
     {
         const QJsonValue value = take(key, QJsonValue::Double);
         if (!value.isDouble())
@@ -102,7 +103,7 @@ QByteArray definitionToJson(const engine::MachineDefinition& definition, const Q
     QJsonArray disks;
     for (const std::string& disk : definition.disks)
         disks.append(relativeTo(folder, disk));
-    const QJsonObject object {
+    const QJsonObject object{
         {"format", format_version},
         {"memory_mib", double(definition.memory_mib)},
         {"cpus", double(definition.cpus)},

@@ -25,7 +25,7 @@ namespace app {
 
 namespace {
 
-constexpr qint64 largest_definition = 1024 * 1024;                // bytes of machine.json
+constexpr qint64 largest_definition = 1024 * 1024;    // bytes of machine.json
 const QString definition_file = QStringLiteral("/machine.json");
 const QString disk_file = QStringLiteral("/disk.img");
 
@@ -56,7 +56,7 @@ void makePathsAbsolute(engine::MachineDefinition& definition)
 
 }
 
-MachineLibrary::MachineLibrary(const QString& root) : m_root(root) {}
+MachineLibrary::MachineLibrary(const QString& root) : m_root(root) { }
 
 QString MachineLibrary::defaultRoot()
 {
@@ -101,7 +101,8 @@ engine::Result<void> MachineLibrary::checkMemory(quint64 mebibytes)
 engine::Result<void> MachineLibrary::checkProcessors(unsigned count)
 {
     if (count < 1 || count > 32)
-        return problem(tr("The machine cannot have %1 processors").arg(count), tr("it can have 1 to 32"), tr("Choose a number in between"));
+        return problem(
+            tr("The machine cannot have %1 processors").arg(count), tr("it can have 1 to 32"), tr("Choose a number in between"));
     return {};
 }
 
@@ -110,7 +111,9 @@ engine::Result<void> MachineLibrary::checkDisk(quint64 bytes)
     const QLocale locale;
     const QString what = tr("The disk cannot have %1").arg(locale.formattedDataSize(qint64(std::min<quint64>(bytes, INT64_MAX))));
     if (bytes != 0 && bytes < smallestDisk)
-        return problem(what, tr("the smallest disk has %1").arg(locale.formattedDataSize(smallestDisk)), tr("Choose more, or 0 for no disk"));
+        return problem(
+            what, tr("the smallest disk has %1").arg(locale.formattedDataSize(smallestDisk)),
+            tr("Choose more, or 0 for no disk"));
     if (bytes > largestDisk)
         return problem(what, tr("the largest disk has %1").arg(locale.formattedDataSize(largestDisk)), tr("Choose less"));
     return {};
@@ -162,14 +165,17 @@ engine::Result<void> MachineLibrary::create(const NewMachine& machine)
 {
     engine::MachineDefinition definition = machine.definition;
     const QString name = QString::fromStdString(definition.name);
-    for (const auto& check : {checkName(name), checkMemory(definition.memory_mib), checkProcessors(definition.cpus),
-                              checkDisk(machine.diskBytes), checkNameIsFree(name)})
+    for (const auto& check :
+         {checkName(name), checkMemory(definition.memory_mib), checkProcessors(definition.cpus), checkDisk(machine.diskBytes),
+          checkNameIsFree(name)})
         if (!check)
             return check;
     makePathsAbsolute(definition);
 
     const auto failed = [&](const QString& why) {
-        return problem(tr("“%1” cannot be created").arg(name), why, tr("Make room on the file system of %1, or allow writing there").arg(m_root));
+        return problem(
+            tr("“%1” cannot be created").arg(name), why,
+            tr("Make room on the file system of %1, or allow writing there").arg(m_root));
     };
     if (!QDir().mkpath(machinesFolder()))
         return failed(tr("the folder %1 cannot be made").arg(machinesFolder()));
@@ -210,12 +216,13 @@ bool MachineLibrary::contains(const QString& name) const
 engine::Result<engine::MachineDefinition> MachineLibrary::find(const QString& name) const
 {
     if (!contains(name))
-        return problem(tr("There is no machine “%1”").arg(name.left(longestName)), {}, tr("`paddock list` names those there are"));
+        return problem(
+            tr("There is no machine “%1”").arg(name.left(longestName)), {}, tr("`paddock list` names those there are"));
     QFile file(folder(name) + definition_file);
     if (!file.open(QIODevice::ReadOnly) || file.size() > largest_definition)
         return problem(
-            tr("The definition of “%1” cannot be read").arg(name),
-            file.isOpen() ? tr("it is far too large") : file.errorString(), tr("Repair or remove %1").arg(file.fileName()));
+            tr("The definition of “%1” cannot be read").arg(name), file.isOpen() ? tr("it is far too large") : file.errorString(),
+            tr("Repair or remove %1").arg(file.fileName()));
     return definitionFromJson(file.readAll(), folder(name));
 }
 
@@ -232,7 +239,8 @@ engine::Result<void> MachineLibrary::save(const engine::MachineDefinition& given
 engine::Result<void> MachineLibrary::rename(const QString& from, const QString& to)
 {
     if (!contains(from))
-        return problem(tr("There is no machine “%1”").arg(from.left(longestName)), {}, tr("`paddock list` names those there are"));
+        return problem(
+            tr("There is no machine “%1”").arg(from.left(longestName)), {}, tr("`paddock list` names those there are"));
     if (const auto check = checkName(to); !check)
         return check;
     if (moveFolder(folder(from), folder(to)))
@@ -246,7 +254,8 @@ engine::Result<void> MachineLibrary::rename(const QString& from, const QString& 
 engine::Result<QString> MachineLibrary::discard(const QString& name)
 {
     if (!contains(name))
-        return problem(tr("There is no machine “%1”").arg(name.left(longestName)), {}, tr("`paddock list` names those there are"));
+        return problem(
+            tr("There is no machine “%1”").arg(name.left(longestName)), {}, tr("`paddock list` names those there are"));
     const QString trash = m_root + QStringLiteral("/trash");
     const QString stamp = QDateTime::currentDateTimeUtc().toString(QStringLiteral("yyyyMMddTHHmmsszzz"));
     const QString ticket = stamp + u' ' + name;
@@ -261,7 +270,8 @@ engine::Result<QString> MachineLibrary::restore(const QString& ticket)
     const QString from = m_root + QStringLiteral("/trash/") + ticket;
     if (!ticket.contains(u'/') && QDir().mkpath(machinesFolder()) && moveFolder(from, folder(name)))
         return name;
-    return problem(tr("“%1” cannot be brought back").arg(name), reason(errno), tr("Look into %1").arg(m_root + QStringLiteral("/trash")));
+    return problem(
+        tr("“%1” cannot be brought back").arg(name), reason(errno), tr("Look into %1").arg(m_root + QStringLiteral("/trash")));
 }
 
 void MachineLibrary::emptyTrash(std::chrono::hours olderThan)
@@ -280,7 +290,7 @@ quint64 MachineLibrary::bytesOnDisk(const QString& name) const
 {
     quint64 bytes = 0;
     for (QDirIterator files(folder(name), QDir::Files | QDir::Hidden, QDirIterator::Subdirectories); files.hasNext();) {
-        struct stat status {};
+        struct stat status { };
         if (::lstat(QFile::encodeName(files.next()).constData(), &status) == 0)
             bytes += quint64(status.st_blocks) * 512;
     }

@@ -19,19 +19,19 @@ namespace app {
 
 struct NewMachine {
     engine::MachineDefinition definition;    // its `name` names the folder; paths are made absolute
-    quint64 diskBytes = 0;                   // size of the disk to make, 0 for none
+    quint64 diskBytes = 0;    // size of the disk to make, 0 for none
 };
 
 class MachineLibrary {
     Q_DECLARE_TR_FUNCTIONS(app::MachineLibrary)
 
 public:
-    static constexpr int longestName = 64;                        // characters
-    static constexpr quint64 smallestDisk = 1024 * 1024;          // bytes
+    static constexpr int longestName = 64;    // characters
+    static constexpr quint64 smallestDisk = 1024 * 1024;    // bytes
     static constexpr quint64 largestDisk = quint64(8) << 40;
 
     explicit MachineLibrary(const QString& root = defaultRoot());
-    static QString defaultRoot();            // $XDG_DATA_HOME/paddock
+    static QString defaultRoot();    // $XDG_DATA_HOME/paddock
 
     // What speaks against a name, memory size and so on, as an error; success where nothing does.
     static engine::Result<void> checkName(const QString& name);
@@ -41,7 +41,7 @@ public:
     engine::Result<void> checkNameIsFree(const QString& name) const;
 
     engine::Result<void> create(const NewMachine& machine);
-    QStringList names() const;               // sorted as a person sorts
+    QStringList names() const;    // sorted as a person sorts
     bool contains(const QString& name) const;
     engine::Result<engine::MachineDefinition> find(const QString& name) const;
     engine::Result<void> save(const engine::MachineDefinition& definition);
@@ -49,12 +49,12 @@ public:
 
     // Moves the machine to the trash and returns the ticket that brings it back.
     engine::Result<QString> discard(const QString& name);
-    engine::Result<QString> restore(const QString& ticket);       // the name it came back under
+    engine::Result<QString> restore(const QString& ticket);    // the name it came back under
     void emptyTrash(std::chrono::hours olderThan = std::chrono::hours(24 * 7));
 
     QString folder(const QString& name) const;
-    QString screenPicture(const QString& name) const;             // may not exist yet
-    quint64 bytesOnDisk(const QString& name) const;               // allocated, not nominal
+    QString screenPicture(const QString& name) const;    // may not exist yet
+    quint64 bytesOnDisk(const QString& name) const;    // allocated, not nominal
     QString machinesFolder() const { return m_root + QStringLiteral("/machines"); }
 
     // "debian", or "debian 2" where that is taken; always a name that may be used.

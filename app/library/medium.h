@@ -10,8 +10,8 @@ namespace app {
 struct Medium {
     enum class Kind { cdrom, disk, floppy } kind = Kind::cdrom;
     QString path;
-    QString title;                           // for a person: "Debian 12.5.0", or the file's name
-    QString note;                            // what deserves a warning: not bootable, truncated; "" where nothing does
+    QString title;    // for a person: "Debian 12.5.0", or the file's name
+    QString note;    // what deserves a warning: not bootable, truncated; "" where nothing does
     quint64 suggestedMemoryMib = 1024;
     quint64 suggestedDiskBytes = 0;
 };
@@ -21,9 +21,9 @@ engine::Result<Medium> probeMedium(const QString& path);
 
 // The machine offered with one click, from what Debian's packages hold.
 struct Demo {
-    QString path;                            // "" where none is installed
+    QString path;    // "" where none is installed
     QString title;
-    QString package;                         // the one to install where `path` is empty
+    QString package;    // the one to install where `path` is empty
 };
 Demo findDemo();
 

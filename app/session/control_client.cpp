@@ -13,7 +13,7 @@ namespace {
 
 QByteArray requestLine(int id, const QString& method, const QJsonObject& params)
 {
-    const QJsonObject request {{"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", params}};
+    const QJsonObject request{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", params}};
     return QJsonDocument(request).toJson(QJsonDocument::Compact) + '\n';
 }
 
@@ -30,8 +30,7 @@ engine::Error errorFrom(const QJsonObject& error)
 
 engine::Error notRunning(const QString& machine)
 {
-    return problem(
-        ControlLink::tr("“%1” is not running").arg(machine), {}, ControlLink::tr("Start it with `paddock start`"));
+    return problem(ControlLink::tr("“%1” is not running").arg(machine), {}, ControlLink::tr("Start it with `paddock start`"));
 }
 
 engine::Error lost(const QString& machine, const QString& why)
@@ -42,8 +41,8 @@ engine::Error lost(const QString& machine, const QString& why)
 
 }
 
-engine::Result<QJsonValue> callMachine(
-    const QString& machine, const QString& method, const QJsonObject& params, std::chrono::milliseconds timeout)
+engine::Result<QJsonValue>
+callMachine(const QString& machine, const QString& method, const QJsonObject& params, std::chrono::milliseconds timeout)
 {
     const auto path = socketPath(machine);
     if (!path)

@@ -43,7 +43,7 @@ engine::Result<QString> pathFor(const QString& machine, const QString& ending)
 
 struct flock wholeFile(short type)
 {
-    struct flock lock {};
+    struct flock lock { };
     lock.l_type = type;
     lock.l_whence = SEEK_SET;
     return lock;
@@ -55,7 +55,7 @@ engine::Result<QString> socketFolder()
 {
     const QByteArray runtime = qgetenv("XDG_RUNTIME_DIR");
     const QByteArray folder = runtime.startsWith('/') ? runtime + "/paddock" : "/tmp/paddock-" + QByteArray::number(::getuid());
-    struct stat status {};
+    struct stat status { };
     const bool made = ::mkdir(folder.constData(), 0700) == 0 || errno == EEXIST;
     const int error = errno;
     if (!made || ::lstat(folder.constData(), &status) != 0)

@@ -19,12 +19,12 @@ enum RpcError : int {
     invalid_request = -32600,
     method_not_found = -32601,
     invalid_params = -32602,
-    refused = -32000,                        // what the machine said; data holds what, why, what_to_do
+    refused = -32000,    // what the machine said; data holds what, why, what_to_do
 };
 
 QJsonObject errorObject(int code, const QString& message, const QJsonValue& data = QJsonValue::Undefined)
 {
-    QJsonObject error {{"code", code}, {"message", message}};
+    QJsonObject error{{"code", code}, {"message", message}};
     if (!data.isUndefined())
         error.insert("data", data);
     return error;
@@ -32,7 +32,7 @@ QJsonObject errorObject(int code, const QString& message, const QJsonValue& data
 
 QJsonObject errorObject(const engine::Error& error)
 {
-    const QJsonObject parts {
+    const QJsonObject parts{
         {"what", QString::fromStdString(error.what)},
         {"why", QString::fromStdString(error.why)},
         {"what_to_do", QString::fromStdString(error.what_to_do)},
@@ -64,8 +64,8 @@ struct ControlServer::Reply {
     std::optional<QJsonObject> error;
     bool whenTyped = false;
 
-    Reply(const QJsonObject& value = {}) : result(value) {}
-    Reply(const engine::Error& problem) : error(errorObject(problem)) {}
+    Reply(const QJsonObject& value = {}) : result(value) { }
+    Reply(const engine::Error& problem) : error(errorObject(problem)) { }
     static Reply wrong(int code, const QString& message)
     {
         Reply reply;
@@ -97,8 +97,8 @@ engine::Result<std::unique_ptr<ControlServer>> ControlServer::listen(MachineSess
     return listen(session, std::move(writePicture), std::move(lock.value()));
 }
 
-engine::Result<std::unique_ptr<ControlServer>> ControlServer::listen(
-    MachineSession& session, PictureWriter writePicture, MachineLock lock)
+engine::Result<std::unique_ptr<ControlServer>>
+ControlServer::listen(MachineSession& session, PictureWriter writePicture, MachineLock lock)
 {
     const auto path = socketPath(session.name());
     if (!path)
@@ -113,8 +113,10 @@ engine::Result<std::unique_ptr<ControlServer>> ControlServer::listen(
     return server;
 }
 
-ControlServer::ControlServer(MachineSession& session, PictureWriter writePicture, MachineLock lock) :
-    m_session(session), m_writePicture(std::move(writePicture)), m_lock(std::move(lock))
+ControlServer::ControlServer(MachineSession& session, PictureWriter writePicture, MachineLock lock)
+    : m_session(session),
+      m_writePicture(std::move(writePicture)),
+      m_lock(std::move(lock))
 {
     connect(&m_server, &QLocalServer::newConnection, this, &ControlServer::accept);
     connect(&session, &MachineSession::stateChanged, this, &ControlServer::announce);
@@ -179,7 +181,8 @@ void ControlServer::answer(QLocalSocket* socket, const QByteArray& line)
     QJsonParseError error;
     const QJsonDocument document = QJsonDocument::fromJson(line, &error);
     if (error.error != QJsonParseError::NoError) {
-        sendLine(socket, QJsonDocument(failure({}, errorObject(parse_error, tr("This is not JSON: %1.").arg(error.errorString())))));
+        sendLine(
+            socket, QJsonDocument(failure({}, errorObject(parse_error, tr("This is not JSON: %1.").arg(error.errorString())))));
     } else if (document.isObject()) {
         const QJsonValue reply = answerOne(socket, document.object());
         if (reply.isObject())
@@ -228,7 +231,7 @@ ControlServer::Reply ControlServer::call(QLocalSocket* socket, const QString& me
         return Reply::wrong(invalid_params, tr("The parameter “%1” is missing or of the wrong type.").arg(QLatin1String(name)));
     };
     using Act = void (MachineSession::*)();
-    static constexpr std::pair<const char*, Act> acts[] {
+    static constexpr std::pair<const char*, Act> acts[]{
         {"pause", &MachineSession::pause}, {"resume", &MachineSession::resume}, {"reset", &MachineSession::reset}};
     for (const auto& [name, act] : acts)
         if (method == QLatin1String(name)) {
@@ -239,7 +242,7 @@ ControlServer::Reply ControlServer::call(QLocalSocket* socket, const QString& me
         return info();
     if (method == "watch") {
         m_clients[socket].watching = true;
-        return QJsonObject {{"state", stateName(m_session.state())}};
+        return QJsonObject{{"state", stateName(m_session.state())}};
     }
     if (method == "stop") {
         if (const QJsonValue force = text("force"); !force.isUndefined() && !force.isBool())
@@ -249,7 +252,7 @@ ControlServer::Reply ControlServer::call(QLocalSocket* socket, const QString& me
     }
     if (method == "screen_text") {
         const engine::ScreenText screen = m_session.screenText();
-        return QJsonObject {{"text", QString::fromStdString(screen.rows)}, {"from_glyphs", screen.from_glyphs}};
+        return QJsonObject{{"text", QString::fromStdString(screen.rows)}, {"from_glyphs", screen.from_glyphs}};
     }
     if (method == "type")
         return text("text").isString() ? typeKeys(typedText(text("text").toString())) : missing("text");
@@ -268,10 +271,11 @@ ControlServer::Reply ControlServer::screenshot(const QString& path)
         return Reply::wrong(invalid_params, tr("The picture's path must begin with a slash."));
     const auto frame = m_session.frame();
     if (!frame || !m_writePicture)
-        return problem(tr("There is no picture to take"), tr("the machine has not shown anything yet"), tr("Try again in a moment"));
+        return problem(
+            tr("There is no picture to take"), tr("the machine has not shown anything yet"), tr("Try again in a moment"));
     if (const auto written = m_writePicture(*frame, path); !written)
         return written.error();
-    return QJsonObject {{"width", double(frame->width)}, {"height", double(frame->height)}};
+    return QJsonObject{{"width", double(frame->width)}, {"height", double(frame->height)}};
 }
 
 ControlServer::Reply ControlServer::typeKeys(const engine::Result<KeyEvents>& events)
@@ -318,8 +322,8 @@ QJsonObject ControlServer::info() const
 
 void ControlServer::announce(engine::MachineState state)
 {
-    const QJsonObject params {{"state", stateName(state)}};
-    const QJsonDocument notification(QJsonObject {{"jsonrpc", "2.0"}, {"method", "state"}, {"params", params}});
+    const QJsonObject params{{"state", stateName(state)}};
+    const QJsonDocument notification(QJsonObject{{"jsonrpc", "2.0"}, {"method", "state"}, {"params", params}});
     for (auto client = m_clients.begin(); client != m_clients.end(); ++client)
         if (client->watching)
             sendLine(client.key(), notification);

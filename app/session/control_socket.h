@@ -39,12 +39,12 @@ QString stateName(engine::MachineState state);
 class MachineLock {
 public:
     static engine::Result<MachineLock> take(const QString& machine);
-    MachineLock(MachineLock&& other) noexcept : m_fd(std::exchange(other.m_fd, -1)) {}
+    MachineLock(MachineLock&& other) noexcept : m_fd(std::exchange(other.m_fd, -1)) { }
     MachineLock& operator=(MachineLock&&) = delete;
     ~MachineLock();
 
 private:
-    explicit MachineLock(int fd) : m_fd(fd) {}
+    explicit MachineLock(int fd) : m_fd(fd) { }
     int m_fd;
 };
 
@@ -55,13 +55,13 @@ class ControlServer : public QObject {
     Q_OBJECT
 
 public:
-    static constexpr qsizetype longestMessage = 1024 * 1024;      // bytes
+    static constexpr qsizetype longestMessage = 1024 * 1024;    // bytes
     static constexpr int mostClients = 32;
 
     // Takes the machine's lock and listens. A second server for the same machine is refused.
     static engine::Result<std::unique_ptr<ControlServer>> listen(MachineSession& session, PictureWriter writePicture);
-    static engine::Result<std::unique_ptr<ControlServer>> listen(
-        MachineSession& session, PictureWriter writePicture, MachineLock lock);
+    static engine::Result<std::unique_ptr<ControlServer>>
+    listen(MachineSession& session, PictureWriter writePicture, MachineLock lock);
     ~ControlServer() override;
 
     // No more calls; the lock stays.
@@ -71,7 +71,7 @@ private:
     struct Client {
         QByteArray unread;
         bool watching = false;
-        QJsonArray whenTyped;                // ids to answer when the keys are typed
+        QJsonArray whenTyped;    // ids to answer when the keys are typed
     };
     struct Reply;
 
@@ -107,7 +107,7 @@ class ControlLink : public QObject {
 public:
     explicit ControlLink(const QString& machine, QObject* parent = nullptr);
     void send(const QString& method, const QJsonObject& params = {});
-    QString state() const { return m_state; }                     // "" while no process runs the machine
+    QString state() const { return m_state; }    // "" while no process runs the machine
 
 signals:
     void stateChanged(const QString& state);

@@ -20,14 +20,17 @@ engine::Result<std::unique_ptr<HostedMachine>> HostedMachine::open(
     auto server = ControlServer::listen(*session.value(), writePicture, std::move(lock.value()));
     if (!server)
         return server.error();
-    return std::unique_ptr<HostedMachine>(new HostedMachine(
-        library, std::move(session.value()), std::move(server.value()), std::move(writePicture)));
+    return std::unique_ptr<HostedMachine>(
+        new HostedMachine(library, std::move(session.value()), std::move(server.value()), std::move(writePicture)));
 }
 
 HostedMachine::HostedMachine(
     const MachineLibrary& library, std::unique_ptr<MachineSession> session, std::unique_ptr<ControlServer> server,
-    PictureWriter writer) :
-    m_library(library), m_session(std::move(session)), m_server(std::move(server)), m_writePicture(std::move(writer))
+    PictureWriter writer)
+    : m_library(library),
+      m_session(std::move(session)),
+      m_server(std::move(server)),
+      m_writePicture(std::move(writer))
 {
     m_pictureTimer.callOnTimeout(this, &HostedMachine::keepPicture);
     m_pictureTimer.start(10s);

@@ -69,15 +69,15 @@ struct Stroke {
 std::optional<Stroke> strokeFor(QChar character)
 {
     if (character == u'\n' || character == u'\r')
-        return Stroke {0x1c, false};
+        return Stroke{0x1c, false};
     if (character == u'\t')
-        return Stroke {0x0f, false};
+        return Stroke{0x0f, false};
     for (const Row& row : us_layout) {
         const QLatin1String plain(row.plain), shifted(row.shifted);
         if (const auto at = QString(plain).indexOf(character); at >= 0)
-            return Stroke {quint16(row.first + at), false};
+            return Stroke{quint16(row.first + at), false};
         if (const auto at = QString(shifted).indexOf(character); at >= 0)
-            return Stroke {quint16(row.first + at), true};
+            return Stroke{quint16(row.first + at), true};
     }
     return std::nullopt;
 }
@@ -121,7 +121,8 @@ engine::Result<KeyEvents> keyCombo(const QString& combo)
         const auto key = keyNamed(part);
         if (!key)
             return problem(
-                tr("There is no key “%1”").arg(part.left(40)), {}, tr("Names are as in ctrl-alt-delete, ret, esc, f2, up, kp_5, a"));
+                tr("There is no key “%1”").arg(part.left(40)), {},
+                tr("Names are as in ctrl-alt-delete, ret, esc, f2, up, kp_5, a"));
         events.push_back({*key, true});
     }
     for (size_t i = events.size(); i > 0; --i)
@@ -135,8 +136,7 @@ engine::Result<KeyEvents> typedText(const QString& text)
     for (const QChar character : text) {
         const auto stroke = strokeFor(character);
         if (!stroke)
-            return problem(
-                tr("“%1” cannot be typed").arg(character), tr("a US keyboard has no key for it"), tr("Leave it out"));
+            return problem(tr("“%1” cannot be typed").arg(character), tr("a US keyboard has no key for it"), tr("Leave it out"));
         if (stroke->shift)
             events.push_back({left_shift, true});
         events.push_back({stroke->key, true});
@@ -161,7 +161,9 @@ engine::Result<KeyEvents> keySequence(const QString& keys)
             break;
         const qsizetype close = keys.indexOf(u'>', open);
         if (close < 0)
-            return problem(tr("“%1” has no end").arg(keys.mid(open, 40)), tr("a key's name stands between < and >"), tr("Write <lt> for the character itself"));
+            return problem(
+                tr("“%1” has no end").arg(keys.mid(open, 40)), tr("a key's name stands between < and >"),
+                tr("Write <lt> for the character itself"));
         const QString name = keys.mid(open + 1, close - open - 1);
         const auto combo = name == QLatin1String("lt") ? typedText(QStringLiteral("<"))
             : name == QLatin1String("gt")              ? typedText(QStringLiteral(">"))

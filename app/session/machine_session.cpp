@@ -13,7 +13,7 @@ namespace app {
 // receiver, at most one event of a kind is under way.
 class MachineSession::Mailbox : public engine::Listener {
 public:
-    explicit Mailbox(MachineSession& session) : m_session(session) {}
+    explicit Mailbox(MachineSession& session) : m_session(session) { }
 
     void state_changed(engine::MachineState state) override
     {
@@ -36,14 +36,8 @@ public:
                 emit m_session.frameReady();
             });
     }
-    void serial_output(std::string_view bytes) override
-    {
-        gather(m_serial, bytes, &MachineSession::serialOutput);
-    }
-    void debug_output(std::string_view bytes) override
-    {
-        gather(m_debug, bytes, &MachineSession::debugOutput);
-    }
+    void serial_output(std::string_view bytes) override { gather(m_serial, bytes, &MachineSession::serialOutput); }
+    void debug_output(std::string_view bytes) override { gather(m_debug, bytes, &MachineSession::debugOutput); }
     void disk_active(unsigned drive, bool write) override
     {
         if (drive >= 16)
@@ -58,15 +52,14 @@ public:
     }
 
 private:
-    static constexpr size_t mostGathered = 16 * 1024 * 1024;      // a guest may write faster than anybody reads
+    static constexpr size_t mostGathered = 16 * 1024 * 1024;    // a guest may write faster than anybody reads
 
     struct Gathered {
         std::mutex mutex;
         std::string bytes;
     };
 
-    template <class Action>
-    void post(Action action)
+    template <class Action> void post(Action action)
     {
         QMetaObject::invokeMethod(&m_session, std::move(action), Qt::QueuedConnection);
     }
@@ -103,8 +96,8 @@ private:
     Gathered m_serial, m_debug;
 };
 
-engine::Result<std::unique_ptr<MachineSession>> MachineSession::open(
-    const engine::MachineDefinition& definition, const Factory& factory)
+engine::Result<std::unique_ptr<MachineSession>>
+MachineSession::open(const engine::MachineDefinition& definition, const Factory& factory)
 {
     std::unique_ptr<MachineSession> session(new MachineSession(definition));
     auto machine = factory(definition, *session->m_mailbox);
@@ -114,8 +107,9 @@ engine::Result<std::unique_ptr<MachineSession>> MachineSession::open(
     return session;
 }
 
-MachineSession::MachineSession(const engine::MachineDefinition& definition) :
-    m_definition(definition), m_mailbox(std::make_unique<Mailbox>(*this))
+MachineSession::MachineSession(const engine::MachineDefinition& definition)
+    : m_definition(definition),
+      m_mailbox(std::make_unique<Mailbox>(*this))
 {
     m_typing.setTimerType(Qt::PreciseTimer);
     connect(&m_typing, &QTimer::timeout, this, &MachineSession::typeNext);
@@ -127,7 +121,8 @@ engine::Result<void> MachineSession::type(const KeyEvents& events, std::chrono::
 {
     if (events.size() > mostKeysWaiting - std::min(mostKeysWaiting, m_toType.size()))
         return problem(
-            tr("The text is too long to type"), tr("at most %1 key strokes can wait").arg(mostKeysWaiting / 2), tr("Type it in parts"));
+            tr("The text is too long to type"), tr("at most %1 key strokes can wait").arg(mostKeysWaiting / 2),
+            tr("Type it in parts"));
     m_toType.insert(m_toType.end(), events.begin(), events.end());
     if (!m_typing.isActive())
         m_typing.start(pace);

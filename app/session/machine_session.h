@@ -21,11 +21,11 @@ class MachineSession : public QObject {
     Q_OBJECT
 
 public:
-    using Factory = std::function<engine::Result<std::unique_ptr<engine::Machine>>(
-        const engine::MachineDefinition&, engine::Listener&)>;
+    using Factory
+        = std::function<engine::Result<std::unique_ptr<engine::Machine>>(const engine::MachineDefinition&, engine::Listener&)>;
 
-    static engine::Result<std::unique_ptr<MachineSession>> open(
-        const engine::MachineDefinition& definition, const Factory& factory = &engine::Machine::create);
+    static engine::Result<std::unique_ptr<MachineSession>>
+    open(const engine::MachineDefinition& definition, const Factory& factory = &engine::Machine::create);
     ~MachineSession() override;
 
     void start() { m_machine->start(); }
@@ -52,12 +52,12 @@ public:
 
     // Types at a person's pace, after what is still being typed. `typed` is emitted when the last key is up.
     static constexpr size_t mostKeysWaiting = 100'000;
-    static constexpr std::chrono::milliseconds typingPace {20};
+    static constexpr std::chrono::milliseconds typingPace{20};
     engine::Result<void> type(const KeyEvents& events, std::chrono::milliseconds pace = typingPace);
     bool isTyping() const { return !m_toType.empty(); }
 
     QString cdrom() const { return QString::fromStdString(m_definition.cdrom); }
-    engine::Result<void> changeCdrom(const QString& path);        // "" ejects
+    engine::Result<void> changeCdrom(const QString& path);    // "" ejects
     QString floppy() const { return QString::fromStdString(m_definition.floppy); }
     engine::Result<void> changeFloppy(const QString& path);
 
@@ -68,18 +68,18 @@ signals:
     void serialOutput(const QByteArray& bytes);
     void debugOutput(const QByteArray& bytes);
     void diskActive(unsigned drive, bool write);
-    void keyboardLeds(quint8 leds);          // bit 0 scroll, 1 num, 2 caps
+    void keyboardLeds(quint8 leds);    // bit 0 scroll, 1 num, 2 caps
     void typed();
     void mediaChanged();
 
 private:
-    class Mailbox;                           // the engine::Listener
+    class Mailbox;    // the engine::Listener
     explicit MachineSession(const engine::MachineDefinition& definition);
     void typeNext();
 
     engine::MachineDefinition m_definition;
     std::unique_ptr<Mailbox> m_mailbox;
-    std::unique_ptr<engine::Machine> m_machine;                   // goes before the mailbox it speaks to
+    std::unique_ptr<engine::Machine> m_machine;    // goes before the mailbox it speaks to
     std::optional<engine::StopReason> m_stopReason;
     std::deque<KeyEvent> m_toType;
     QTimer m_typing;

@@ -13,8 +13,9 @@ QString ownFile()
 
 }
 
-Settings::Settings(const QString& file, QObject* parent) :
-    QObject(parent), m_store(file.isEmpty() ? ownFile() : file, QSettings::IniFormat)
+Settings::Settings(const QString& file, QObject* parent)
+    : QObject(parent),
+      m_store(file.isEmpty() ? ownFile() : file, QSettings::IniFormat)
 {
 }
 

@@ -20,17 +20,16 @@ enum class ReleaseKey { ctrlAlt, rightCtrl };
 Q_ENUM_NS(ReleaseKey)
 }
 
-template <class T>
-struct Setting {
+template <class T> struct Setting {
     const char* key;
     T fallback;
 };
 
 namespace setting {
-inline constexpr Setting<choice::Filter> filter {"display/filter", choice::Filter::sharp};
-inline constexpr Setting<choice::Scaling> scaling {"display/scaling", choice::Scaling::fit};
-inline constexpr Setting<choice::Renderer> renderer {"display/renderer", choice::Renderer::automatic};
-inline constexpr Setting<choice::ReleaseKey> release_key {"input/release_key", choice::ReleaseKey::ctrlAlt};
+inline constexpr Setting<choice::Filter> filter{"display/filter", choice::Filter::sharp};
+inline constexpr Setting<choice::Scaling> scaling{"display/scaling", choice::Scaling::fit};
+inline constexpr Setting<choice::Renderer> renderer{"display/renderer", choice::Renderer::automatic};
+inline constexpr Setting<choice::ReleaseKey> release_key{"input/release_key", choice::ReleaseKey::ctrlAlt};
 }
 
 class Settings : public QObject {
@@ -41,8 +40,7 @@ public:
     explicit Settings(const QString& file = {}, QObject* parent = nullptr);
 
     // What is stored but not understood counts as the default.
-    template <class T>
-    T get(const Setting<T>& setting) const
+    template <class T> T get(const Setting<T>& setting) const
     {
         const QString text = m_store.value(QLatin1String(setting.key)).toString();
         bool known = false;
@@ -50,8 +48,7 @@ public:
         return known ? T(value) : setting.fallback;
     }
 
-    template <class T>
-    void set(const Setting<T>& setting, T value)
+    template <class T> void set(const Setting<T>& setting, T value)
     {
         if (get(setting) == value)
             return;
