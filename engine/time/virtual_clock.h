@@ -19,6 +19,7 @@ public:
     u64 now() const override;
     void start();
     void stop();
+    bool running() const { return started_at_.load(std::memory_order_acquire) != 0; }
     // Continues from `nanoseconds` (a restored snapshot). Only while stopped.
     void set(u64 nanoseconds) { base_ = nanoseconds; }
 

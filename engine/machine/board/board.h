@@ -1,0 +1,51 @@
+#pragma once
+// A board as the machine sees it: processors, what a person can touch, and its power-on state. A file a board in this
+// folder is its parts list.
+
+#include "engine/cpu/vcpu.h"
+#include "engine/device/device.h"
+#include "engine/engine.h"
+
+namespace engine {
+
+// What a board asks of the machine around it. Any thread, with the machine's lock held; takes effect a little later, and
+// keeps the vCPUs from going on in the meantime.
+class BoardHost {
+public:
+    virtual ~BoardHost() = default;
+    virtual void request_reset() = 0;
+    virtual void request_stop(const StopReason& reason) = 0;
+};
+
+// Called with the machine's lock held unless it says otherwise.
+class Board {
+public:
+    virtual ~Board() = default;
+
+    // Constant. No lock.
+    virtual std::vector<Vcpu*> vcpus() = 0;
+
+    // Power-on state of every part; no vCPU is in the guest. The first one runs the firmware next.
+    virtual void reset() = 0;
+    // How far the guest's last reset was meant: a guest that set a shutdown code wants to come back.
+    virtual bool reset_is_a_detour() { return false; }
+    // The machine ends: hand out what waits to be given to the listener.
+    virtual void flush() { }
+    // The machine runs now, or stands still.
+    virtual void running(bool) { }
+
+    virtual void press_power_button() = 0;
+    virtual void key(u16 code, bool down) = 0;
+    virtual void pointer(int dx, int dy, int wheel, u8 buttons) = 0;
+    virtual void serial_input(std::string_view bytes) = 0;
+
+    // No lock.
+    virtual std::shared_ptr<const Frame> frame() const = 0;
+    virtual ScreenText screen_text() = 0;
+
+    // Called without the lock, on the owner's thread: opens the image first and takes the lock to insert it.
+    virtual Result<void> change_cdrom(const std::string& path) = 0;
+    virtual Result<void> change_floppy(const std::string& path) = 0;
+};
+
+}

@@ -1,0 +1,68 @@
+#pragma once
+// Runs a board: its clock, its lock, its threads, and what starting, pausing, resetting and ending mean for them.
+
+#include <atomic>
+#include <optional>
+
+#include "engine/block/completion_queue.h"
+#include "engine/machine/board/board.h"
+#include "engine/thread/machine_thread.h"
+#include "engine/thread/vcpu_threads.h"
+
+namespace engine {
+
+class LifeCycle final : public BoardHost {
+public:
+    explicit LifeCycle(Listener& listener);
+    ~LifeCycle() override { shut_down(); }
+
+    // What a board is built on; constant addresses.
+    std::mutex& lock() { return lock_; }
+    VirtualClock& clock() { return clock_; }
+    DeadlineQueue& deadlines() { return deadlines_; }
+    // Everything from outside; runs on the machine thread with the machine's lock held.
+    CompletionQueue& events() { return events_; }
+
+    // The owner's thread. None of these waits for the guest.
+    void start(Board& board);
+    void pause() { want(Wish::paused); }
+    void resume() { want(Wish::running); }
+    void reset();
+    void power_off();
+    // Ends all threads; the board may go after this. Any state.
+    void shut_down();
+    // Any thread.
+    MachineState state() const { return state_.load(); }
+
+    // From the board.
+    void request_reset() override;
+    void request_stop(const StopReason& reason) override;
+
+private:
+    enum class Wish : u8 { paused, running };
+
+    void want(Wish wish);
+    void vcpu_left(unsigned index, VcpuExit exit);
+    bool gave_up(u64 now);
+    void between();
+    bool something_to_change();
+    void end(const StopReason& reason);
+    void enter(MachineState state);
+
+    Listener& listener_;
+    std::mutex lock_;
+    VirtualClock clock_;
+    DeadlineQueue deadlines_{clock_};
+    CompletionQueue events_;
+    Board* board_ = nullptr;
+
+    std::atomic<MachineState> state_ = MachineState::created;
+    std::atomic<Wish> wish_ = Wish::paused;
+    std::atomic<bool> reset_wanted_ = false;
+    std::optional<StopReason> stop_;    // machine's lock held
+    std::array<u64, 2> triple_faults_{};    // virtual times of the last ones; 0: none
+    VcpuThreads vcpus_;
+    MachineThread thread_;
+};
+
+}
