@@ -1,5 +1,7 @@
 #include "engine/machine/life_cycle.h"
 
+#include <utility>
+
 #include "engine/base/text.h"
 
 namespace engine {
@@ -70,6 +72,13 @@ void LifeCycle::request_stop(const StopReason& reason)
     thread_.wake();
 }
 
+void LifeCycle::request_quiet(std::function<void()> work)
+{
+    quiet_work_.push_back(std::move(work));
+    vcpus_.hold();
+    thread_.wake();
+}
+
 void LifeCycle::vcpu_left(unsigned index, VcpuExit exit)
 {
     const std::lock_guard lock(lock_);
@@ -107,7 +116,7 @@ bool LifeCycle::something_to_change()
     if (reset_wanted_ || state() != wished)
         return true;
     const std::lock_guard lock(lock_);
-    return stop_.has_value();
+    return stop_ || !quiet_work_.empty();
 }
 
 void LifeCycle::between()
@@ -120,8 +129,12 @@ void LifeCycle::between()
         {
             const std::lock_guard lock(lock_);
             stop = stop_;
+            const auto quiet_work = std::exchange(quiet_work_, {});
             if (!stop && reset_wanted_.exchange(false))
                 board_->reset();
+            else if (!stop)
+                for (const auto& work : quiet_work)
+                    work();
             run && !stop ? clock_.start() : clock_.stop();
             board_->running(run && !stop);
         }

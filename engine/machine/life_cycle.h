@@ -7,7 +7,7 @@
 #include "engine/block/completion_queue.h"
 #include "engine/machine/board/board.h"
 #include "engine/thread/machine_thread.h"
-#include "engine/thread/vcpu_threads.h"
+#include "engine/machine/vcpu_threads.h"
 
 namespace engine {
 
@@ -37,6 +37,7 @@ public:
     // From the board.
     void request_reset() override;
     void request_stop(const StopReason& reason) override;
+    void request_quiet(std::function<void()> work) override;
 
 private:
     enum class Wish : u8 { paused, running };
@@ -60,6 +61,7 @@ private:
     std::atomic<Wish> wish_ = Wish::paused;
     std::atomic<bool> reset_wanted_ = false;
     std::optional<StopReason> stop_;    // machine's lock held
+    std::vector<std::function<void()>> quiet_work_;    // machine's lock held
     std::array<u64, 2> triple_faults_{};    // virtual times of the last ones; 0: none
     VcpuThreads vcpus_;
     MachineThread thread_;

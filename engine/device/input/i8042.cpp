@@ -179,10 +179,8 @@ void I8042::write_output_port(u8 value)
 
 u8 I8042::read_output_port() const
 {
-    u8 value = s_.output_port;
-    if (wires_.a20)
-        value = u8((value & ~port_a20) | (wires_.a20() ? port_a20 : 0));
-    return u8(value | (wires_.keyboard_irq.level() ? port_keyboard_irq : 0) | (wires_.mouse_irq.level() ? port_mouse_irq : 0));
+    return u8(
+        s_.output_port | (wires_.keyboard_irq.level() ? port_keyboard_irq : 0) | (wires_.mouse_irq.level() ? port_mouse_irq : 0));
 }
 
 void I8042::reply(u8 value)
@@ -259,6 +257,8 @@ void I8042::reset()
     s_ = {};
     next_byte_.cancel();
     update_irqs();
+    if (wires_.set_a20)
+        wires_.set_a20(true);
 }
 
 void I8042::visit(StateVisitor& v)
@@ -283,6 +283,8 @@ bool I8042::restored()
     if (!known || !s_.replies.sound() || s_.source > Source::mouse)
         return false;
     update_irqs();
+    if (wires_.set_a20)
+        wires_.set_a20(s_.output_port & port_a20);
     transfer();
     return true;
 }

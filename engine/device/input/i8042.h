@@ -24,7 +24,6 @@ public:
         Ps2Device& keyboard;
         Ps2Device& mouse;
         std::function<void(bool enabled)> set_a20;
-        std::function<bool()> a20;    // the gate as it is now: port 92 moves it, too
         std::function<void()> reset_machine;
     };
 

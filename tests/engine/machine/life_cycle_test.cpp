@@ -256,6 +256,23 @@ TEST(LifeCycle, the_guest_powers_off_from_a_processor_thread_with_the_lock_held)
     EXPECT_EQ(b.life.state(), MachineState::stopped);
 }
 
+TEST(LifeCycle, quiet_work_finds_every_processor_out_of_the_guest)
+{
+    Bench b;
+    b.start();
+    std::atomic<bool> done = false, quiet = false;
+    b.life.events().post([&] {
+        b.life.request_quiet([&] {
+            quiet
+                = !b.board.processors[0].is_inside() && !b.board.processors[1].is_inside() && !b.board.processors[2].is_inside();
+            done = true;
+        });
+    });
+    ASSERT_TRUE(soon([&] { return done.load(); }));
+    EXPECT_TRUE(quiet);
+    EXPECT_TRUE(b.all_inside());
+}
+
 TEST(LifeCycle, the_plug_can_be_pulled_in_any_state)
 {
     Bench b;

@@ -21,8 +21,7 @@ struct Bench {
     u8 leds = 0;
     Ps2Keyboard keyboard{[this](u8 value) { leds = value; }};
     Ps2Mouse mouse;
-    I8042 controller{
-        deadlines, {irq1, irq12, keyboard, mouse, [this](bool on) { a20 = on; }, [this] { return a20; }, [this] { ++resets; }}};
+    I8042 controller{deadlines, {irq1, irq12, keyboard, mouse, [this](bool on) { a20 = on; }, [this] { ++resets; }}};
 
     explicit Bench(u8 command_byte = 0x03)
     {

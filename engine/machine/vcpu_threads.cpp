@@ -1,4 +1,4 @@
-#include "engine/thread/vcpu_threads.h"
+#include "engine/machine/vcpu_threads.h"
 
 #include <algorithm>
 #include <string>
