@@ -204,7 +204,10 @@ QStringList MachineLibrary::names() const
     QCollator collator;
     collator.setNumericMode(true);
     collator.setCaseSensitivity(Qt::CaseInsensitive);
-    std::ranges::sort(found, collator);
+    std::ranges::sort(found, [&](const QString& a, const QString& b) {
+        const int order = collator.compare(a, b);
+        return order != 0 ? order < 0 : a < b;
+    });
     return found;
 }
 

@@ -1,0 +1,147 @@
+#include "app/library/medium.h"
+
+#include <algorithm>
+
+#include <QFile>
+#include <QFileInfo>
+#include <QRegularExpression>
+
+#include "app/library/problem.h"
+#include "engine/block/iso9660.h"
+
+namespace app {
+
+namespace {
+
+constexpr quint64 mebibyte = 1024 * 1024, gibibyte = 1024 * mebibyte;
+constexpr quint64 smallest_installer = 40 * mebibyte;    // below are tests and rescue discs
+constexpr quint64 largest_floppy = 2880 * 1024;
+constexpr quint64 sector = 512;
+const QString memtest = QStringLiteral("/usr/lib/memtest86+/memtest86+x64.iso");
+const QString netboot = QStringLiteral("/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/");
+
+QString tr(const char* text)
+{
+    return QCoreApplication::translate("app::Medium", text);
+}
+
+// "Debian GNU/Linux 12.5.0 "Bookworm" - Official amd64 …" is too much for a title.
+QString fromDiskInfo(const QString& line)
+{
+    static const QRegularExpression end(QStringLiteral(R"(\s+(-|"|_|\().*$)"));
+    return QString(line).remove(end).trimmed();
+}
+
+// The section [general] of a .treeinfo has a line "name = Fedora 39".
+QString fromTreeInfo(const QString& text)
+{
+    static const QRegularExpression name(QStringLiteral(R"(^\s*name\s*=\s*(.+)$)"), QRegularExpression::MultilineOption);
+    return name.match(text).captured(1).trimmed();
+}
+
+QString titleOf(const engine::IsoInfo& iso, const QString& path)
+{
+    const QString volume = QString::fromStdString(iso.volume).replace(u'_', u' ').simplified();
+    // What mkisofs writes where nobody names the disc.
+    const bool nameless = volume.compare(QLatin1String("CDROM"), Qt::CaseInsensitive) == 0
+        || volume.compare(QLatin1String("ISOIMAGE"), Qt::CaseInsensitive) == 0;
+    for (const QString& candidate :
+         {fromDiskInfo(QString::fromStdString(iso.disk_info)), fromTreeInfo(QString::fromStdString(iso.tree_info)),
+          nameless ? QString() : volume})
+        if (!candidate.isEmpty())
+            return candidate.left(MachineLibrary::longestName);
+    return QFileInfo(path).completeBaseName();
+}
+
+QString warningOf(const engine::IsoInfo& iso)
+{
+    if (!iso.warning.what.empty())
+        return sentences(iso.warning);
+    if (iso.truncated())
+        return tr("The image is cut short: it should have %1 MiB and has %2 MiB. Download it again.")
+            .arg(iso.volume_size / mebibyte)
+            .arg(iso.file_size / mebibyte);
+    if (!iso.bootable)
+        return tr("Nothing on this disc starts a machine: it has no boot record.");
+    if (!iso.boots_on(engine::BootPlatform::pc_bios))
+        return tr("This disc starts machines with UEFI firmware only; Paddock's have a BIOS.");
+    return {};
+}
+
+quint64 fittingMemory(quint64 wish)
+{
+    const quint64 half = (engine::memory_limit() >> 20) / 2;
+    return std::max<quint64>(64, std::min(wish, half / 64 * 64));
+}
+
+Medium fromIso(const engine::IsoInfo& iso, const QString& path)
+{
+    Medium medium;
+    medium.path = path;
+    medium.title = titleOf(iso, path);
+    medium.warning = warningOf(iso);
+    const bool installer = iso.file_size >= smallest_installer;
+    medium.memoryMib = fittingMemory(!installer ? 256 : iso.file_size >= 2 * gibibyte ? 2048 : 1024);
+    medium.diskBytes = installer ? 20 * gibibyte : 0;
+    return medium;
+}
+
+bool hasBootSignature(QFile& file)
+{
+    return file.seek(0) && file.read(sector).endsWith("\x55\xaa");
+}
+
+}
+
+engine::Result<Medium> probeMedium(const QString& given)
+{
+    const QFileInfo info(given);
+    const QString path = info.absoluteFilePath();
+    const QString what = tr("%1 cannot be used").arg(info.fileName());
+    QFile file(path);
+    if (!info.isFile())
+        return problem(
+            what, info.exists() ? tr("it is not a file") : tr("there is no such file"), tr("Choose a CD or disk image"));
+    if (!file.open(QIODevice::ReadOnly))
+        return problem(what, file.errorString(), tr("Allow reading it, or choose another image"));
+
+    const auto iso = engine::read_iso(path.toStdString());
+    if (iso)
+        return fromIso(iso.value(), path);
+    const quint64 size = quint64(file.size());
+    const QString suffix = info.suffix().toLower();
+    const bool diskName = QStringList{"img", "raw", "ima", "flp", "vfd", "dd"}.contains(suffix);
+    if (size == 0 || size % sector != 0 || !(diskName || hasBootSignature(file)))
+        return iso.error();
+    Medium medium;
+    medium.kind = size <= largest_floppy ? Medium::Kind::floppy : Medium::Kind::disk;
+    medium.path = path;
+    medium.title = info.completeBaseName();
+    medium.memoryMib = fittingMemory(medium.kind == Medium::Kind::floppy ? 64 : 1024);
+    if (!hasBootSignature(file))
+        medium.warning = tr("This disk has no boot record, so a machine cannot start from it.");
+    return medium;
+}
+
+Demo findDemo()
+{
+    Demo demo{tr("Memory test"), {}, QStringLiteral("memtest86+")};
+    NewMachine machine;
+    if (QFileInfo::exists(memtest)) {
+        machine.definition.name = tr("Memory test").toStdString();
+        machine.definition.memory_mib = 64;
+        machine.definition.cdrom = memtest.toStdString();
+        demo.machine = machine;
+    } else if (QFileInfo::exists(netboot + QStringLiteral("linux"))) {
+        demo.title = tr("Debian installer");
+        machine.definition.name = demo.title.toStdString();
+        machine.definition.memory_mib = fittingMemory(1024);
+        machine.definition.kernel = (netboot + QStringLiteral("linux")).toStdString();
+        machine.definition.initrd = (netboot + QStringLiteral("initrd.gz")).toStdString();
+        machine.diskBytes = 20 * gibibyte;
+        demo.machine = machine;
+    }
+    return demo;
+}
+
+}

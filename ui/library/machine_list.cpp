@@ -1,0 +1,159 @@
+#include "ui/library/machine_list.h"
+
+#include <algorithm>
+
+#include <QDir>
+#include <QFileInfo>
+#include <QImageReader>
+#include <QLocale>
+
+namespace ui {
+
+namespace {
+
+constexpr int poll_milliseconds = 2000;
+constexpr QSize largest_picture(640, 480);
+
+QString wordsFor(const QString& state)
+{
+    if (state == QLatin1String("running"))
+        return MachineList::tr("Running");
+    if (state == QLatin1String("paused"))
+        return MachineList::tr("Paused");
+    return state.isEmpty() ? MachineList::tr("Off") : MachineList::tr("Starting or stopping");
+}
+
+}
+
+MachineList::MachineList(app::MachineLibrary& library, QObject* parent) : QAbstractListModel(parent), m_library(library)
+{
+    QDir().mkpath(library.machinesFolder());
+    m_watcher.addPath(library.machinesFolder());
+    if (const auto sockets = app::socketFolder())
+        m_watcher.addPath(sockets.value());
+    connect(&m_watcher, &QFileSystemWatcher::directoryChanged, this, &MachineList::refresh);
+    m_poll.callOnTimeout(this, &MachineList::poll);
+    m_poll.start(poll_milliseconds);
+    refresh();
+}
+
+int MachineList::rowCount(const QModelIndex& parent) const
+{
+    return parent.isValid() ? 0 : int(m_entries.size());
+}
+
+QVariant MachineList::data(const QModelIndex& index, int role) const
+{
+    if (!index.isValid() || size_t(index.row()) >= m_entries.size())
+        return {};
+    const Entry& entry = m_entries[size_t(index.row())];
+    switch (role) {
+    case Qt::DisplayRole:
+        return entry.name;
+    case Qt::AccessibleTextRole:
+        return tr("%1, %2").arg(entry.name, wordsFor(entry.link->state()));
+    case Qt::ToolTipRole:
+    case detailsRole:
+        return entry.details;
+    case stateRole:
+        return entry.link->state();
+    case stateTextRole:
+        return wordsFor(entry.link->state());
+    case pictureRole:
+        return entry.picture;
+    default:
+        return {};
+    }
+}
+
+const MachineList::Entry* MachineList::find(const QString& name) const
+{
+    const auto found = std::ranges::find(m_entries, name, &Entry::name);
+    return found == m_entries.end() ? nullptr : &*found;
+}
+
+QModelIndex MachineList::indexOf(const QString& name) const
+{
+    const Entry* entry = find(name);
+    return entry ? index(int(entry - m_entries.data())) : QModelIndex();
+}
+
+bool MachineList::isRunning(const QString& name) const
+{
+    const Entry* entry = find(name);
+    return (entry && !entry->link->state().isEmpty()) || app::isMachineRunning(name);
+}
+
+void MachineList::send(const QString& name, const QString& method, const QJsonObject& params)
+{
+    if (const Entry* entry = find(name))
+        entry->link->send(method, params);
+}
+
+MachineList::Entry MachineList::makeEntry(const QString& name)
+{
+    Entry entry{name, std::make_unique<app::ControlLink>(name), {}, {}, {}};
+    connect(entry.link.get(), &app::ControlLink::stateChanged, this, [this, name] { changed(name); });
+    connect(entry.link.get(), &app::ControlLink::failed, this, &MachineList::failed);
+    describe(entry);
+    return entry;
+}
+
+// Reads what the disk says of a machine.
+void MachineList::describe(Entry& entry) const
+{
+    const auto definition = m_library.find(entry.name);
+    const QString onDisk = QLocale().formattedDataSize(qint64(m_library.bytesOnDisk(entry.name)), 1);
+    entry.details = definition ? tr("%L1 MiB, %n processor(s), %2 on disk", nullptr, int(definition.value().cpus))
+                                     .arg(definition.value().memory_mib)
+                                     .arg(onDisk)
+                               : app::sentences(definition.error());
+    const QFileInfo file(m_library.screenPicture(entry.name));
+    if (!file.exists() || file.lastModified() == entry.pictureTime)
+        return;
+    entry.pictureTime = file.lastModified();
+    QImageReader reader(file.filePath(), "png");
+    if (const QSize size = reader.size(); size.isValid())
+        reader.setScaledSize(size.scaled(size.boundedTo(largest_picture), Qt::KeepAspectRatio));
+    entry.picture = QPixmap::fromImageReader(&reader);
+}
+
+// Rows come and go one by one, so that views keep their selection.
+void MachineList::refresh()
+{
+    const QStringList names = m_library.names();
+    for (int row = int(m_entries.size()) - 1; row >= 0; --row)
+        if (!names.contains(m_entries[size_t(row)].name)) {
+            beginRemoveRows({}, row, row);
+            m_entries.erase(m_entries.begin() + row);
+            endRemoveRows();
+        }
+    for (int row = 0; row < names.size(); ++row)
+        if (size_t(row) >= m_entries.size() || m_entries[size_t(row)].name != names[row]) {
+            Entry entry = makeEntry(names[row]);
+            beginInsertRows({}, row, row);
+            m_entries.insert(m_entries.begin() + row, std::move(entry));
+            endInsertRows();
+        }
+    poll();
+}
+
+void MachineList::poll()
+{
+    for (Entry& entry : m_entries) {
+        entry.link->lookForMachine();
+        const QString before = entry.details;
+        const QDateTime pictureBefore = entry.pictureTime;
+        describe(entry);
+        if (entry.details != before || entry.pictureTime != pictureBefore)
+            changed(entry.name);
+    }
+}
+
+void MachineList::changed(const QString& name)
+{
+    if (const QModelIndex at = indexOf(name); at.isValid())
+        emit dataChanged(at, at);
+}
+
+}

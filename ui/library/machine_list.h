@@ -1,0 +1,64 @@
+#pragma once
+// The machines of the library with their state and last picture, as a model for views. Follows the folders, the control
+// sockets and the pictures as they change.
+
+#include <memory>
+
+#include <QAbstractListModel>
+#include <QDateTime>
+#include <QFileSystemWatcher>
+#include <QPixmap>
+#include <QTimer>
+
+#include "app/library/machine_library.h"
+#include "app/session/control_socket.h"
+
+namespace ui {
+
+class MachineList : public QAbstractListModel {
+    Q_OBJECT
+
+public:
+    enum Role {
+        stateRole = Qt::UserRole,    // as the control socket says it; "" while off
+        stateTextRole,    // the same in words
+        pictureRole,    // QPixmap, null where there is none yet
+        detailsRole,    // "1024 MiB, 2 processors, 3.4 GiB on disk"
+    };
+
+    explicit MachineList(app::MachineLibrary& library, QObject* parent = nullptr);
+
+    int rowCount(const QModelIndex& parent = {}) const override;
+    QVariant data(const QModelIndex& index, int role) const override;
+
+    QString nameAt(const QModelIndex& index) const { return data(index, Qt::DisplayRole).toString(); }
+    QModelIndex indexOf(const QString& name) const;
+    bool isRunning(const QString& name) const;
+    void send(const QString& name, const QString& method, const QJsonObject& params = {});
+    void refresh();
+
+signals:
+    void failed(const engine::Error& error);
+
+private:
+    struct Entry {
+        QString name;
+        std::unique_ptr<app::ControlLink> link;
+        QPixmap picture;
+        QDateTime pictureTime;
+        QString details;
+    };
+
+    Entry makeEntry(const QString& name);
+    void describe(Entry& entry) const;
+    void poll();
+    const Entry* find(const QString& name) const;
+    void changed(const QString& name);
+
+    app::MachineLibrary& m_library;
+    std::vector<Entry> m_entries;
+    QFileSystemWatcher m_watcher;
+    QTimer m_poll;
+};
+
+}

@@ -1,0 +1,16 @@
+#pragma once
+// Starts `paddock run NAME` as a process that outlives this one.
+
+#include <functional>
+
+#include <QObject>
+
+#include "engine/base/result.h"
+
+namespace ui {
+
+// `failed` is told, while `context` lives, why the machine did not start or ended badly.
+void startMachineProcess(
+    const QString& program, const QString& machine, QObject* context, std::function<void(const engine::Error&)> failed);
+
+}

@@ -1,0 +1,82 @@
+#pragma once
+// The window of one running machine: its screen, its switches, its lamps. Closes when the guest powers off.
+
+#include <QLabel>
+#include <QMainWindow>
+#include <QMenu>
+#include <QMessageBox>
+#include <QPointer>
+#include <QToolButton>
+
+#include "app/session/machine_session.h"
+#include "app/settings/settings.h"
+#include "display/guest_view.h"
+#include "ui/machine/activity_lamp.h"
+#include "ui/message_bar.h"
+
+namespace ui {
+
+class MachineWindow : public QMainWindow {
+    Q_OBJECT
+
+public:
+    // Both outlive the window. The session may be running already or not yet.
+    MachineWindow(app::MachineSession& session, app::Settings& settings, QWidget* parent = nullptr);
+
+    display::GuestView& view() { return *m_view; }
+    MessageBar& messages() { return *m_messages; }
+
+    // Writes a PNG into the person's Pictures and says where.
+    void takeScreenshot();
+    static QString screenshotFolder();
+
+protected:
+    void closeEvent(QCloseEvent* event) override;
+    void changeEvent(QEvent* event) override;
+
+private:
+    void addMachineMenu();
+    void addMediaMenu();
+    void addKeysMenu();
+    void addViewMenu();
+    QAction* addCommand(QMenu* menu, const QString& text, const QKeySequence& shortcut, std::function<void()> command);
+    template <class T>
+    void addChoices(QMenu* menu, const app::Setting<T>& setting, const std::vector<std::pair<T, QString>>& choices);
+    void arrangeStatusBar();
+    void applySettings();
+
+    void showState();
+    void showStopped(const engine::StopReason& reason);
+    void showCapture(bool captured);
+    void showDisk(unsigned drive, bool write);
+    void showLeds(quint8 leds);
+    void explainAccelerator();
+    void growTo(QSize guest);
+    void toggleFullScreen();
+    void insertDisc();
+    void insertFloppy();
+    void report(const engine::Result<void>& result);
+    void typeClipboard();
+    void askBeforeClosing();
+
+    app::MachineSession& m_session;
+    app::Settings& m_settings;
+    display::GuestView* m_view;
+    MessageBar* m_messages;
+    QAction* m_pause = nullptr;
+    QAction* m_eject = nullptr;
+    QAction* m_fullScreen = nullptr;
+    QAction* m_capture = nullptr;
+    QList<QAction*> m_switches;    // of use only while the machine is on
+    QToolButton* m_accelerator = nullptr;
+    QLabel* m_captureHint = nullptr;
+    QLabel* m_leds = nullptr;
+    ActivityLamp* m_diskLamp = nullptr;
+    ActivityLamp* m_cdLamp = nullptr;
+    ActivityLamp* m_floppyLamp = nullptr;
+    QPointer<QMessageBox> m_question;
+    bool m_sized = false;    // by the person's earlier choice or the first picture
+    bool m_over = false;
+};
+
+}
