@@ -21,20 +21,20 @@ enum class Accelerator : u8 { automatic, kvm, translator, interpreter };
 
 struct MachineDefinition {
     std::string name = "machine";
-    u64 memory_mib = 1024;                   // 1 to 1048576, within what the host can give
-    unsigned cpus = 1;                       // 1 to 32
+    u64 memory_mib = 1024;    // 1 to 1048576, within what the host can give
+    unsigned cpus = 1;    // 1 to 32
     Accelerator accelerator = Accelerator::automatic;
 
-    std::vector<std::string> disks;          // raw images, IDE order; at most 2 beside the optical drive, 3 in all with it
-    std::string cdrom;                       // ISO image, empty drive where ""; the drive is always there
-    std::string floppy;                      // raw floppy image, "" for an empty drive
-    std::string kernel, initrd, append;      // direct boot: a Linux bzImage or a Multiboot ELF
-    std::string boot_order;                  // letters as in "dca": d optical, c disk, a floppy; "" chooses what is there
+    std::vector<std::string> disks;    // raw images, IDE order; at most 2 beside the optical drive, 3 in all with it
+    std::string cdrom;    // ISO image, empty drive where ""; the drive is always there
+    std::string floppy;    // raw floppy image, "" for an empty drive
+    std::string kernel, initrd, append;    // direct boot: a Linux bzImage or a Multiboot ELF
+    std::string boot_order;    // letters as in "dca": d optical, c disk, a floppy; "" chooses what is there
 
     enum class Serial : u8 { none, callback, file } serial = Serial::callback;
     std::string serial_file;
-    bool test_device = false;                // isa-debug-exit at 0xf4, debug console, pc-testdev
-    std::string firmware_directory;          // "" searches where Debian's seabios package installs
+    bool test_device = false;    // isa-debug-exit at 0xf4, debug console, pc-testdev
+    std::string firmware_directory;    // "" searches where Debian's seabios package installs
 };
 
 enum class MachineState : u8 { created, running, paused, stopped };
@@ -42,8 +42,8 @@ enum class MachineState : u8 { created, running, paused, stopped };
 // Why a machine stopped.
 struct StopReason {
     enum class Kind : u8 { powered_off, guest_exit, crashed, host_request } kind = Kind::powered_off;
-    int exit_code = 0;                       // guest_exit: what the test device was told, as the process's exit code
-    std::string text;                        // crashed: what happened, for a person
+    int exit_code = 0;    // guest_exit: what the test device was told, as the process's exit code
+    std::string text;    // crashed: what happened, for a person
 };
 
 class Listener {
@@ -51,7 +51,9 @@ public:
     virtual ~Listener() = default;
     virtual void state_changed(MachineState state) { (void)state; }
     virtual void stopped(const StopReason& reason) { (void)reason; }
-    virtual void frame_ready() {}            // look into Machine::frame()
+    // The machine was paused because the host can't go on (its disk is full); resume() tries again.
+    virtual void needs_attention(const Error& error) { (void)error; }
+    virtual void frame_ready() { }    // look into Machine::frame()
     virtual void serial_output(std::string_view bytes) { (void)bytes; }
     virtual void debug_output(std::string_view bytes) { (void)bytes; }
     virtual void disk_active(unsigned drive, bool write) { (void)drive, (void)write; }
@@ -60,7 +62,7 @@ public:
 };
 
 struct MachineStats {
-    u64 instructions = 0;                    // of all vCPUs, 0 where unknown
+    u64 instructions = 0;    // of all vCPUs, 0 where unknown
     u64 guest_nanoseconds = 0;
 };
 
@@ -73,9 +75,9 @@ public:
     virtual void start() = 0;
     virtual void pause() = 0;
     virtual void resume() = 0;
-    virtual void reset() = 0;                // the reset button
-    virtual void press_power_button() = 0;   // asks the guest
-    virtual void power_off() = 0;            // pulls the plug
+    virtual void reset() = 0;    // the reset button
+    virtual void press_power_button() = 0;    // asks the guest
+    virtual void power_off() = 0;    // pulls the plug
     virtual MachineState state() const = 0;
 
     // What runs it, and why, in words for a status bar: {"Translator", "/dev/kvm is missing …"}.
@@ -105,7 +107,7 @@ public:
 // Whether KVM can run an operating system here; a probe guest of a few milliseconds, cached for the process.
 struct KvmVerdict {
     bool usable = false;
-    std::string reason;                      // in words, always filled in
+    std::string reason;    // in words, always filled in
 };
 KvmVerdict probe_kvm();
 

@@ -16,11 +16,10 @@ struct Error {
     std::string text() const;
 };
 
-template <class T>
-class [[nodiscard]] Result {
+template <class T> class [[nodiscard]] Result {
 public:
-    Result(T value) : content_(std::in_place_index<0>, std::move(value)) {}
-    Result(Error error) : content_(std::in_place_index<1>, std::move(error)) {}
+    Result(T value) : content_(std::in_place_index<0>, std::move(value)) { }
+    Result(Error error) : content_(std::in_place_index<1>, std::move(error)) { }
 
     explicit operator bool() const { return content_.index() == 0; }
     T& value() { return *std::get_if<0>(&content_); }
@@ -33,11 +32,10 @@ private:
     std::variant<T, Error> content_;
 };
 
-template <>
-class [[nodiscard]] Result<void> {
+template <> class [[nodiscard]] Result<void> {
 public:
     Result() = default;
-    Result(Error error) : error_(std::move(error)), failed_(true) {}
+    Result(Error error) : error_(std::move(error)), failed_(true) { }
 
     explicit operator bool() const { return !failed_; }
     const Error& error() const { return error_; }

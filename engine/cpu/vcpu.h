@@ -10,9 +10,9 @@
 namespace engine {
 
 enum class VcpuExit : u8 {
-    kicked,          // kick() was called: look at commands, then run again
-    shutdown,        // triple fault
-    failed,          // the back end cannot go on; failure() says why
+    kicked,    // kick() was called: look at commands, then run again
+    shutdown,    // triple fault
+    failed,    // the back end cannot go on; failure() says why
 };
 
 class Vcpu {
@@ -45,8 +45,9 @@ struct VcpuWires {
     std::function<u8()> acknowledge_interrupt;
     // FERR#: the x87 unmasked-error line (IRQ 13 when CR0.NE is clear).
     std::function<void(bool level)> ferr;
-    // The guest asked for a reset of the whole machine (triple fault is reported by run() instead).
-    std::function<u64()> tsc;      // virtual time stamp, any thread
+    std::function<u64()> tsc;    // virtual time stamp, any thread
+    // Shows system management RAM instead of what the rest of the machine sees there. Takes the machine's lock itself.
+    std::function<void(bool visible)> smm_view;
 };
 
 }

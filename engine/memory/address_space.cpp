@@ -9,8 +9,8 @@
 
 namespace engine {
 
-AddressSpace::RegionId AddressSpace::add_memory(std::string name, u64 first, u64 size, int priority, MemoryBlock* read,
-    u64 read_offset, MemoryBlock* write, u64 write_offset)
+AddressSpace::RegionId AddressSpace::add_memory(
+    std::string name, u64 first, u64 size, int priority, MemoryBlock* read, u64 read_offset, MemoryBlock* write, u64 write_offset)
 {
     regions_.push_back({std::move(name), first, size, priority, true, read, read_offset, write, write_offset, nullptr});
     changed();

@@ -35,11 +35,12 @@ public:
     using RegionId = std::size_t;
 
     // `machine_lock` is taken around every register access (vCPU threads); null in tests.
-    explicit AddressSpace(std::mutex* machine_lock = nullptr) : machine_lock_(machine_lock) {}
+    explicit AddressSpace(std::mutex* machine_lock = nullptr) : machine_lock_(machine_lock) { }
 
     // Building and changing the map: with the machine's lock held, or before the machine runs. Higher priority wins,
     // later wins among equals. A region starts enabled.
-    RegionId add_memory(std::string name, u64 first, u64 size, int priority, MemoryBlock* read, u64 read_offset, MemoryBlock* write,
+    RegionId add_memory(
+        std::string name, u64 first, u64 size, int priority, MemoryBlock* read, u64 read_offset, MemoryBlock* write,
         u64 write_offset);
     RegionId add_ram(std::string name, u64 first, u64 size, int priority, MemoryBlock& block, u64 offset)
     {
@@ -73,15 +74,16 @@ public:
     // False, and zeroes or nothing written from there on, where there is no memory.
     bool dma_read(u64 address, std::span<u8> to) const;
     bool dma_write(u64 address, std::span<const u8> from);
-    template <class T>
-    T dma_load(u64 address) const
+    template <class T> T dma_load(u64 address) const
     {
         T value{};
         dma_read(address, {reinterpret_cast<u8*>(&value), sizeof value});
         return value;
     }
-    template <class T>
-    bool dma_store(u64 address, T value) { return dma_write(address, {reinterpret_cast<const u8*>(&value), sizeof value}); }
+    template <class T> bool dma_store(u64 address, T value)
+    {
+        return dma_write(address, {reinterpret_cast<const u8*>(&value), sizeof value});
+    }
 
     // A20 gate: while false, address bit 20 reads as zero for the processor (not for DMA). Machine's lock held.
     void set_a20(bool enabled);

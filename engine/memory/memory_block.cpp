@@ -1,5 +1,6 @@
 #include "engine/memory/memory_block.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <sys/mman.h>
@@ -13,7 +14,8 @@ Result<std::unique_ptr<MemoryBlock>> MemoryBlock::create(std::string name, u64 s
 {
     size = round_up(size, page_size);
     const auto failed = [&](int error) {
-        return Error{text("Cannot get ", size >> 20, " MiB of memory for ", name), system_error_text(error),
+        return Error{
+            text("Cannot get ", size >> 20, " MiB of memory for ", name), system_error_text(error),
             "Give the machine less memory, or close other programs"};
     };
     FileDescriptor file{memfd_create(name.c_str(), MFD_CLOEXEC)};
@@ -30,7 +32,8 @@ MemoryBlock::MemoryBlock(std::string name, u64 size, FileDescriptor file, u8* da
       size_(size),
       file_(std::move(file)),
       data_(data),
-      flags_(std::make_unique<std::atomic<u8>[]>(size >> page_shift)),
+      dirty_(std::make_unique<std::atomic<bool>[]>(size >> page_shift)),
+      code_(std::make_unique<std::atomic<u64>[]>(size >> page_shift)),
       versions_(std::make_unique<std::atomic<u32>[]>(size >> page_shift))
 {
 }
@@ -42,12 +45,14 @@ MemoryBlock::~MemoryBlock()
 
 void MemoryBlock::written(u64 offset, u64 length)
 {
-    if (length == 0)
-        return;
-    for (u64 page = offset >> page_shift; page <= (offset + length - 1) >> page_shift; ++page) {
+    while (length) {
+        const u64 page = offset >> page_shift;
+        const u64 here = std::min(length, page_size - (offset & page_mask));
         set_dirty(page);
-        if (holds_code(page))
+        if (holds_code(offset, here))
             versions_[page].fetch_add(1, std::memory_order_acq_rel);
+        offset += here;
+        length -= here;
     }
 }
 

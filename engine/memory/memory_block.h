@@ -27,18 +27,29 @@ public:
     u64 pages() const { return size_ >> page_shift; }
     int file() const { return file_.get(); }
 
-    // Any thread. A vCPU's cached translation for writing is only handed out for pages without `code`, and marks `dirty`.
-    bool holds_code(u64 page) const { return flags_[page].load(std::memory_order_acquire) & flag_code; }
-    void set_code(u64 page) { flags_[page].fetch_or(flag_code, std::memory_order_acq_rel); }
+    // Any thread. A vCPU's cached translation for writing is only handed out for pages without code, and marks them dirty.
+    bool holds_code(u64 page) const { return code_[page].load(std::memory_order_acquire) != 0; }
+    // Whether [offset, offset + length), within one page, touches a 64-byte granule that holds code.
+    bool holds_code(u64 offset, u64 length) const
+    {
+        return code_[offset >> page_shift].load(std::memory_order_acquire) & granules(offset & page_mask, length);
+    }
+    void set_code(u64 offset, u64 length)
+    {
+        code_[offset >> page_shift].fetch_or(granules(offset & page_mask, length), std::memory_order_acq_rel);
+    }
     void set_dirty(u64 page)
     {
-        if (!(flags_[page].load(std::memory_order_relaxed) & flag_dirty))
-            flags_[page].fetch_or(flag_dirty, std::memory_order_acq_rel);
+        if (!dirty_[page].load(std::memory_order_relaxed))
+            dirty_[page].store(true, std::memory_order_release);
     }
     // Clears and returns the flag. The display's owner is the one reader.
-    bool take_dirty(u64 page) { return flags_[page].fetch_and(u8(~flag_dirty), std::memory_order_acq_rel) & flag_dirty; }
+    bool take_dirty(u64 page)
+    {
+        return dirty_[page].load(std::memory_order_relaxed) && dirty_[page].exchange(false, std::memory_order_acq_rel);
+    }
 
-    // Grows with every write to a page that holds code; decoded blocks remember it.
+    // Grows with every write to a granule of the page that holds code; decoded blocks remember it.
     u32 code_version(u64 page) const { return versions_[page].load(std::memory_order_acquire); }
     const std::atomic<u32>* code_version_of(u64 page) const { return &versions_[page]; }
 
@@ -46,7 +57,11 @@ public:
     void written(u64 offset, u64 length);
 
 private:
-    static constexpr u8 flag_code = 1, flag_dirty = 2;
+    static u64 granules(u64 in_page, u64 length)
+    {
+        const u64 first = in_page >> 6, last = (in_page + length - 1) >> 6;
+        return (~u64(0) >> (63 - (last - first))) << first;
+    }
 
     MemoryBlock(std::string name, u64 size, FileDescriptor file, u8* data);
 
@@ -54,7 +69,8 @@ private:
     u64 size_;
     FileDescriptor file_;
     u8* data_;
-    std::unique_ptr<std::atomic<u8>[]> flags_;
+    std::unique_ptr<std::atomic<bool>[]> dirty_;
+    std::unique_ptr<std::atomic<u64>[]> code_;
     std::unique_ptr<std::atomic<u32>[]> versions_;
 };
 

@@ -13,7 +13,7 @@ namespace engine {
 class PortSpace {
 public:
     // `machine_lock` is taken around every access (vCPU threads); null in tests.
-    explicit PortSpace(std::mutex* machine_lock = nullptr) : machine_lock_(machine_lock) {}
+    explicit PortSpace(std::mutex* machine_lock = nullptr) : machine_lock_(machine_lock) { }
 
     // The handler gets offset = port - first. Wider accesses than `widest` (1, 2 or 4 bytes), and those that run past the
     // claim's end, arrive split into bytes. A later claim hides an earlier one until it is released. Machine's lock held.
@@ -40,7 +40,7 @@ private:
 
     std::mutex* machine_lock_;
     std::vector<Claim> claims_;
-    std::array<u16, 0x10000> index_{};      // claim number + 1
+    std::array<u16, 0x10000> index_{};    // claim number + 1
     void rebuild();
 };
 

@@ -41,7 +41,7 @@ protected:
 
 class StateLoader : public NamedStateVisitor {
 public:
-    explicit StateLoader(const StateMap& map) : map_(map) {}
+    explicit StateLoader(const StateMap& map) : map_(map) { }
 
 protected:
     void scalar(std::string_view name, u64& value, std::size_t) override;

@@ -19,21 +19,18 @@ public:
     virtual ~StateVisitor() = default;
 
     template <class T>
-        requires(std::integral<T> || std::is_enum_v<T>)
-    void field(std::string_view name, T& value)
+    requires(std::integral<T> || std::is_enum_v<T>) void field(std::string_view name, T& value)
     {
         u64 wide = u64(value);
         scalar(name, wide, sizeof(T));
         value = static_cast<T>(wide);
     }
 
-    template <std::size_t N>
-    void field(std::string_view name, std::array<u8, N>& bytes) { blob(name, bytes); }
+    template <std::size_t N> void field(std::string_view name, std::array<u8, N>& bytes) { blob(name, bytes); }
 
     // Arrays of wider scalars are stored in host (little-endian) byte order.
     template <class T, std::size_t N>
-        requires((std::integral<T> || std::is_enum_v<T>) && sizeof(T) > 1)
-    void field(std::string_view name, std::array<T, N>& values)
+    requires((std::integral<T> || std::is_enum_v<T>)&&sizeof(T) > 1) void field(std::string_view name, std::array<T, N>& values)
     {
         blob(name, {reinterpret_cast<u8*>(values.data()), sizeof values});
     }
@@ -42,8 +39,7 @@ public:
     void field(std::string_view name, std::vector<u8>& bytes, std::size_t limit) { bytes_of(name, bytes, limit); }
 
     // A nested State: anything with `void visit(StateVisitor&)`.
-    template <class T>
-    void group(std::string_view name, T& part)
+    template <class T> void group(std::string_view name, T& part)
     {
         enter(name);
         part.visit(*this);
@@ -51,8 +47,7 @@ public:
     }
 
     // The same for each element of an array, named name.0, name.1, …
-    template <class Range>
-    void groups(std::string_view name, Range& parts)
+    template <class Range> void groups(std::string_view name, Range& parts)
     {
         enter(name);
         unsigned index = 0;

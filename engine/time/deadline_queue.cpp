@@ -2,7 +2,7 @@
 
 namespace engine {
 
-Timer::Timer(DeadlineQueue& queue, std::function<void()> callback) : queue_(queue), callback_(std::move(callback)) {}
+Timer::Timer(DeadlineQueue& queue, std::function<void()> callback) : queue_(queue), callback_(std::move(callback)) { }
 
 Timer::~Timer()
 {

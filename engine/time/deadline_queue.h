@@ -38,7 +38,7 @@ public:
 
 class DeadlineQueue {
 public:
-    explicit DeadlineQueue(const Clock& clock) : clock_(clock) {}
+    explicit DeadlineQueue(const Clock& clock) : clock_(clock) { }
 
     const Clock& clock() const { return clock_; }
     u64 now() const { return clock_.now(); }

@@ -25,7 +25,7 @@ public:
 
 private:
     std::atomic<u64> base_ = 0;
-    std::atomic<u64> started_at_ = 0;      // host nanoseconds; 0 while stopped
+    std::atomic<u64> started_at_ = 0;    // host nanoseconds; 0 while stopped
 };
 
 // A clock that tests turn by hand.

@@ -12,7 +12,7 @@ inline void next(Cpu& c, const Insn* i)
     return (i + 1)->handler(c, i + 1);
 }
 
-inline u64 effective_address(const Cpu& c, const Insn* i)
+[[gnu::always_inline]] inline u64 effective_address(const Cpu& c, const Insn* i)
 {
     return (c.gpr[i->base] + (c.gpr[i->index] << i->scale) + u64(i64(i->disp))) & i->address_mask;
 }
@@ -25,8 +25,7 @@ void check_segment(Cpu& c, const Insn* i, unsigned segment, u64 offset, unsigned
 // The host address of a linear one if it is plain memory and the access stays within the page, else null. May fault.
 u8* host_address(Cpu& c, const Insn* i, u64 linear, unsigned size, Access access);
 
-template <class T>
-T load_linear(Cpu& c, const Insn* i, u64 linear)
+template <class T> [[gnu::always_inline]] inline T load_linear(Cpu& c, const Insn* i, u64 linear)
 {
     const TlbEntry& entry = c.tlb->entry(Access::read, linear);
     if ((linear ^ entry.tag) <= page_size - sizeof(T)) [[likely]] {
@@ -37,8 +36,7 @@ T load_linear(Cpu& c, const Insn* i, u64 linear)
     return T(load_slow(c, i, linear, sizeof(T)));
 }
 
-template <class T>
-void store_linear(Cpu& c, const Insn* i, u64 linear, T value)
+template <class T> [[gnu::always_inline]] inline void store_linear(Cpu& c, const Insn* i, u64 linear, T value)
 {
     const TlbEntry& entry = c.tlb->entry(Access::write, linear);
     if ((linear ^ entry.tag) <= page_size - sizeof(T)) [[likely]] {
@@ -50,28 +48,30 @@ void store_linear(Cpu& c, const Insn* i, u64 linear, T value)
 
 // `offset` within a segment → linear address, checked where the segment is not flat.
 template <Access access>
-u64 linear_address(Cpu& c, const Insn* i, unsigned segment, u64 offset, unsigned size)
+[[gnu::always_inline]] inline u64 linear_address(Cpu& c, const Insn* i, unsigned segment, u64 offset, unsigned size)
 {
     if (i->flags & Insn::flag_checked) [[unlikely]]
         check_segment(c, i, segment, offset, size, access);
     return (c.base[segment] + offset) & c.linear_mask;
 }
 
-template <class T>
-T load(Cpu& c, const Insn* i, u64 offset)
+template <class T> [[gnu::always_inline]] inline T load(Cpu& c, const Insn* i, u64 offset)
 {
     return load_linear<T>(c, i, linear_address<Access::read>(c, i, i->segment, offset, sizeof(T)));
 }
-template <class T>
-void store(Cpu& c, const Insn* i, u64 offset, T value)
+template <class T> [[gnu::always_inline]] inline void store(Cpu& c, const Insn* i, u64 offset, T value)
 {
     store_linear<T>(c, i, linear_address<Access::write>(c, i, i->segment, offset, sizeof(T)), value);
 }
 // The instruction's memory operand.
-template <class T>
-T load_operand(Cpu& c, const Insn* i) { return load<T>(c, i, effective_address(c, i)); }
-template <class T>
-void store_operand(Cpu& c, const Insn* i, T value) { store<T>(c, i, effective_address(c, i), value); }
+template <class T> [[gnu::always_inline]] inline T load_operand(Cpu& c, const Insn* i)
+{
+    return load<T>(c, i, effective_address(c, i));
+}
+template <class T> [[gnu::always_inline]] inline void store_operand(Cpu& c, const Insn* i, T value)
+{
+    store<T>(c, i, effective_address(c, i), value);
+}
 
 // 16 bytes. `aligned_16` rows raise #GP(0) for a misaligned address. A store that crosses a page checks both pages first.
 Xmm load_xmm(Cpu& c, const Insn* i, u64 offset);
@@ -82,7 +82,9 @@ void store_bytes(Cpu& c, const Insn* i, u64 offset, const void* from, unsigned s
 
 // The r/m operand, register or memory. `rm` as a register uses Insn::dst for E-first rows: the decoder puts the byte
 // offset of the r/m register into dst or src by the operand's place in the row.
-template <class T>
-T load_src(Cpu& c, const Insn* i) { return i->memory() ? load_operand<T>(c, i) : c.reg<T>(i->src); }
+template <class T> [[gnu::always_inline]] inline T load_src(Cpu& c, const Insn* i)
+{
+    return i->memory() ? load_operand<T>(c, i) : c.reg<T>(i->src);
+}
 
 }

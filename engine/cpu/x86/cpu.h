@@ -31,9 +31,23 @@ struct CpuModel;
 
 // Vectors, SDM vol. 3, 6.3.1.
 enum Vector : u8 {
-    divide_error = 0, debug_exception = 1, nmi_vector = 2, breakpoint = 3, overflow_exception = 4, bound_exceeded = 5,
-    invalid_opcode = 6, device_not_available = 7, double_fault = 8, invalid_tss = 10, segment_not_present = 11,
-    stack_fault = 12, general_protection = 13, page_fault = 14, x87_error = 16, alignment_check = 17, simd_error = 19,
+    divide_error = 0,
+    debug_exception = 1,
+    nmi_vector = 2,
+    breakpoint = 3,
+    overflow_exception = 4,
+    bound_exceeded = 5,
+    invalid_opcode = 6,
+    device_not_available = 7,
+    double_fault = 8,
+    invalid_tss = 10,
+    segment_not_present = 11,
+    stack_fault = 12,
+    general_protection = 13,
+    page_fault = 14,
+    x87_error = 16,
+    alignment_check = 17,
+    simd_error = 19,
 };
 
 constexpr u64 cr0_pe = 1, cr0_mp = 2, cr0_em = 4, cr0_ts = 8, cr0_et = 16, cr0_ne = 32, cr0_wp = 1 << 16, cr0_am = 1 << 18,
@@ -45,32 +59,44 @@ constexpr u64 efer_sce = 1, efer_lme = 1 << 8, efer_lma = 1 << 10, efer_nxe = 1 
 
 // Reasons to look up at the next block edge.
 enum Request : u32 {
-    request_kick = 1, request_interrupt = 2, request_nmi = 4, request_smi = 8, request_init = 16, request_sipi = 32,
-    request_flush = 64, request_rendezvous = 128, request_debug = 256, request_flush_writes = 512,
+    request_kick = 1,
+    request_interrupt = 2,
+    request_nmi = 4,
+    request_smi = 8,
+    request_init = 16,
+    request_sipi = 32,
+    request_flush = 64,
+    request_rendezvous = 128,
+    request_debug = 256,
+    request_flush_writes = 512,
 };
 
 // Decoding depends on these; part of a block's key.
 enum ModeKey : u32 {
-    mode_16 = 0, mode_32 = 1, mode_64 = 2, mode_size_mask = 3,
-    mode_flat = 4,                  // ES, CS, SS and DS reach all 4 GiB and need no checks
+    mode_16 = 0,
+    mode_32 = 1,
+    mode_64 = 2,
+    mode_size_mask = 3,
+    mode_flat = 4,    // ES, CS, SS and DS reach all 4 GiB and need no checks
     mode_stack_32 = 8,
     mode_user = 16,
-    mode_single = 32,               // one instruction a block: TF, debug registers, interrupt shadow, self-modification
-    mode_protected = 64,            // protected and not virtual-8086
+    mode_single = 32,    // one instruction a block: TF, debug registers, interrupt shadow, self-modification
+    mode_protected = 64,    // protected and not virtual-8086
+    mode_unprivileged = 128,    // CPL 1, 2 or 3
 };
 
 struct Cpu {
     // Hot first. gpr[gpr_zero] stays 0, gpr[gpr_rip] is the linear-less RIP of the running block's start.
     std::array<u64, 18> gpr{};
     LazyFlags lazy;
-    SoftTlbContext* tlb = nullptr;      // of the current privilege
-    std::array<u64, segment_count> base{};      // effective segment bases: zero where 64-bit mode ignores them
+    SoftTlbContext* tlb = nullptr;    // of the current privilege
+    std::array<u64, segment_count> base{};    // effective segment bases: zero where 64-bit mode ignores them
     u64 linear_mask = 0xffffffff;
     u64 stack_mask = 0xffff;
-    const Insn* current = nullptr;      // the instruction that may fault, set by slow paths
+    const Insn* current = nullptr;    // the instruction that may fault, set by slow paths
     std::atomic<u32> request = 0;
-    u32 mode = 0;                       // ModeKey
-    u64 rflags_other = 2;               // RFLAGS without the arithmetic flags
+    u32 mode = 0;    // ModeKey
+    u64 rflags_other = 2;    // RFLAGS without the arithmetic flags
     u8 cpl = 0;
     bool x87_exception_pending = false;
 
@@ -81,7 +107,7 @@ struct Cpu {
     std::array<u64, 4> dr{};
     u64 dr6 = 0, dr7 = 0;
     FpuState fpu;
-    CpuState msr;                       // only its model-specific registers are used
+    CpuState msr;    // only its model-specific registers are used
 
     // Run loop.
     std::jmp_buf fault_exit;
@@ -91,16 +117,16 @@ struct Cpu {
         u32 error;
         enum class Kind : u8 { fault, retry_single, halt_loop } kind;
     } fault{};
-    Block* block = nullptr;             // running now
-    bool shadow = false;                // interrupts wait one instruction
-    bool single_next = false;           // run one instruction on its own, then look again
+    Block* block = nullptr;    // running now
+    bool shadow = false;    // interrupts wait one instruction
+    bool single_next = false;    // run one instruction on its own, then look again
     bool halted = false, waiting_for_sipi = false, shutdown = false;
     bool nmi_blocked = false, in_smm = false, smi_blocked_pending = false;
     u8 sipi_vector = 0;
-    u32 pending_debug = 0;              // DR6 bits of a trap to deliver after this instruction
+    u32 pending_debug = 0;    // DR6 bits of a trap to deliver after this instruction
     u64 instructions = 0;
-    int delivering = -1;                // vector being delivered, for double faults
-    bool delivering_external = false;   // the EXT bit of error codes
+    int delivering = -1;    // vector being delivered, for double faults
+    bool delivering_external = false;    // the EXT bit of error codes
 
     // Wires.
     AddressSpace* memory = nullptr;
@@ -111,7 +137,7 @@ struct Cpu {
     BlockCache* blocks = nullptr;
     const CpuModel* model = nullptr;
     unsigned index = 0;
-    std::atomic<bool> intr = false;     // the 8259's line
+    std::atomic<bool> intr = false;    // the 8259's line
     std::shared_ptr<const std::vector<FlatRange>> view;
     std::unique_ptr<SoftTlb> soft_tlb;
 
@@ -131,15 +157,13 @@ struct Cpu {
     u64 next_ip(const Insn* i) const { return gpr[gpr_rip] + i->offset + i->length; }
 
     // An 8-, 16-, 32- or 64-bit register by its byte offset in gpr (Insn::dst, Insn::src).
-    template <class T>
-    T reg(u8 offset) const
+    template <class T> T reg(u8 offset) const
     {
         T value;
         __builtin_memcpy(&value, reinterpret_cast<const u8*>(gpr.data()) + offset, sizeof value);
         return value;
     }
-    template <class T>
-    void set_reg(u8 offset, T value)
+    template <class T> void set_reg(u8 offset, T value)
     {
         u8* to = reinterpret_cast<u8*>(gpr.data()) + offset;
         if constexpr (sizeof(T) == 4) {

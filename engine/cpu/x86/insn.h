@@ -31,45 +31,75 @@ constexpr Forms same_for_all(Handler handler)
 }
 }
 // For instructions whose handler looks at the operands itself.
-template <Handler handler>
-inline constexpr Forms any_form = detail::same_for_all(handler);
+template <Handler handler> inline constexpr Forms any_form = detail::same_for_all(handler);
 
 // Operand codes are the manual's own (SDM vol. 2, appendix A.2): a letter for where the operand is, a letter for its size.
 enum class Operand : u8 {
     none,
-    Eb, Ew, Ed, Ev, Ey, Eq,            // ModRM r/m: byte, word, doubleword, by operand size, 32/64, quadword
-    Gb, Gw, Gd, Gv, Gy, Gq,            // ModRM reg
-    Ib, Ibs, Iw, Iz, Iv,               // immediates; Ibs is a sign-extended byte, Iv as wide as the operand
-    Jb, Jz,                            // branch displacements
-    AL, AX, rAX, CL, DX, one,          // fixed registers, the constant 1
-    Zb, Zv,                            // register in the opcode's low three bits
-    M,                                 // memory only (a register form is #UD)
-    Ob, Ov,                            // moffs
-    Ap,                                // ptr16:16/32
-    Sw, Cd, Dd,                        // segment, control, debug register in reg
-    V, W, P, Q, U, N,                  // SSE and MMX: reg XMM, r/m XMM or memory, reg MMX, r/m MMX or memory, register-only r/m
-    Iw_Ib,                             // ENTER's pair
+    Eb,
+    Ew,
+    Ed,
+    Ev,
+    Ey,
+    Eq,    // ModRM r/m: byte, word, doubleword, by operand size, 32/64, quadword
+    Gb,
+    Gw,
+    Gd,
+    Gv,
+    Gy,
+    Gq,    // ModRM reg
+    Ib,
+    Ibs,
+    Iw,
+    Iz,
+    Iv,    // immediates; Ibs is a sign-extended byte, Iv as wide as the operand
+    Jb,
+    Jz,    // branch displacements
+    AL,
+    AX,
+    rAX,
+    CL,
+    DX,
+    one,    // fixed registers, the constant 1
+    Zb,
+    Zv,    // register in the opcode's low three bits
+    M,    // memory only (a register form is #UD)
+    Ob,
+    Ov,    // moffs
+    Ap,    // ptr16:16/32
+    Sw,
+    Cd,
+    Dd,    // segment, control, debug register in reg
+    V,
+    W,
+    P,
+    Q,
+    U,
+    N,    // SSE and MMX: reg XMM, r/m XMM or memory, reg MMX, r/m MMX or memory, register-only r/m
+    Iw_Ib,    // ENTER's pair
 };
 
 enum Trait : u32 {
     lockable = 1 << 0,
     ends_block = 1 << 1,
-    defaults_to_64 = 1 << 2,           // operand size 64 in 64-bit mode without REX.W (66 still makes 16)
-    forced_64 = 1 << 3,                // near branches: 64 in 64-bit mode whatever the prefixes
+    defaults_to_64 = 1 << 2,    // operand size 64 in 64-bit mode without REX.W (66 still makes 16)
+    forced_64 = 1 << 3,    // near branches: 64 in 64-bit mode whatever the prefixes
     invalid_in_64 = 1 << 4,
     only_in_64 = 1 << 5,
-    not_in_real = 1 << 6,              // #UD in real and virtual-8086 mode
-    has_modrm = 1 << 7,                // where no operand shows it
+    not_in_real = 1 << 6,    // #UD in real and virtual-8086 mode
+    has_modrm = 1 << 7,    // where no operand shows it
     memory_only = 1 << 8,
     register_only = 1 << 9,
-    privileged = 1 << 10,              // CPL 0, else #GP(0)
-    ignores_mod = 1 << 11,             // MOV to and from CR and DR: always registers
-    fpu = 1 << 12,                     // x87: #NM when CR0.EM or TS
-    mmx = 1 << 13,                     // #UD when CR0.EM, #NM when TS
-    sse = 1 << 14,                     // #UD when CR0.EM or not CR4.OSFXSR, #NM when TS
-    aligned_16 = 1 << 15,              // 16-byte memory operand must be aligned: #GP(0) (checked by load_xmm and store_xmm)
-    repeatable = 1 << 16,              // REP means repetition, not a mandatory prefix
-    byte_sized = 1 << 17,              // operand size is a byte whatever the prefixes
+    privileged = 1 << 10,    // CPL 0, else #GP(0)
+    ignores_mod = 1 << 11,    // MOV to and from CR and DR: always registers
+    fpu = 1 << 12,    // x87: #NM when CR0.EM or TS
+    mmx = 1 << 13,    // #UD when CR0.EM, #NM when TS
+    sse = 1 << 14,    // #UD when CR0.EM or not CR4.OSFXSR, #NM when TS
+    aligned_16 = 1 << 15,    // 16-byte memory operand must be aligned: #GP(0) (checked by load_xmm and store_xmm)
+    repeatable = 1 << 16,    // REP means repetition, not a mandatory prefix
+    byte_sized = 1 << 17,    // operand size is a byte whatever the prefixes
+    always_locked = 1 << 18,    // with a memory operand
+    may_end_block = 1 << 19,    // ends it when repeated
 };
 
 // Opcode prefixes that choose a column of the 0F maps.
@@ -80,8 +110,8 @@ struct Row {
     std::array<Operand, 3> operands{};
     const Forms* forms = nullptr;
     u32 traits = 0;
-    const Row* group = nullptr;        // eight rows by ModRM.reg; `forms` is null then
-    u64 undefined_flags = 0;           // left undefined by the manual; only tests read it
+    const Row* group = nullptr;    // eight rows by ModRM.reg; `forms` is null then
+    u64 undefined_flags = 0;    // left undefined by the manual; only tests read it
 };
 
 // A line of an opcode list: the opcodes `first` to `last` of a map, in one prefix column or (any_prefix) in all four.
@@ -93,21 +123,21 @@ struct Opcode {
 
 struct Insn {
     Handler handler;
-    u64 imm;                           // sign-extended; for branches the displacement from the block's start
-    u64 address_mask;                  // low 16, 32 or 64 bits
+    u64 imm;    // sign-extended; for branches the displacement from the block's start
+    u64 address_mask;    // low 16, 32 or 64 bits
     const Row* row;
     i32 disp;
-    u8 dst, src;                       // byte offsets into Cpu::gpr for general registers
-    u8 base, index, scale;             // numbers into Cpu::gpr; gpr_zero where absent, gpr_rip for RIP-relative
-    u8 segment;                        // effective segment of the memory operand
-    u16 offset;                        // of the instruction from the block's start
+    u8 dst, src;    // byte offsets into Cpu::gpr for general registers
+    u8 base, index, scale;    // numbers into Cpu::gpr; gpr_zero where absent, gpr_rip for RIP-relative
+    u8 segment;    // effective segment of the memory operand
+    u16 offset;    // of the instruction from the block's start
     u8 length;
-    u8 operand_size;                   // 1, 2, 4 or 8
-    u8 address_size;                   // 2, 4 or 8
+    u8 operand_size;    // 1, 2, 4 or 8
+    u8 address_size;    // 2, 4 or 8
     u8 flags;
-    u8 reg, rm;                        // ModRM fields with REX bits: register numbers, also of XMM; MMX uses the low 3
-    u8 opcode;                         // last opcode byte
-    u8 prefix;                         // Prefix: which of 66/F3/F2 came (F2 and F3 before 66)
+    u8 reg, rm;    // ModRM fields with REX bits: register numbers, also of XMM; MMX uses the low 3
+    u8 opcode;    // last opcode byte
+    u8 prefix;    // Prefix: which of 66/F3/F2 came (F2 and F3 before 66)
     u8 modrm;
 
     bool memory() const { return flags & flag_memory; }

@@ -10,8 +10,8 @@
 namespace engine::x86 {
 
 struct TlbEntry {
-    u64 tag = ~u64(0);          // page's linear address; never matches while ~0
-    u64 addend = 0;             // host address = linear + addend
+    u64 tag = ~u64(0);    // page's linear address; never matches while ~0
+    u64 addend = 0;    // host address = linear + addend
 };
 
 enum class Access : u8 { read, write, fetch };
@@ -20,7 +20,7 @@ struct SoftTlbContext {
     static constexpr unsigned entries = 1024;
     std::array<std::array<TlbEntry, entries>, 3> by_access;
     std::array<std::array<bool, entries>, 3> global{};
-    std::vector<u16> used;      // indices filled since the last flush, possibly repeated
+    std::vector<u16> used;    // indices filled since the last flush, possibly repeated
 
     TlbEntry& entry(Access access, u64 linear) { return by_access[unsigned(access)][linear >> page_shift & (entries - 1)]; }
     void fill(Access access, u64 linear, u64 host_page, bool is_global);
@@ -35,6 +35,7 @@ enum class TlbContextName : u8 { user, supervisor, supervisor_user_allowed };
 
 struct SoftTlb {
     std::array<SoftTlbContext, 3> contexts;
+    u32 generation = 1;    // grows with every flush that may change where code lies
     void flush(bool keep_global);
     void flush_writes();
     void flush_page(u64 linear);

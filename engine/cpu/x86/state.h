@@ -45,14 +45,14 @@ struct X87Register {
 
 struct FpuState {
     u16 control = 0x37f;
-    u16 status = 0;                          // TOP in bits 11-13
-    u8 valid = 0;                            // abridged tags as in FXSAVE: bit n = physical register n is not empty
+    u16 status = 0;    // TOP in bits 11-13
+    u8 valid = 0;    // abridged tags as in FXSAVE: bit n = physical register n is not empty
     u16 opcode = 0;
     u64 instruction_pointer = 0;
     u64 data_pointer = 0;
     u16 instruction_selector = 0;
     u16 data_selector = 0;
-    std::array<X87Register, 8> registers{};  // physical order R0-R7; MMn is register n's significand
+    std::array<X87Register, 8> registers{};    // physical order R0-R7; MMn is register n's significand
     std::array<Xmm, 16> xmm{};
     u32 mxcsr = 0x1f80;
 
@@ -63,7 +63,7 @@ struct FpuState {
 enum class RunState : u8 { running, halted, wait_for_sipi };
 
 struct CpuState {
-    std::array<u64, 16> gpr{};               // rax rcx rdx rbx rsp rbp rsi rdi r8-r15
+    std::array<u64, 16> gpr{};    // rax rcx rdx rbx rsp rbp rsi rdi r8-r15
     u64 rip = 0xfff0;
     u64 rflags = 2;
     std::array<Segment, segment_count> segments{};
@@ -80,17 +80,17 @@ struct CpuState {
     u64 pat = 0x0007040600070406, apic_base = 0xfee00900, misc_enable = 1, feature_control = 0, tsc_aux = 0;
     u64 mtrr_default = 0;
     std::array<u64, 11> mtrr_fixed{};
-    std::array<u64, 16> mtrr_variable{};     // base, mask, base, mask …
-    u64 tsc_offset = 0;                      // added to the machine's time stamp
+    std::array<u64, 16> mtrr_variable{};    // base, mask, base, mask …
+    u64 tsc_offset = 0;    // added to the machine's time stamp
     u64 spec_ctrl = 0;
     u32 smbase = 0x30000;
 
     RunState run_state = RunState::running;
     bool in_smm = false;
     bool nmi_blocked = false, nmi_pending = false, smi_pending = false;
-    bool interrupt_shadow = false;           // one instruction after STI or MOV SS
+    bool interrupt_shadow = false;    // one instruction after STI or MOV SS
 
-    CpuState();                              // power-on reset of the boot processor
+    CpuState();    // power-on reset of the boot processor
     void visit(StateVisitor& v);
     bool operator==(const CpuState&) const = default;
 };

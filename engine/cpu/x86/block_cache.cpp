@@ -1,0 +1,207 @@
+#include "engine/cpu/x86/block_cache.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/cpu/x86/decoder.h"
+#include "engine/cpu/x86/handlers.h"
+#include "engine/cpu/x86/mmu.h"
+#include "engine/cpu/x86/rendezvous.h"
+
+namespace engine::x86 {
+
+namespace {
+constexpr unsigned most_insns = 64;
+
+u64 hash(u64 host, u32 mode)
+{
+    return (host ^ host >> 15 ^ u64(mode) * 0x9e3779b1);
+}
+}
+
+bool holds_page(const Block& block, const MemoryBlock* memory, u64 page)
+{
+    return (block.memory[0] == memory && block.page[0] == page) || (block.memory[1] == memory && block.page[1] == page);
+}
+
+BlockCache::BlockCache() : jumps_(jump_entries), buckets_(buckets) { }
+
+void BlockCache::clear()
+{
+    std::ranges::fill(jumps_, Jump{});
+    std::ranges::fill(buckets_, nullptr);
+    chunks_.clear();
+    used_ = chunk_size;
+}
+
+void* BlockCache::allocate(std::size_t size)
+{
+    size = (size + 15) & ~std::size_t(15);
+    if (used_ + size > chunk_size) {
+        chunks_.push_back(std::make_unique_for_overwrite<u8[]>(chunk_size));
+        used_ = 0;
+    }
+    void* const at = chunks_.back().get() + used_;
+    used_ += size;
+    return at;
+}
+
+bool BlockCache::current(Block& b)
+{
+    for (unsigned n = 0; n < 2 && b.memory[n]; ++n) {
+        const u32 version = b.memory[n]->code_version(b.page[n]);
+        if (version == b.version[n])
+            continue;
+        const u64 split = std::min<u64>(b.length, page_size - (b.host & page_mask));
+        const u8* const now = n == 0 ? reinterpret_cast<const u8*>(b.host) : b.memory[1]->data() + (b.page[1] << page_shift);
+        const u64 count = n == 0 ? split : b.length - split;
+        if (std::memcmp(now, b.bytes + (n == 0 ? 0 : split), count) != 0)
+            return false;
+        b.version[n] = version;
+    }
+    return true;
+}
+
+Block* BlockCache::find(Cpu& c, u32 mode)
+{
+    const u64 linear = (c.base[cs] + c.gpr[gpr_rip]) & c.linear_mask;
+    Jump& jump = jumps_[(linear ^ linear >> 12) & (jump_entries - 1)];
+    if (jump.linear == linear && jump.mode == mode && jump.generation == c.soft_tlb->generation) [[likely]] {
+        Block& b = *jump.block;
+        if (b.memory[0]->code_version(b.page[0]) == b.version[0] && !b.memory[1]) [[likely]]
+            return &b;
+    }
+    Block* const block = find_slow(c, linear, mode);
+    if (block)
+        jump = {linear, mode, c.soft_tlb->generation, block};
+    return block;
+}
+
+Block* BlockCache::find_slow(Cpu& c, u64 linear, u32 mode)
+{
+    c.current = nullptr;
+    u8* host = host_address(c, nullptr, linear, 1, Access::fetch);
+    if (!host) {
+        const CodePage page = fetch_page(c, linear);
+        if (!page.host)
+            return nullptr;
+        host = const_cast<u8*>(page.host) + (linear & page_mask);
+    }
+    Block** at = &buckets_[hash(u64(host), mode) & (buckets - 1)];
+    for (; *at; at = &(*at)->chain) {
+        Block& b = **at;
+        if (b.host != u64(host) || b.mode != mode)
+            continue;
+        // A straddling block also depends on where the next page is mapped.
+        if (b.memory[1]) {
+            const CodePage second = fetch_page(c, (linear & ~page_mask) + page_size);
+            if (second.memory != b.memory[1] || second.page != b.page[1])
+                break;
+        }
+        if (current(b))
+            return &b;
+        break;
+    }
+    if (*at)
+        *at = (*at)->chain;
+    if (chunks_.size() * chunk_size > budget)
+        clear();
+    Block* const built = build(c, linear, mode, host);
+    if (built) {
+        Block*& head = buckets_[hash(u64(host), mode) & (buckets - 1)];
+        built->chain = head;
+        head = built;
+    }
+    return built;
+}
+
+// From here on no vCPU may keep a writable translation of the page.
+void BlockCache::claim_code(Cpu& c, MemoryBlock& memory, u64 offset, u64 length)
+{
+    const bool was_code = memory.holds_code(offset >> page_shift);
+    memory.set_code(offset, length);
+    if (was_code)
+        return;
+    const u64 host_page = u64(memory.data()) + (offset & ~page_mask);
+    c.soft_tlb->drop_writes_to(host_page);
+    if (c.rendezvous->alone())
+        return;
+    c.rendezvous->begin_exclusive(c);
+    for (Cpu* other : c.rendezvous->cpus())
+        other->soft_tlb->drop_writes_to(host_page);
+    c.rendezvous->end_exclusive();
+}
+
+Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
+{
+    const CodePage first = fetch_page(c, linear);
+    if (!first.memory)
+        return nullptr;
+    const u64 in_page = linear & page_mask;
+    // Claimed before the bytes are read; where the block will end is not known yet, so to the page's end.
+    u64 page_left = page_size - in_page;
+    claim_code(c, *first.memory, (first.page << page_shift) + in_page, std::min<u64>(page_left, most_insns));
+    const u32 version = first.memory->code_version(first.page);
+    const unsigned most = mode & mode_single ? 1 : most_insns;
+    Insn insns[most_insns + 1];
+    u8 bytes[most_insns * longest_instruction];
+    unsigned count = 0;
+    u64 length = 0;
+    u64 claimed = std::min<u64>(page_left, most_insns);
+    CodePage second;
+    u32 second_version = 0;
+    while (count < most) {
+        const u64 left = page_left - length;
+        if (length + longest_instruction > claimed && claimed < page_left) {
+            claimed = std::min<u64>(page_left, claimed + 64);
+            claim_code(c, *first.memory, (first.page << page_shift) + in_page, claimed);
+        }
+        Insn& insn = insns[count];
+        u8 window[longest_instruction];
+        const u64 here = std::min<u64>(left, longest_instruction);
+        std::memcpy(window, host + length, here);
+        Decoded decoded = decode({window, here}, mode, u16(length), insn);
+        if (decoded == Decoded::truncated) {
+            if (count)
+                break;
+            const u64 next_page = ((linear & ~page_mask) + page_size) & c.linear_mask;
+            second = fetch_page(c, next_page);
+            if (!second.memory)
+                return nullptr;
+            claim_code(c, *second.memory, second.page << page_shift, longest_instruction);
+            second_version = second.memory->code_version(second.page);
+            std::memcpy(window + here, second.host, longest_instruction - here);
+            decode({window, longest_instruction}, mode, u16(length), insn);
+        }
+        std::memcpy(bytes + length, window, insn.length);
+        length += insn.length;
+        ++count;
+        const bool repeated = insn.row->traits & may_end_block && insn.prefix >= pF3;
+        if (insn.row->traits & ends_block || repeated || length >= page_left)
+            break;
+    }
+    insns[count] = {};
+    insns[count].handler = &end_of_block;
+    insns[count].offset = u16(length);
+    ++decoded_;
+
+    auto* const block = static_cast<Block*>(allocate(sizeof(Block)));
+    *block
+        = {.host = u64(host),
+           .mode = mode,
+           .length = u16(length),
+           .count = u16(count),
+           .memory = {first.memory, second.memory},
+           .page = {first.page, second.page},
+           .version = {version, second_version},
+           .insns = nullptr,
+           .bytes = nullptr,
+           .chain = nullptr};
+    block->insns = static_cast<Insn*>(allocate(sizeof(Insn) * (count + 1)));
+    std::memcpy(block->insns, insns, sizeof(Insn) * (count + 1));
+    block->bytes = static_cast<u8*>(allocate(length));
+    std::memcpy(block->bytes, bytes, length);
+    return block;
+}
+
+}

@@ -1,0 +1,62 @@
+#pragma once
+// Decoded blocks: straight runs of instructions within a page (the last one may straddle into the next), found by host
+// address and mode. Each vCPU has its own. A block remembers the code version of its pages and its bytes: a store to
+// its granules raises the version, and the block is compared and, if need be, decoded again when it is next entered.
+
+#include <memory>
+#include <vector>
+
+#include "engine/cpu/x86/cpu.h"
+
+namespace engine::x86 {
+
+struct Block {
+    u64 host;    // address of the first byte
+    u32 mode;
+    u16 length;    // in bytes
+    u16 count;    // of instructions
+    MemoryBlock* memory[2];    // second: where the last instruction straddles, else null
+    u64 page[2];
+    u32 version[2];
+    Insn* insns;    // `count`, and the end mark
+    u8* bytes;    // `length`, as decoded
+    Block* chain;
+};
+
+bool holds_page(const Block& block, const MemoryBlock* memory, u64 page);
+
+class BlockCache {
+public:
+    BlockCache();
+
+    // The block at RIP; raises what fetching it raises. `mode` is c.mode, with mode_single where one instruction is wanted.
+    // Null where code lies outside memory.
+    Block* find(Cpu& c, u32 mode);
+    void clear();
+
+    u64 decoded() const { return decoded_; }
+
+private:
+    struct Jump {
+        u64 linear = ~u64(0);
+        u32 mode = 0;
+        u32 generation = 0;
+        Block* block = nullptr;
+    };
+    static constexpr unsigned jump_entries = 4096, buckets = 1 << 15;
+    static constexpr std::size_t chunk_size = 1 << 20, budget = 128 << 20;
+
+    Block* find_slow(Cpu& c, u64 linear, u32 mode);
+    Block* build(Cpu& c, u64 linear, u32 mode, u8* host);
+    bool current(Block& block);
+    void claim_code(Cpu& c, MemoryBlock& memory, u64 offset, u64 length);
+    void* allocate(std::size_t size);
+
+    std::vector<Jump> jumps_;
+    std::vector<Block*> buckets_;
+    std::vector<std::unique_ptr<u8[]>> chunks_;
+    std::size_t used_ = chunk_size;
+    u64 decoded_ = 0;
+};
+
+}

@@ -1,0 +1,110 @@
+#include "engine/cpu/x86/cpuid.h"
+
+#include <bit>
+#include <cstring>
+
+namespace engine::x86 {
+
+namespace {
+
+// Leaf 1 EDX: FPU VME DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2 HTT.
+constexpr u32 leaf1_edx = 0x078bfbff;
+constexpr u32 edx_htt = 1 << 28, edx_apic = 1 << 9;
+// Leaf 1 ECX: SSE3 PCLMULQDQ SSSE3 CX16 PCID SSE4.1 SSE4.2 x2APIC MOVBE POPCNT TSC-deadline AES, and the hypervisor bit.
+constexpr u32 leaf1_ecx = 1u << 0 | 1u << 1 | 1u << 9 | 1u << 13 | 1u << 17 | 1u << 19 | 1u << 20 | 1u << 21 | 1u << 22 | 1u << 23
+    | 1u << 24 | 1u << 25 | 1u << 31;
+constexpr u32 ecx_osxsave = 1 << 27;
+// Leaf 7 EBX: FSGSBASE SMEP ERMS INVPCID SMAP; ECX: UMIP; EDX: FSRM, SPEC_CTRL, ARCH_CAPABILITIES.
+constexpr u32 leaf7_ebx = 1u << 0 | 1u << 7 | 1u << 9 | 1u << 10 | 1u << 20;
+constexpr u32 leaf7_ecx = 1u << 2;
+constexpr u32 leaf7_edx = 1u << 4 | 1u << 26 | 1u << 29;
+// Extended leaf 1: LAHF in 64-bit mode, LZCNT, PREFETCHW; SYSCALL, NX, RDTSCP, long mode.
+constexpr u32 extended1_ecx = 1u << 0 | 1u << 5 | 1u << 8;
+constexpr u32 extended1_edx = 1u << 11 | 1u << 20 | 1u << 27 | 1u << 29;
+
+constexpr u32 family_model_stepping = 0x000506e3;    // family 6, Skylake class
+constexpr char brand[48] = "Paddock Virtual Processor";
+
+CpuidResult brand_part(unsigned part)
+{
+    CpuidResult r;
+    std::memcpy(&r, brand + 16 * part, 16);
+    return r;
+}
+
+CpuidResult vendor(u32 highest)
+{
+    return {highest, 0x756e6547, 0x6c65746e, 0x49656e69};    // "GenuineIntel"
+}
+
+// Deterministic cache parameters: L1D, L1I 32 KiB, L2 1 MiB, L3 8 MiB.
+CpuidResult caches(const CpuModel& m, u32 subleaf)
+{
+    struct Cache {
+        u32 type, level, ways, sets;
+    };
+    constexpr Cache list[] = {{1, 1, 8, 64}, {2, 1, 8, 64}, {3, 2, 16, 1024}, {3, 3, 16, 8192}};
+    if (subleaf >= std::size(list))
+        return {};
+    const Cache& c = list[subleaf];
+    const u32 sharing = c.level == 3 ? m.cpus - 1 : 0;
+    return {c.type | c.level << 5 | 1u << 8 | sharing << 14 | (m.cpus - 1) << 26, (c.ways - 1) << 22 | 63, c.sets - 1, 0};
+}
+
+CpuidResult topology(const CpuModel& m, const CpuidContext& x, u32 subleaf)
+{
+    const u32 shift = u32(std::bit_width(m.cpus - 1));
+    if (subleaf == 0)
+        return {0, 1, 1 << 8, x.apic_id};
+    if (subleaf == 1)
+        return {shift, m.cpus, 2 << 8 | 1, x.apic_id};
+    return {0, 0, subleaf, x.apic_id};
+}
+
+}
+
+CpuidResult cpuid(const CpuModel& m, const CpuidContext& x, u32 leaf, u32 subleaf)
+{
+    switch (leaf) {
+    case 0:
+        return vendor(0x15);
+    case 1:
+        return {
+            family_model_stepping, 8u << 8 | m.cpus << 16 | x.apic_id << 24, leaf1_ecx | (x.osxsave ? ecx_osxsave : 0),
+            (leaf1_edx & (x.apic_enabled ? ~0u : ~edx_apic)) | (m.cpus > 1 ? edx_htt : 0)};
+    case 2:
+        return {0x00feff01, 0, 0, 0};
+    case 4:
+        return caches(m, subleaf);
+    case 6:
+        return {1u << 2, 0, 0, 0};    // ARAT: the APIC timer never stops
+    case 7:
+        return subleaf == 0 ? CpuidResult{0, leaf7_ebx, leaf7_ecx, leaf7_edx} : CpuidResult{};
+    case 0xb:
+        return topology(m, x, subleaf);
+    case 0x15:
+        return {1, u32(m.tsc_hz / 1'000'000), 1'000'000, 0};
+    case 0x40000000:
+        return {0x40000000, 0x64646150, 0x506b636f, 0x6b636f64};
+    case 0x80000000:
+        return {0x80000008, 0, 0, 0};
+    case 0x80000001:
+        return {0, 0, extended1_ecx, extended1_edx};
+    case 0x80000002:
+        return brand_part(0);
+    case 0x80000003:
+        return brand_part(1);
+    case 0x80000004:
+        return brand_part(2);
+    case 0x80000006:
+        return {0, 0, 1024u << 16 | 8u << 12 | 64, 0};
+    case 0x80000007:
+        return {0, 0, 0, 1u << 8};    // invariant TSC
+    case 0x80000008:
+        return {48u << 8 | 40, 0, 0, 0};
+    default:
+        return {};
+    }
+}
+
+}

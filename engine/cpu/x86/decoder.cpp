@@ -1,0 +1,604 @@
+#include "engine/cpu/x86/decoder.h"
+
+#include <algorithm>
+#include <array>
+
+#include "engine/base/bits.h"
+#include "engine/cpu/x86/cpu.h"
+#include "engine/cpu/x86/handlers.h"
+#include "engine/cpu/x86/sse_tables.h"
+#include "engine/cpu/x86/x87_tables.h"
+
+namespace engine::x86 {
+
+namespace {
+
+using Columns = std::array<std::array<const Row*, 256>, 4>;
+
+struct Maps {
+    std::array<Columns, 4> by_map{};
+    unsigned conflicts = 0;
+
+    Maps()
+    {
+        add(OpcodeMap::one_byte, one_byte_opcodes());
+        add(OpcodeMap::map_0f, two_byte_opcodes());
+        add(OpcodeMap::map_0f, simd_opcodes_0f());
+        add(OpcodeMap::map_0f38, map_0f38_opcodes());
+        add(OpcodeMap::map_0f38, simd_opcodes_0f38());
+        add(OpcodeMap::map_0f3a, simd_opcodes_0f3a());
+    }
+
+    void add(OpcodeMap map, std::span<const Opcode> list)
+    {
+        for (const Opcode& line : list)
+            for (unsigned column = 0; column < 4; ++column)
+                if (line.prefix == any_prefix || line.prefix == column)
+                    claim(by_map[unsigned(map)][column], line);
+    }
+    void claim(std::array<const Row*, 256>& column, const Opcode& line)
+    {
+        for (unsigned opcode = line.first; opcode <= line.last; ++opcode) {
+            conflicts += column[opcode] != nullptr;
+            column[opcode] = &line.row;
+        }
+    }
+};
+
+const Maps& maps()
+{
+    static const Maps instance;
+    return instance;
+}
+
+constexpr Row movsxd_row{"movsxd", {Operand::Gv, Operand::Ed}, &movsxd_forms, only_in_64};
+
+// What does not decode stands in a block as an instruction that faults.
+constexpr Row undefined_row{"(undefined)", {}, nullptr, ends_block};
+
+class Decoder {
+public:
+    Decoder(std::span<const u8> bytes, u32 mode, u16 offset, Insn& to) : bytes_(bytes), mode_(mode), to_(to)
+    {
+        to_ = {};
+        to_.offset = offset;
+        to_.base = to_.index = gpr_zero;
+    }
+
+    Decoded run()
+    {
+        if (!prefixes() || !opcode())
+            return finish_short();
+        if (!row_)
+            return fail(&undefined_opcode);
+        const bool immediates_read = operands();
+        if (truncated_)
+            return finish_short();
+        if (!immediates_read)
+            return fail(&undefined_opcode);
+        return finish();
+    }
+
+private:
+    bool in_64() const { return (mode_ & mode_size_mask) == mode_64; }
+
+    bool take(u8& byte)
+    {
+        if (at_ >= bytes_.size()) {
+            truncated_ = true;
+            return false;
+        }
+        byte = bytes_[at_++];
+        return true;
+    }
+    u64 take_value(unsigned size)
+    {
+        u64 value = 0;
+        if (at_ + size > bytes_.size()) {
+            truncated_ = true;
+            return 0;
+        }
+        for (unsigned n = 0; n < size; ++n)
+            value |= u64(bytes_[at_ + n]) << (8 * n);
+        at_ += size;
+        return value;
+    }
+    u64 take_signed(unsigned size)
+    {
+        const u64 value = take_value(size);
+        return u64(i64(value << (64 - 8 * size)) >> (64 - 8 * size));
+    }
+
+    bool prefixes()
+    {
+        u8 byte = 0;
+        for (;;) {
+            if (at_ >= longest_instruction || !take(byte))
+                return false;
+            if (in_64() && (byte & 0xf0) == 0x40) {
+                rex_ = byte;
+                continue;
+            }
+            if (!prefix(byte))
+                break;
+            rex_ = 0;    // counts only right before the opcode
+        }
+        to_.opcode = byte;
+        const bool wide_by_default = (mode_ & mode_size_mask) == mode_32;
+        if (in_64()) {
+            size_ = rex_ & 8 ? 8 : operand_prefix_ ? 2 : 4;
+            to_.address_size = address_prefix_ ? 4 : 8;
+        } else {
+            size_ = wide_by_default != operand_prefix_ ? 4 : 2;
+            to_.address_size = wide_by_default != address_prefix_ ? 4 : 2;
+        }
+        to_.address_mask = low_mask(8u * to_.address_size);
+        return true;
+    }
+
+    bool prefix(u8 byte)
+    {
+        switch (byte) {
+        case 0x26:
+            return set_segment(es);
+        case 0x2e:
+            return set_segment(cs);
+        case 0x36:
+            return set_segment(ss);
+        case 0x3e:
+            return set_segment(ds);
+        case 0x64:
+            override_ = fs;
+            return true;
+        case 0x65:
+            override_ = gs;
+            return true;
+        case 0x66:
+            operand_prefix_ = true;
+            return true;
+        case 0x67:
+            address_prefix_ = true;
+            return true;
+        case 0xf0:
+            lock_ = true;
+            return true;
+        case 0xf2:
+            repeat_ = pF2;
+            return true;
+        case 0xf3:
+            repeat_ = pF3;
+            return true;
+        default:
+            return false;
+        }
+    }
+    bool set_segment(SegmentName name)
+    {
+        if (!in_64())
+            override_ = name;
+        return true;
+    }
+
+    Prefix column() const { return repeat_ != np ? repeat_ : operand_prefix_ ? p66 : np; }
+
+    bool opcode()
+    {
+        OpcodeMap map = OpcodeMap::one_byte;
+        if (to_.opcode == 0x0f) {
+            map = OpcodeMap::map_0f;
+            if (!take(to_.opcode))
+                return false;
+            if (to_.opcode == 0x38 || to_.opcode == 0x3a) {
+                map = to_.opcode == 0x38 ? OpcodeMap::map_0f38 : OpcodeMap::map_0f3a;
+                if (!take(to_.opcode))
+                    return false;
+            }
+        }
+        to_.prefix = column();
+        if (map == OpcodeMap::one_byte && to_.opcode >= 0xd8 && to_.opcode <= 0xdf)
+            return x87();
+        row_ = row_at(map, column(), to_.opcode);
+        if (map == OpcodeMap::one_byte && to_.opcode == 0x63 && in_64())
+            row_ = &movsxd_row;
+        if (!row_)
+            return true;
+        if (needs_modrm(*row_) && !read_modrm())
+            return false;
+        if (map == OpcodeMap::map_0f && mod_ == 3 && (to_.opcode == 0x01 || to_.opcode == 0xae || to_.opcode == 0xc7))
+            row_ = register_only_row(to_.opcode, column(), to_.modrm);
+        else if (row_->group)
+            row_ = row_->group[to_.modrm >> 3 & 7].forms ? &row_->group[to_.modrm >> 3 & 7] : nullptr;
+        return true;
+    }
+    bool x87()
+    {
+        if (!read_modrm())
+            return false;
+        row_ = x87_row(to_.opcode, to_.modrm);
+        return true;
+    }
+
+    static bool in_modrm(Operand o)
+    {
+        return (o >= Operand::Eb && o <= Operand::Gq) || o == Operand::M || (o >= Operand::Sw && o <= Operand::N);
+    }
+    static bool needs_modrm(const Row& row)
+    {
+        return row.traits & has_modrm || row.group || std::ranges::any_of(row.operands, in_modrm);
+    }
+
+    bool read_modrm()
+    {
+        if (modrm_read_)
+            return true;
+        modrm_read_ = true;
+        if (!take(to_.modrm))
+            return false;
+        mod_ = to_.modrm >> 6;
+        to_.reg = u8((to_.modrm >> 3 & 7) | (rex_ & 4) << 1);
+        to_.rm = u8((to_.modrm & 7) | (rex_ & 1) << 3);
+        return true;
+    }
+
+    bool allowed() const
+    {
+        const u32 t = row_->traits;
+        if ((t & invalid_in_64 && in_64()) || (t & only_in_64 && !in_64()) || (t & not_in_real && !(mode_ & mode_protected)))
+            return false;
+        if (t & memory_only && mod_ == 3)
+            return false;
+        return !(t & register_only && mod_ != 3);
+    }
+
+    bool operands()
+    {
+        if (!allowed())
+            return false;
+        if (row_->traits & forced_64 && in_64())
+            size_ = 8;
+        else if (row_->traits & defaults_to_64 && in_64() && size_ == 4)
+            size_ = 8;
+        // Branches in 64-bit mode ignore 66; PUSH and the like keep it.
+        if (modrm_read_ && mod_ != 3 && !(row_->traits & ignores_mod)) {
+            to_.flags |= Insn::flag_memory;
+            if (!memory_operand())
+                return false;
+        }
+        if (!modrm_read_)
+            to_.reg = u8(to_.opcode >> 3 & 7);
+        for (unsigned n = 0; n < row_->operands.size(); ++n)
+            if (!operand(n, row_->operands[n]))
+                return false;
+        if (row_->operands[0] == Operand::none && row_->traits & byte_sized)
+            leading_size_ = 1;
+        return true;
+    }
+
+    bool memory_operand()
+    {
+        default_segment_ = ds;
+        const bool ok = to_.address_size == 2 ? memory_16() : memory_32();
+        to_.segment = override_ != no_override ? override_ : default_segment_;
+        return ok;
+    }
+
+    bool memory_16()
+    {
+        static constexpr u8 bases[8] = {rbx, rbx, rbp, rbp, rsi, rdi, rbp, rbx};
+        static constexpr u8 indices[8] = {rsi, rdi, rsi, rdi, gpr_zero, gpr_zero, gpr_zero, gpr_zero};
+        const unsigned rm = to_.modrm & 7;
+        if (mod_ == 0 && rm == 6) {
+            to_.disp = i32(take_value(2));
+            return !truncated_;
+        }
+        to_.base = bases[rm];
+        to_.index = indices[rm];
+        if (to_.base == rbp)
+            default_segment_ = ss;
+        if (mod_)
+            to_.disp = i32(i64(take_signed(mod_ == 1 ? 1 : 2)));
+        return !truncated_;
+    }
+
+    bool memory_32()
+    {
+        const unsigned rm = to_.modrm & 7;
+        if (rm == 4) {
+            if (!sib())
+                return false;
+        } else if (mod_ == 0 && rm == 5) {
+            to_.disp = i32(take_value(4));
+            rip_relative_ = in_64();
+            if (rip_relative_)
+                to_.base = gpr_rip;
+            return !truncated_;
+        } else {
+            to_.base = to_.rm;
+        }
+        if ((to_.base & 7) == rsp || (to_.base & 7) == rbp)
+            default_segment_ = to_.base == rsp || to_.base == rbp ? ss : ds;
+        if (mod_)
+            to_.disp = i32(i64(take_signed(mod_ == 1 ? 1 : 4)));
+        return !truncated_;
+    }
+
+    bool sib()
+    {
+        u8 sib = 0;
+        if (!take(sib))
+            return false;
+        const u8 index = u8((sib >> 3 & 7) | (rex_ & 2) << 2);
+        if (index != rsp) {
+            to_.index = index;
+            to_.scale = sib >> 6;
+        }
+        if ((sib & 7) == 5 && mod_ == 0) {
+            to_.disp = i32(take_value(4));
+            return !truncated_;
+        }
+        to_.base = u8((sib & 7) | (rex_ & 1) << 3);
+        return true;
+    }
+
+    u8 byte_register(unsigned number) const
+    {
+        const bool high = !rex_ && number >= 4 && number < 8;
+        return u8(high ? (number - 4) * 8 + 1 : number * 8);
+    }
+    u8 register_offset(unsigned number, unsigned size) const { return size == 1 ? byte_register(number) : u8(number * 8); }
+
+    void set_size(unsigned size)
+    {
+        if (!leading_size_)
+            leading_size_ = u8(size);
+    }
+    void place(unsigned n, u8 offset)
+    {
+        if (n == 0)
+            to_.dst = offset;
+        else if (n == 1)
+            to_.src = offset;
+    }
+    bool register_place(unsigned n, unsigned number, unsigned size)
+    {
+        set_size(size);
+        place(n, register_offset(number, size));
+        kinds_[n] = Kind::reg;
+        return true;
+    }
+    bool modrm_place(unsigned n, unsigned size)
+    {
+        set_size(size);
+        kinds_[n] = to_.memory() ? Kind::mem : Kind::reg;
+        if (!to_.memory())
+            place(n, register_offset(to_.rm, size));
+        return true;
+    }
+    bool immediate(unsigned n, u64 value)
+    {
+        kinds_[n] = Kind::imm;
+        to_.imm = value;
+        return !truncated_;
+    }
+
+    bool operand(unsigned n, Operand o)
+    {
+        using enum Operand;
+        const unsigned v = size_;
+        const unsigned y = rex_ & 8 ? 8 : 4;
+        const unsigned low_register = (to_.opcode & 7u) | (rex_ & 1u) << 3;
+        switch (o) {
+        case none:
+            return true;
+        case Eb:
+            return modrm_place(n, 1);
+        case Ew:
+            return modrm_place(n, 2);
+        case Ed:
+            return modrm_place(n, 4);
+        case Ev:
+            return modrm_place(n, v);
+        case Ey:
+            return modrm_place(n, y);
+        case Eq:
+            return modrm_place(n, 8);
+        case Gb:
+            return register_place(n, to_.reg, 1);
+        case Gw:
+            return register_place(n, to_.reg, 2);
+        case Gd:
+            return register_place(n, to_.reg, 4);
+        case Gv:
+            return register_place(n, to_.reg, v);
+        case Gy:
+            return register_place(n, to_.reg, y);
+        case Gq:
+            return register_place(n, to_.reg, 8);
+        case Ib:
+            return immediate(n, take_value(1));
+        case Ibs:
+            return immediate(n, take_signed(1));
+        case Iw:
+            return immediate(n, take_value(2));
+        case Iz:
+            return immediate(n, take_signed(std::min(v, 4u)));
+        case Iv:
+            return immediate(n, take_signed(v));
+        case Jb:
+            return branch(n, take_signed(1));
+        case Jz:
+            return branch(n, take_signed(v == 2 ? 2 : 4));
+        case AL:
+            return register_place(n, rax, 1);
+        case AX:
+            return register_place(n, rax, 2);
+        case rAX:
+            return register_place(n, rax, v);
+        case CL:
+            place(n, rcx * 8);
+            kinds_[n] = Kind::reg;
+            return true;
+        case DX:
+            kinds_[n] = Kind::imm;
+            return true;
+        case one:
+            return immediate(n, 1);
+        case Zb:
+            return register_place(n, low_register, 1);
+        case Zv:
+            return register_place(n, low_register, v);
+        case M:
+            return modrm_place(n, v) && to_.memory();
+        case Ob:
+            return moffs(n, 1);
+        case Ov:
+            return moffs(n, v);
+        case Ap:
+            return far_pointer(n);
+        case Sw:
+            kinds_[n] = Kind::reg;
+            set_size(v);
+            return true;
+        case Cd:
+        case Dd:
+            kinds_[n] = Kind::reg;
+            return true;
+        case V:
+        case P:
+            kinds_[n] = Kind::reg;
+            set_size(v);
+            return true;
+        case W:
+        case Q:
+            kinds_[n] = to_.memory() ? Kind::mem : Kind::reg;
+            set_size(v);
+            return true;
+        case U:
+        case N:
+            kinds_[n] = Kind::reg;
+            set_size(v);
+            return !to_.memory();
+        case Iw_Ib: {
+            const u64 size = take_value(2);
+            return immediate(n, size | take_value(1) << 16);
+        }
+        }
+        return false;
+    }
+
+    bool branch(unsigned n, u64 displacement)
+    {
+        relative_ = true;
+        return immediate(n, displacement);
+    }
+    bool moffs(unsigned n, unsigned size)
+    {
+        set_size(size);
+        kinds_[n] = Kind::mem;
+        to_.flags |= Insn::flag_memory;
+        to_.segment = override_ != no_override ? override_ : u8(ds);
+        to_.imm = take_value(to_.address_size);
+        return !truncated_;
+    }
+    bool far_pointer(unsigned n)
+    {
+        const u64 offset = take_value(size_);
+        return immediate(n, offset | take_value(2) << 32);
+    }
+
+    Form form() const
+    {
+        if (kinds_[0] == Kind::mem)
+            return kinds_[1] == Kind::imm ? form_mi : form_mr;
+        if (kinds_[0] == Kind::imm)
+            return form_ri;
+        return kinds_[1] == Kind::mem ? form_rm : kinds_[1] == Kind::imm ? form_ri : form_rr;
+    }
+
+    Decoded finish()
+    {
+        if (at_ > longest_instruction)
+            return fail(&too_long);
+        to_.length = u8(at_);
+        to_.row = row_;
+        to_.operand_size = leading_size_ == 1 ? 1 : size_;
+        const unsigned size = leading_size_ ? leading_size_ : size_;
+        const Forms* forms = row_->forms;
+        if (forms == jcc_forms.data())
+            forms += to_.opcode & 15;
+        to_.handler = forms->by[form()][unsigned(std::countr_zero(size))];
+        if (!to_.handler)
+            return fail(&undefined_opcode);
+        if (lock_ && (!(row_->traits & lockable) || kinds_[0] != Kind::mem))
+            return fail(&undefined_opcode);
+        if (row_->traits & privileged && mode_ & mode_unprivileged) {
+            to_.handler = &too_long;
+            to_.row = &undefined_row;
+        }
+        set_flags();
+        const u64 end = u64(to_.offset) + to_.length;
+        if (relative_)
+            to_.imm += end;
+        if (rip_relative_)
+            to_.disp = i32(u32(to_.disp) + u32(end));
+        return Decoded::ok;
+    }
+
+    void set_flags()
+    {
+        if (!modrm_read_ && !(to_.flags & Insn::flag_memory))
+            to_.segment = override_ != no_override ? override_ : u8(ds);
+        if (lock_ || (row_->traits & always_locked && to_.memory()))
+            to_.flags |= Insn::flag_lock;
+        if (rex_ & 8)
+            to_.flags |= Insn::flag_rex_w;
+        if (rex_)
+            to_.flags |= Insn::flag_rex;
+        if (operand_prefix_)
+            to_.flags |= Insn::flag_66;
+        if (!in_64() && (!(mode_ & mode_flat) || to_.segment >= fs))
+            to_.flags |= Insn::flag_checked;
+    }
+
+    Decoded fail(Handler handler)
+    {
+        to_.handler = handler;
+        to_.row = &undefined_row;
+        to_.length = u8(std::min<std::size_t>(at_, longest_instruction));
+        return Decoded::ok;
+    }
+    Decoded finish_short() { return bytes_.size() >= longest_instruction ? fail(&too_long) : Decoded::truncated; }
+
+    static constexpr u8 no_override = 0xff;
+    enum class Kind : u8 { none, reg, mem, imm };
+
+    std::span<const u8> bytes_;
+    u32 mode_;
+    Insn& to_;
+    std::size_t at_ = 0;
+    const Row* row_ = nullptr;
+    std::array<Kind, 3> kinds_{};
+    u8 rex_ = 0, override_ = no_override, default_segment_ = ds, mod_ = 0, size_ = 4, leading_size_ = 0;
+    Prefix repeat_ = np;
+    bool operand_prefix_ = false, address_prefix_ = false, lock_ = false, modrm_read_ = false, rip_relative_ = false,
+         relative_ = false, truncated_ = false;
+};
+
+}
+
+Decoded decode(std::span<const u8> bytes, u32 mode, u16 offset, Insn& to)
+{
+    return Decoder(bytes.first(std::min<std::size_t>(bytes.size(), longest_instruction)), mode, offset, to).run();
+}
+
+const Row* row_at(OpcodeMap map, Prefix prefix, u8 opcode)
+{
+    return maps().by_map[unsigned(map)][prefix][opcode];
+}
+
+unsigned opcode_conflicts()
+{
+    return maps().conflicts;
+}
+
+}

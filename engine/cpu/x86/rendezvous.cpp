@@ -1,0 +1,56 @@
+#include "engine/cpu/x86/rendezvous.h"
+
+#include "engine/cpu/x86/cpu.h"
+
+namespace engine::x86 {
+
+void Rendezvous::enter()
+{
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !exclusive_; });
+    ++inside_;
+}
+
+void Rendezvous::leave()
+{
+    const std::lock_guard lock(mutex_);
+    --inside_;
+    if (exclusive_)
+        changed_.notify_all();
+}
+
+void Rendezvous::step_aside()
+{
+    leave();
+    enter();
+}
+
+void Rendezvous::begin_exclusive(Cpu& c)
+{
+    if (alone())
+        return;
+    std::unique_lock lock(mutex_);
+    // Two at once: the later one stands aside like everybody else.
+    if (exclusive_) {
+        --inside_;
+        changed_.notify_all();
+        changed_.wait(lock, [&] { return !exclusive_; });
+        ++inside_;
+    }
+    exclusive_ = true;
+    for (Cpu* other : cpus_)
+        if (other != &c)
+            other->request.fetch_or(request_rendezvous);
+    changed_.wait(lock, [&] { return inside_ == 1; });
+}
+
+void Rendezvous::end_exclusive()
+{
+    if (alone())
+        return;
+    const std::lock_guard lock(mutex_);
+    exclusive_ = false;
+    changed_.notify_all();
+}
+
+}

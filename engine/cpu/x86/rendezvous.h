@@ -1,0 +1,37 @@
+#pragma once
+// How one vCPU gets the others out of guest code for a moment: accesses that no host instruction makes atomic, and
+// pages that become code while others may hold a writable translation of them.
+
+#include <condition_variable>
+#include <mutex>
+#include <vector>
+
+namespace engine::x86 {
+
+struct Cpu;
+
+class Rendezvous {
+public:
+    // Before the machine runs.
+    void add(Cpu& c) { cpus_.push_back(&c); }
+    bool alone() const { return cpus_.size() < 2; }
+    const std::vector<Cpu*>& cpus() const { return cpus_; }
+
+    // A vCPU's thread enters before it runs guest code and leaves to wait or return.
+    void enter();
+    void leave();
+    // Called inside, at a block edge, by a vCPU that was asked to step aside.
+    void step_aside();
+    // Called inside. Between the two no other vCPU runs guest code. Not with the machine's lock held.
+    void begin_exclusive(Cpu& c);
+    void end_exclusive();
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<Cpu*> cpus_;
+    unsigned inside_ = 0;
+    bool exclusive_ = false;
+};
+
+}

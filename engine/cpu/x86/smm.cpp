@@ -1,0 +1,133 @@
+// System management mode with the AMD64 save map (revision 20064h), which SeaBIOS and OVMF know.
+// Not modelled: I/O trapping, auto-halt restart and I/O restart.
+
+#include "engine/cpu/x86/smm.h"
+
+#include <cstring>
+
+#include "engine/cpu/x86/run_loop.h"
+#include "engine/cpu/x86/segments.h"
+
+namespace engine::x86 {
+
+namespace {
+
+constexpr u64 save_area = 0xfe00, save_size = 0x200;
+constexpr u32 revision = 0x00020064, relocatable = 0x00020000;
+
+// Offsets in the save area, AMD64 vol. 2, table 10-1.
+constexpr unsigned at_es = 0x00, segment_step = 0x10, at_gdtr = 0x60, at_ldtr = 0x70, at_idtr = 0x80, at_tr = 0x90,
+                   at_efer = 0xd0, at_revision = 0xfc, at_smbase = 0x100, at_cr4 = 0x148, at_cr3 = 0x150, at_cr0 = 0x158,
+                   at_dr7 = 0x160, at_dr6 = 0x168, at_rflags = 0x170, at_rip = 0x178, at_r15 = 0x180, at_halt = 0xc9;
+
+class SaveArea {
+public:
+    template <class T> void put(unsigned at, T value) { std::memcpy(bytes_.data() + at, &value, sizeof value); }
+    template <class T> T get(unsigned at) const
+    {
+        T value;
+        std::memcpy(&value, bytes_.data() + at, sizeof value);
+        return value;
+    }
+    void put_segment(unsigned at, const Segment& s)
+    {
+        put<u16>(at, s.selector);
+        put<u16>(at + 2, u16((s.attributes & 0xff) | (s.attributes & 0xf000) >> 4));
+        put<u32>(at + 4, s.limit);
+        put<u64>(at + 8, s.base);
+    }
+    Segment get_segment(unsigned at) const
+    {
+        const u16 attributes = get<u16>(at + 2);
+        return {
+            .selector = get<u16>(at),
+            .attributes = u16((attributes & 0xff) | (attributes & 0xf00) << 4),
+            .limit = get<u32>(at + 4),
+            .base = get<u64>(at + 8)};
+    }
+    std::array<u8, save_size>& bytes() { return bytes_; }
+
+private:
+    std::array<u8, save_size> bytes_{};
+};
+
+constexpr std::array save_order{es, cs, ss, ds, fs, gs};
+
+}
+
+void enter_smm(Cpu& c)
+{
+    SaveArea area;
+    for (unsigned n = 0; n < save_order.size(); ++n)
+        area.put_segment(at_es + n * segment_step, c.seg[save_order[n]]);
+    area.put_segment(at_gdtr, {.selector = 0, .attributes = 0, .limit = c.gdtr.limit, .base = c.gdtr.base});
+    area.put_segment(at_ldtr, c.ldtr);
+    area.put_segment(at_idtr, {.selector = 0, .attributes = 0, .limit = c.idtr.limit, .base = c.idtr.base});
+    area.put_segment(at_tr, c.tr);
+    area.put<u64>(at_efer, c.efer);
+    area.put<u32>(at_revision, revision);
+    area.put<u32>(at_smbase, c.msr.smbase);
+    area.put<u64>(at_cr4, c.cr4);
+    area.put<u64>(at_cr3, c.cr3);
+    area.put<u64>(at_cr0, c.cr0);
+    area.put<u64>(at_dr7, c.dr7);
+    area.put<u64>(at_dr6, c.dr6);
+    area.put<u64>(at_rflags, c.rflags());
+    area.put<u64>(at_rip, c.gpr[gpr_rip]);
+    area.put<u8>(at_halt, c.halted);
+    for (unsigned n = 0; n < 16; ++n)
+        area.put<u64>(at_r15 + 8 * n, c.gpr[15 - n]);
+
+    c.in_smm = true;
+    if (c.wires.smm_view)
+        c.wires.smm_view(true);
+    c.memory->dma_write(u64(c.msr.smbase) + save_area, area.bytes());
+    constexpr u16 data = 0x8093;
+    for (Segment& s : c.seg)
+        s = {.selector = 0, .attributes = data, .limit = 0xffffffff, .base = 0};
+    c.seg[cs].selector = u16(c.msr.smbase >> 4);
+    c.seg[cs].base = c.msr.smbase;
+    c.cr0 &= ~(cr0_pe | cr0_em | cr0_ts | cr0_pg);
+    c.cr4 = 0;
+    c.efer = 0;
+    c.dr7 = 0x400;
+    c.halted = false;
+    c.soft_tlb->flush(false);
+    c.set_rflags(2);
+    set_cpl(c, 0);
+    c.gpr[gpr_rip] = 0x8000;
+}
+
+void leave_smm(Cpu& c)
+{
+    SaveArea area;
+    c.memory->dma_read(u64(c.msr.smbase) + save_area, area.bytes());
+    for (unsigned n = 0; n < save_order.size(); ++n)
+        c.seg[save_order[n]] = area.get_segment(at_es + n * segment_step);
+    const Segment gdtr = area.get_segment(at_gdtr), idtr = area.get_segment(at_idtr);
+    c.gdtr = {.base = gdtr.base, .limit = u16(gdtr.limit)};
+    c.idtr = {.base = idtr.base, .limit = u16(idtr.limit)};
+    c.ldtr = area.get_segment(at_ldtr);
+    c.tr = area.get_segment(at_tr);
+    c.cr0 = area.get<u64>(at_cr0) & 0xe005003f;
+    c.cr3 = area.get<u64>(at_cr3);
+    c.cr4 = area.get<u64>(at_cr4);
+    c.efer = area.get<u64>(at_efer) & (efer_sce | efer_lme | efer_lma | efer_nxe);
+    c.dr6 = area.get<u64>(at_dr6);
+    c.dr7 = area.get<u64>(at_dr7);
+    for (unsigned n = 0; n < 16; ++n)
+        c.gpr[15 - n] = area.get<u64>(at_r15 + 8 * n);
+    if (revision & relocatable)
+        c.msr.smbase = area.get<u32>(at_smbase);
+    c.in_smm = false;
+    c.nmi_blocked = false;
+    if (c.wires.smm_view)
+        c.wires.smm_view(false);
+    c.soft_tlb->flush(false);
+    c.halted = area.get<u8>(at_halt) & 1;
+    set_cpl(c, c.cr0 & cr0_pe ? dpl_of(c.seg[ss].attributes) : 0);
+    set_flags(c, area.get<u64>(at_rflags));
+    c.gpr[gpr_rip] = area.get<u64>(at_rip);
+}
+
+}

@@ -1,0 +1,91 @@
+#include "engine/cpu/x86/soft_tlb.h"
+
+namespace engine::x86 {
+
+void SoftTlbContext::fill(Access access, u64 linear, u64 host_page, bool is_global)
+{
+    const u64 page = linear & ~page_mask;
+    const u16 index = u16(linear >> page_shift & (entries - 1));
+    TlbEntry& to = by_access[unsigned(access)][index];
+    to.tag = page;
+    to.addend = host_page - page;
+    global[unsigned(access)][index] = is_global;
+    if (used.size() < 2 * entries)
+        used.push_back(index);
+}
+
+void SoftTlbContext::flush(bool keep_global)
+{
+    const auto drop = [&](unsigned index) {
+        bool kept = false;
+        for (unsigned access = 0; access < 3; ++access) {
+            if (keep_global && global[access][index])
+                kept |= by_access[access][index].tag != ~u64(0);
+            else
+                by_access[access][index].tag = ~u64(0);
+        }
+        return kept;
+    };
+    if (used.size() >= 2 * entries) {
+        used.clear();
+        for (unsigned index = 0; index < entries; ++index)
+            if (drop(index))
+                used.push_back(u16(index));
+        return;
+    }
+    std::size_t kept = 0;
+    for (const u16 index : used)
+        if (drop(index))
+            used[kept++] = index;
+    used.resize(kept);
+}
+
+void SoftTlbContext::flush_writes()
+{
+    for (TlbEntry& entry : by_access[unsigned(Access::write)])
+        entry.tag = ~u64(0);
+}
+
+void SoftTlbContext::flush_page(u64 linear)
+{
+    for (auto& table : by_access) {
+        TlbEntry& entry = table[linear >> page_shift & (entries - 1)];
+        if ((entry.tag ^ linear) < page_size)
+            entry.tag = ~u64(0);
+    }
+}
+
+void SoftTlbContext::drop_writes_to(u64 host_page)
+{
+    for (TlbEntry& entry : by_access[unsigned(Access::write)])
+        if (entry.tag != ~u64(0) && entry.tag + entry.addend == host_page)
+            entry.tag = ~u64(0);
+}
+
+void SoftTlb::flush(bool keep_global)
+{
+    ++generation;
+    for (auto& context : contexts)
+        context.flush(keep_global);
+}
+
+void SoftTlb::flush_writes()
+{
+    for (auto& context : contexts)
+        context.flush_writes();
+}
+
+void SoftTlb::flush_page(u64 linear)
+{
+    ++generation;
+    for (auto& context : contexts)
+        context.flush_page(linear);
+}
+
+void SoftTlb::drop_writes_to(u64 host_page)
+{
+    for (auto& context : contexts)
+        context.drop_writes_to(host_page);
+}
+
+}

@@ -1,0 +1,388 @@
+#include "engine/cpu/x86/vcpu_x86.h"
+
+#include "engine/base/text.h"
+#include "engine/cpu/x86/block_cache.h"
+#include "engine/cpu/x86/cpu.h"
+#include "engine/cpu/x86/forms.h"
+#include "engine/cpu/x86/interrupt.h"
+#include "engine/cpu/x86/rendezvous.h"
+#include "engine/cpu/x86/run_loop.h"
+#include "engine/cpu/x86/segments.h"
+#include "engine/cpu/x86/smm.h"
+
+namespace engine {
+
+namespace x86 {
+
+void Cpu::raise(const Insn* i, Vector vector)
+{
+    current = i;
+    fault = {vector, false, 0, Fault::Kind::fault};
+    raise_again();
+}
+
+void Cpu::raise(const Insn* i, Vector vector, u32 error)
+{
+    current = i;
+    fault = {vector, true, error, Fault::Kind::fault};
+    raise_again();
+}
+
+void Cpu::raise_again()
+{
+    std::longjmp(fault_exit, 1);
+}
+
+void locked_slow_begin(Cpu& c)
+{
+    c.rendezvous->begin_exclusive(c);
+}
+void locked_slow_end(Cpu& c)
+{
+    c.rendezvous->end_exclusive();
+}
+
+namespace {
+
+bool contributory(int vector)
+{
+    return vector == divide_error || (vector >= invalid_tss && vector <= general_protection);
+}
+
+class InterpreterVcpu final : public Vcpu {
+public:
+    explicit InterpreterVcpu(InterpreterParts parts) : rendezvous_(std::move(parts.rendezvous)), lapic_(parts.lapic)
+    {
+        cpu_.soft_tlb = std::make_unique<SoftTlb>();
+        cpu_.memory = &parts.memory;
+        cpu_.ports = &parts.ports;
+        cpu_.lapic = &parts.lapic;
+        cpu_.wires = std::move(parts.wires);
+        cpu_.model = &parts.model;
+        cpu_.rendezvous = rendezvous_.get();
+        cpu_.blocks = &blocks_;
+        cpu_.index = parts.index;
+        cpu_.view = parts.memory.view();
+        rendezvous_->add(cpu_);
+        lapic_.set_sink([this](LapicEvent event) { heard(event); });
+        parts.memory.on_change([this] { ask(request_flush); });
+        reset();
+    }
+
+    VcpuExit run() override;
+    void kick() override { ask(request_kick); }
+
+    void save(CpuState& to) override { save_state(cpu_, to); }
+    void load(const CpuState& from) override
+    {
+        cpu_.view = cpu_.memory->view();
+        load_state(cpu_, from);
+    }
+    void reset() override
+    {
+        failure_.clear();
+        has_event_ = false;
+        cpu_.view = cpu_.memory->view();
+        reset_cpu(cpu_, false);
+    }
+
+    void set_intr(bool level) override { lapic_.set_lint0(level); }
+    void raise_nmi() override { ask(request_nmi); }
+    void raise_smi() override { ask(request_smi); }
+    std::string failure() const override { return failure_; }
+    u64 instructions() const override { return instructions_.load(std::memory_order_relaxed); }
+
+private:
+    void ask(u32 what)
+    {
+        cpu_.request.fetch_or(what);
+        cpu_.request.notify_one();
+    }
+    void heard(LapicEvent event)
+    {
+        switch (event.kind) {
+        case LapicEvent::Kind::interrupt:
+        case LapicEvent::Kind::ext_int:
+            return ask(request_interrupt);
+        case LapicEvent::Kind::nmi:
+            return ask(request_nmi);
+        case LapicEvent::Kind::smi:
+            return ask(request_smi);
+        case LapicEvent::Kind::init:
+            return ask(request_init);
+        case LapicEvent::Kind::startup:
+            sipi_vector_.store(event.vector);
+            return ask(request_sipi);
+        }
+    }
+
+    void on_fault();
+    void deliver_event();
+    bool handle_requests();
+    void take_interrupts();
+    void start_up();
+    bool interrupt_waits() const
+    {
+        return cpu_.flag(flag_i) && !cpu_.shadow && (lapic_.deliverable() || lapic_.ext_int_pending());
+    }
+    void wait();
+    void execute();
+    bool check_code_breakpoint();
+    void after_single(bool trap_flag, bool shadowed, const Insn& last);
+
+    Cpu cpu_;
+    BlockCache blocks_;
+    std::shared_ptr<Rendezvous> rendezvous_;
+    Lapic& lapic_;
+    std::atomic<u8> sipi_vector_ = 0;
+    std::atomic<u64> instructions_ = 0;
+    std::string failure_;
+
+    // An exception on its way to the guest's handler.
+    bool has_event_ = false;
+    Cpu::Fault event_{};
+};
+
+// Combines a fault with one that was being delivered. SDM vol. 3, table 6-5.
+void InterpreterVcpu::on_fault()
+{
+    Cpu& c = cpu_;
+    if (c.current)
+        c.gpr[gpr_rip] += c.current->offset;
+    if (!c.code_64())
+        c.gpr[gpr_rip] = u32(c.gpr[gpr_rip]);
+    c.current = nullptr;
+    c.block = nullptr;
+    update_mode(c);
+    if (c.fault.kind == Cpu::Fault::Kind::retry_single) {
+        c.single_next = true;
+        return;
+    }
+    c.single_next = false;
+    const int first = std::exchange(c.delivering, -1);
+    const bool external = std::exchange(c.delivering_external, false);
+    if (first == double_fault) {
+        c.shutdown = true;
+        return;
+    }
+    const int second = c.fault.vector;
+    const bool serious = (contributory(first) && contributory(second))
+        || (first == page_fault && (contributory(second) || second == page_fault));
+    if (first >= 0 && !external && serious)
+        c.fault = {double_fault, true, 0, Cpu::Fault::Kind::fault};
+    event_ = c.fault;
+    has_event_ = true;
+}
+
+void InterpreterVcpu::deliver_event()
+{
+    Cpu& c = cpu_;
+    has_event_ = false;
+    c.delivering = event_.vector;
+    deliver_exception(c, event_.vector, event_.has_error, event_.error);
+    c.delivering = -1;
+}
+
+void InterpreterVcpu::start_up()
+{
+    Cpu& c = cpu_;
+    if (!c.waiting_for_sipi)
+        return;
+    c.waiting_for_sipi = false;
+    const u8 page = sipi_vector_.load();
+    c.seg[cs].selector = u16(page << 8);
+    c.seg[cs].base = u64(page) << 12;
+    c.gpr[gpr_rip] = 0;
+    update_mode(c);
+}
+
+void InterpreterVcpu::take_interrupts()
+{
+    Cpu& c = cpu_;
+    if (!interrupt_waits())
+        return;
+    int vector = lapic_.accept();
+    if (vector < 0 && lapic_.ext_int_pending() && lapic_.accept_ext_int())
+        vector = c.wires.acknowledge_interrupt();
+    if (vector < 0)
+        return;
+    c.halted = false;
+    // More may wait behind this one.
+    c.request.fetch_or(request_interrupt, std::memory_order_relaxed);
+    deliver_external(c, u8(vector));
+}
+
+// False: run() returns to its caller.
+bool InterpreterVcpu::handle_requests()
+{
+    Cpu& c = cpu_;
+    const u32 what = c.request.exchange(0);
+    if (what & request_flush) {
+        c.view = c.memory->view();
+        c.soft_tlb->flush(false);
+    }
+    if (what & request_flush_writes)
+        c.soft_tlb->flush_writes();
+    if (what & request_rendezvous)
+        rendezvous_->step_aside();
+    if (what & request_init) {
+        reset_cpu(c, true);
+        has_event_ = false;
+    }
+    if (what & request_sipi)
+        start_up();
+    if (what & request_kick) {
+        // What else was asked for stays asked for.
+        c.request.fetch_or(what & (request_interrupt | request_nmi | request_smi));
+        return false;
+    }
+    if (c.waiting_for_sipi || c.shadow || has_event_) {
+        c.request.fetch_or(what & (u32(request_nmi) | request_smi | (c.waiting_for_sipi ? 0 : u32(request_interrupt))));
+        return true;
+    }
+    if (what & request_smi) {
+        if (c.in_smm)
+            c.request.fetch_or(request_smi);
+        else
+            enter_smm(c);
+    }
+    if (what & request_nmi && !c.nmi_blocked && !c.in_smm) {
+        c.nmi_blocked = true;
+        c.halted = false;
+        c.request.fetch_or(what & request_interrupt);
+        deliver_external(c, nmi_vector);
+        return true;
+    }
+    if (what & request_interrupt)
+        take_interrupts();
+    return true;
+}
+
+// HLT and wait-for-SIPI: nothing to do until somebody asks.
+void InterpreterVcpu::wait()
+{
+    rendezvous_->leave();
+    cpu_.request.wait(0);
+    rendezvous_->enter();
+}
+
+// Instruction breakpoints fault before the instruction, unless RF is set.
+bool InterpreterVcpu::check_code_breakpoint()
+{
+    Cpu& c = cpu_;
+    if (!(c.dr7 & 0xff) || c.flag(flag_rf))
+        return false;
+    const u64 linear = (c.base[cs] + c.gpr[gpr_rip]) & c.linear_mask;
+    u32 hit = 0;
+    for (unsigned n = 0; n < 4; ++n)
+        if (c.dr7 >> (2 * n) & 3 && (c.dr7 >> (16 + 4 * n) & 3) == 0 && c.dr[n] == linear)
+            hit |= 1u << n;
+    if (!hit)
+        return false;
+    c.dr6 |= hit;
+    event_ = {debug_exception, false, 0, Cpu::Fault::Kind::fault};
+    has_event_ = true;
+    return true;
+}
+
+void InterpreterVcpu::after_single(bool trap_flag, bool shadowed, const Insn& last)
+{
+    Cpu& c = cpu_;
+    constexpr u32 single_step = 1 << 14;
+    const bool software_interrupt = last.opcode >= 0xcc && last.opcode <= 0xce && last.row->traits & ends_block;
+    if (trap_flag && !software_interrupt)
+        c.pending_debug |= single_step;
+    if (shadowed) {
+        c.shadow = false;
+        c.request.fetch_or(request_interrupt, std::memory_order_relaxed);
+    }
+    c.rflags_other &= ~flag_rf;
+    if (!c.pending_debug || c.shadow)
+        return;
+    c.dr6 |= c.pending_debug;
+    c.pending_debug = 0;
+    event_ = {debug_exception, false, 0, Cpu::Fault::Kind::fault};
+    has_event_ = true;
+}
+
+void InterpreterVcpu::execute()
+{
+    Cpu& c = cpu_;
+    const bool shadowed = c.shadow;
+    u32 mode = c.mode;
+    if (c.single_next || shadowed || c.flag(flag_rf))
+        mode |= mode_single;
+    if (mode & mode_single && check_code_breakpoint())
+        return;
+    const bool trap_flag = c.flag(flag_t);
+    Block* b = blocks_.find(c, mode);
+    if (!b) {
+        failure_ = text("the guest ran into address ", hex(c.gpr[gpr_rip], 8), ", where there is no memory");
+        c.shutdown = true;
+        return;
+    }
+    if (!(mode & mode_flat) && c.gpr[gpr_rip] + b->length - 1 > c.seg[cs].limit) [[unlikely]] {
+        mode |= mode_single;
+        b = blocks_.find(c, mode);
+        if (!b || c.gpr[gpr_rip] + b->length - 1 > c.seg[cs].limit)
+            c.raise(nullptr, general_protection, 0);
+    }
+    c.block = b;
+    c.instructions += b->count;
+    const Insn last = mode & mode_single ? b->insns[0] : Insn{};
+    b->insns[0].handler(c, b->insns);
+    c.block = nullptr;
+    c.single_next = false;
+    if (mode & mode_single || c.pending_debug) [[unlikely]]
+        after_single(trap_flag, shadowed, last);
+}
+
+VcpuExit InterpreterVcpu::run()
+{
+    Cpu& c = cpu_;
+    rendezvous_->enter();
+    const auto leave = [&](VcpuExit why) {
+        instructions_.store(c.instructions, std::memory_order_relaxed);
+        rendezvous_->leave();
+        return why;
+    };
+    if (setjmp(c.fault_exit))
+        on_fault();
+    for (;;) {
+        if (c.shutdown) {
+            c.shutdown = false;
+            return leave(failure_.empty() ? VcpuExit::shutdown : VcpuExit::failed);
+        }
+        if (c.request.load(std::memory_order_relaxed)) [[unlikely]] {
+            instructions_.store(c.instructions, std::memory_order_relaxed);
+            if (!handle_requests())
+                return leave(VcpuExit::kicked);
+        }
+        if (has_event_) [[unlikely]] {
+            deliver_event();
+            continue;
+        }
+        if (c.halted || c.waiting_for_sipi) [[unlikely]] {
+            instructions_.store(c.instructions, std::memory_order_relaxed);
+            wait();
+            continue;
+        }
+        execute();
+    }
+}
+
+}
+
+}
+
+std::shared_ptr<x86::Rendezvous> make_rendezvous()
+{
+    return std::make_shared<x86::Rendezvous>();
+}
+
+std::unique_ptr<Vcpu> make_interpreter_vcpu(InterpreterParts parts)
+{
+    return std::make_unique<x86::InterpreterVcpu>(std::move(parts));
+}
+
+}
