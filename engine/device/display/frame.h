@@ -29,7 +29,7 @@ struct Frame {
 // Text as the guest shows it: rows joined by '\n', trailing blanks removed, code page 437 turned to UTF-8.
 struct ScreenText {
     std::string rows;
-    bool from_glyphs = false;      // recognised in a graphics mode rather than read from a text buffer
+    bool from_glyphs = false;    // recognised in a graphics mode rather than read from a text buffer
 };
 
 // Holds only the latest frame. Any thread.
@@ -39,16 +39,25 @@ public:
     {
         const std::lock_guard lock(mutex_);
         latest_ = std::move(frame);
+        fetched_ = false;
     }
     std::shared_ptr<const Frame> latest() const
     {
         const std::lock_guard lock(mutex_);
+        fetched_ = true;
         return latest_;
+    }
+    // Whether anybody looked at the frame put last. With several readers, one that finds a gap in Frame::number redraws all.
+    bool fetched() const
+    {
+        const std::lock_guard lock(mutex_);
+        return fetched_;
     }
 
 private:
     mutable std::mutex mutex_;
     std::shared_ptr<const Frame> latest_;
+    mutable bool fetched_ = true;
 };
 
 }
