@@ -50,6 +50,10 @@ int carryOut(const QStringList& words)
     for (const RunnableCommand& command : allCommands()) {
         if (command.description.name != words.front())
             continue;
+        if (const QString second = words.value(1); second == "--help" || second == "-h") {
+            say(command.description.help());
+            return succeeded;
+        }
         const auto arguments = Arguments::parse(command.description, words.mid(1));
         return arguments ? command.run(arguments.value()) : refuse(arguments.error());
     }

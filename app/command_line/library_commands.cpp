@@ -1,6 +1,5 @@
 // create, list, info, delete.
 
-#include <QFileInfo>
 #include <QJsonArray>
 #include <QJsonObject>
 #include <QLocale>
@@ -25,9 +24,8 @@ int create(const Arguments& arguments)
     machine.definition.name = arguments.positional(0).toStdString();
     if (const auto applied = applySizes(arguments, machine.definition); !applied)
         return refuse(applied.error());
-    const QString cdrom = arguments.value("--cdrom").value_or("");
-    if (!cdrom.isEmpty())
-        machine.definition.cdrom = QFileInfo(cdrom).absoluteFilePath().toStdString();
+    if (const auto loaded = applyCdrom(arguments, machine.definition); !loaded)
+        return refuse(loaded.error());
     machine.diskBytes = default_disk;
     if (const auto disk = arguments.value("--disk")) {
         const auto bytes = bytesFrom(*disk, 1);

@@ -2,6 +2,7 @@
 
 #include <QFileInfo>
 
+#include "app/library/cdrom.h"
 #include "app/library/definition_json.h"
 #include "app/library/machine_library.h"
 #include "app/library/problem.h"
@@ -65,11 +66,19 @@ engine::Result<void> applySizes(const Arguments& arguments, engine::MachineDefin
     return {};
 }
 
+engine::Result<void> applyCdrom(const Arguments& arguments, engine::MachineDefinition& definition)
+{
+    const QString path = arguments.value("--cdrom").value_or("");
+    definition.cdrom = absolute(path);
+    return path.isEmpty() ? engine::Result<void>() : checkCdrom(path);
+}
+
 engine::Result<void> applyMedia(const Arguments& arguments, engine::MachineDefinition& definition)
 {
     for (const QString& disk : arguments.values("--disk"))
         definition.disks.push_back(absolute(disk));
-    definition.cdrom = absolute(arguments.value("--cdrom").value_or(""));
+    if (auto loaded = applyCdrom(arguments, definition); !loaded)
+        return loaded;
     definition.floppy = absolute(arguments.value("--floppy").value_or(""));
     definition.kernel = absolute(arguments.value("--kernel").value_or(""));
     definition.initrd = absolute(arguments.value("--initrd").value_or(""));

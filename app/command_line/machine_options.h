@@ -11,6 +11,8 @@ std::vector<Option> bootOptions();    // --cdrom, --disk, --floppy, --kernel, --
 
 // Fills in what was given. Whether the machine can exist is the engine's to say; that the words are numbers, ours.
 engine::Result<void> applySizes(const Arguments& arguments, engine::MachineDefinition& definition);
+engine::Result<void> applyCdrom(const Arguments& arguments, engine::MachineDefinition& definition);
+// The disc as well.
 engine::Result<void> applyMedia(const Arguments& arguments, engine::MachineDefinition& definition);
 
 }

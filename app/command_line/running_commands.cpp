@@ -12,6 +12,7 @@
 #include <QThread>
 
 #include "app/command_line/commands.h"
+#include "app/command_line/display_check.h"
 #include "app/command_line/output.h"
 #include "app/library/machine_library.h"
 #include "app/library/problem.h"
@@ -23,12 +24,6 @@ namespace {
 constexpr qint64 start_patience = 20'000;    // milliseconds until the socket answers
 constexpr qint64 stop_patience = 10'000;
 constexpr auto typing_patience = std::chrono::minutes(10);
-
-bool hasDisplay()
-{
-    return qEnvironmentVariableIsSet("DISPLAY") || qEnvironmentVariableIsSet("WAYLAND_DISPLAY")
-        || qEnvironmentVariableIsSet("QT_QPA_PLATFORM");
-}
 
 template <class Condition> bool waitFor(Condition condition, qint64 milliseconds)
 {
