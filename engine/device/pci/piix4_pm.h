@@ -60,6 +60,7 @@ private:
         explicit PmPorts(Piix4Pm& owner) : pm(owner) { }
         u64 read(u64 offset, unsigned size) override;
         void write(u64 offset, u64 value, unsigned size) override;
+        Piix4Pm& pm;
     };
     void config_written(u8 offset, unsigned size) override;
     void place(IoHandler& handler, u16& placed, u16 wanted, unsigned count);

@@ -69,7 +69,7 @@ std::vector<u8> fadt()
     r.number(pm_base + 8, 4).number(gpe0_base, 4).number(0, 4);
     r.number(4, 1).number(2, 1).number(0, 1).number(4, 1).number(4, 1).number(0, 1).number(0, 2);
     r.number(no_c2, 2).number(no_c3, 2).number(0, 2).number(0, 2);
-    r.number(0, 4).number(0, 1).number(0, 1).number(century_register, 1).number(0, 3);    // DUTY and alarm fields: none
+    r.number(0, 4).number(century_register, 1).number(0, 3);    // DUTY and alarm fields: none
     r.number(wbinvd | processor_c1 | no_sleep_button | rtc_wakes_from_s4, 4);
     return r.pad_to(size_1_0).bytes;
 }

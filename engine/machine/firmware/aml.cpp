@@ -33,6 +33,7 @@ enum Opcode : u8 {
 };
 enum ExtendedOpcode : u8 { region_op = 0x80, field_op = 0x81, device_op = 0x82, processor_op = 0x83 };
 constexpr u8 byte_access = 1;
+constexpr u8 serialized = 8;    // method flag: its names exist once
 
 // 6.4: descriptor tags
 constexpr u8 irq_tag = 0x22, dma_tag = 0x2a, io_tag = 0x47, end_tag = 0x79, memory32_fixed_tag = 0x86, dword_space_tag = 0x87,
@@ -195,7 +196,7 @@ Bytes device(std::string_view path, const Bytes& body)
 
 Bytes method(std::string_view path, unsigned arguments, const Bytes& body)
 {
-    return with_length({{method_op}}, concatenate({name_string(path), {u8(arguments & 7)}, body}));
+    return with_length({{method_op}}, concatenate({name_string(path), {u8((arguments & 7) | serialized)}, body}));
 }
 
 Bytes processor(std::string_view path, u8 id)

@@ -24,7 +24,7 @@ unsigned link_of(unsigned device, unsigned pin)
 // A PIRQ router register as a PNP0C0F link (ACPI 6.2.13).
 Bytes interrupt_link(unsigned n)
 {
-    const Bytes route = reference(text("PCI0.ISA.", routes[n]));
+    const Bytes route = reference(text("\\_SB.PCI0.ISA.", routes[n]));
     return device(
         links[n],
         concatenate({
@@ -131,7 +131,6 @@ Bytes pci_root(const BoardDescription& board)
         "PCI0",
         concatenate({
             name("_HID", eisa_id("PNP0A03")),
-            name("_ADR", integer(0)),
             name("_UID", integer(0)),
             root_resources(board),
             interrupt_routing(),
