@@ -30,13 +30,13 @@ const Command& runCommand()
 
 QString overview()
 {
-    QString text = "Paddock runs virtual machines.\n\n  paddock                    the library window\n"
-                   "  paddock --demo             the library window with the demo machine started\n";
+    QString text = "Paddock runs virtual machines.\n\n  paddock                           the library window\n"
+                   "  paddock --demo                    the library window with the demo machine started\n";
     const auto add = [&](const Command& command) {
         QString line = command.name;
         for (const QString& positional : command.positionals)
             line += ' ' + positional;
-        text += "  paddock " + line.leftJustified(18) + ' ' + command.summary + '\n';
+        text += "  paddock " + line.leftJustified(25) + ' ' + command.summary + '\n';
     };
     for (const RunnableCommand& command : allCommands())
         add(command.description);

@@ -8,6 +8,7 @@
 #include <QFileInfo>
 #include <QJsonObject>
 #include <QProcess>
+#include <QRegularExpression>
 #include <QTemporaryFile>
 #include <QThread>
 
@@ -65,7 +66,8 @@ int start(const Arguments& arguments)
         return succeeded;
     }
     QFile written(complaints.fileName());
-    const QString reason = written.open(QIODevice::ReadOnly) ? QString::fromUtf8(written.read(4096)).trimmed() : QString();
+    QString reason = written.open(QIODevice::ReadOnly) ? QString::fromUtf8(written.read(4096)).trimmed() : QString();
+    reason.remove(QRegularExpression(R"(^paddock: |\.$)"));
     return refuse(problem(
         QString("“%1” did not start").arg(name), reason.isEmpty() ? QString("its process gave no reason") : reason,
         QString("To see more: paddock run \"%1\"").arg(name)));
