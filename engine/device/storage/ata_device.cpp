@@ -309,9 +309,10 @@ bool AtaDevice::restored()
     if (r_.phase > Phase::stopped || r_.operation > BlockOperation::write_zeroes || r_.buffer.size() > largest_buffer)
         return false;
     const bool moving = r_.phase == Phase::data_in || r_.phase == Phase::data_out;
-    if (r_.position > r_.buffer.size() || r_.block_end > r_.buffer.size() || r_.block_size == 0)
+    const bool dma = r_.phase == Phase::dma_in || r_.phase == Phase::dma_out;
+    if (r_.block_size == 0 || (moving && (r_.position >= r_.block_end || r_.block_end > r_.buffer.size())))
         return false;
-    if (moving && r_.position >= r_.block_end)
+    if (dma && r_.position >= r_.buffer.size())
         return false;
     const bool pending = r_.phase == Phase::waiting || r_.phase == Phase::stopped;
     if (pending && r_.operation == BlockOperation::write && r_.buffer.size() != r_.request_length)
@@ -319,9 +320,6 @@ bool AtaDevice::restored()
     // What was under way when the state was saved begins again.
     if (r_.phase == Phase::waiting)
         send_request();
-    else if (r_.phase == Phase::dma_in || r_.phase == Phase::dma_out)
-        if (r_.position >= r_.buffer.size())
-            return false;
     return true;
 }
 

@@ -310,7 +310,7 @@ TEST_F(AtaDiskTest, trim_zeroes_the_ranges)
     EXPECT_EQ(status(), 0x50);
     EXPECT_EQ(sectors(1000, 4), std::vector<u8>(2048));
     EXPECT_EQ(sectors(2000, 2), std::vector<u8>(1024));
-    EXPECT_NE(disk.bytes[1004 * 512 + 5], 0);
+    EXPECT_NE(disk.bytes[1004 * 512 + 20], 0);
 }
 
 TEST_F(AtaDiskTest, settings_and_power_commands_answer)
@@ -363,6 +363,23 @@ TEST_F(AtaDiskTest, a_saved_transfer_goes_on_elsewhere)
     ASSERT_TRUE(third.load(in_flight));
     EXPECT_EQ(third.status() & 8, 8);
     EXPECT_EQ(third.read_port(primary, 512), sectors(400, 1));
+}
+
+TEST_F(AtaDiskTest, a_short_transfer_after_a_long_one_can_be_saved)
+{
+    command(0x20, 0, 16);
+    while (status() & 8)
+        read_port(primary, 512);
+    descriptors({{0x8000, 0x200}}, 0, true);
+    command(0xc8, 50, 1);
+    settle();
+    const StateMap saved = save();
+    IdeBench other;
+    ASSERT_TRUE(other.load(saved));
+    other.descriptors({{0x8000, 0x200}}, 0, true);
+    other.start(0, true);
+    EXPECT_EQ(other.status(), 0x50);
+    EXPECT_EQ(other.memory.dma_load<u64>(0x8000), 50u);
 }
 
 TEST_F(AtaDiskTest, impossible_states_are_refused)

@@ -42,8 +42,10 @@ struct IdeBench {
     static void fill(MemoryDiskContent& content, u64 size, u64 sector)
     {
         content.bytes.resize(size);
-        for (u64 n = 0; n < size; ++n)
-            content.bytes[n] = u8(n / sector * 7 + n % 251);
+        for (u64 at = 0; at < size; at += sector) {
+            std::memset(&content.bytes[at], int(at / sector * 7 & 0xff), sector);
+            store_le<u64>(&content.bytes[at], at / sector);
+        }
     }
 
     u8 in(u16 port) { return u8(ports.read(port, 1)); }
