@@ -72,6 +72,12 @@ void LifeCycle::request_stop(const StopReason& reason)
     thread_.wake();
 }
 
+void LifeCycle::request_pause()
+{
+    vcpus_.hold();
+    want(Wish::paused);
+}
+
 void LifeCycle::request_quiet(std::function<void()> work)
 {
     quiet_work_.push_back(std::move(work));

@@ -37,6 +37,7 @@ public:
     // From the board.
     void request_reset() override;
     void request_stop(const StopReason& reason) override;
+    void request_pause() override;
     void request_quiet(std::function<void()> work) override;
 
 private:

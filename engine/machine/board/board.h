@@ -15,6 +15,8 @@ public:
     virtual ~BoardHost() = default;
     virtual void request_reset() = 0;
     virtual void request_stop(const StopReason& reason) = 0;
+    // As if the person had paused it; for what the host can't carry out now.
+    virtual void request_pause() = 0;
     // Runs `work` with every vCPU out of the guest: their states may be read and changed.
     virtual void request_quiet(std::function<void()> work) = 0;
 };

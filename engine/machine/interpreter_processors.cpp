@@ -1,0 +1,131 @@
+#include "engine/cpu/x86/cpu.h"
+#include "engine/cpu/x86/rendezvous.h"
+#include "engine/cpu/x86/vcpu_x86.h"
+#include "engine/device/interrupt/apic_bus.h"
+#include "engine/machine/processors.h"
+
+namespace engine {
+
+namespace {
+// The vCPUs drop their writable translations at their next block edge; until then they may write unseen.
+class TranslationRounds final : public DirtyRounds {
+public:
+    explicit TranslationRounds(x86::Rendezvous& rendezvous) : rendezvous_(rendezvous) { }
+    u64 begin() override
+    {
+        for (x86::Cpu* cpu : rendezvous_.cpus()) {
+            cpu->request.fetch_or(x86::request_flush_writes);
+            cpu->request.notify_one();
+        }
+        return ++round_;
+    }
+    // A later round's request hides that an earlier one was met; that only costs a look more.
+    bool settled(u64) override
+    {
+        for (const x86::Cpu* cpu : rendezvous_.cpus())
+            if (cpu->request.load() & x86::request_flush_writes)
+                return false;
+        return true;
+    }
+
+private:
+    x86::Rendezvous& rendezvous_;
+    u64 round_ = 0;
+};
+
+class InterpreterProcessors final : public Processors {
+public:
+    InterpreterProcessors(unsigned count, Wires wires)
+        : wires_(std::move(wires)),
+          model_{.cpus = count},
+          rendezvous_(make_rendezvous()),
+          rounds_(*rendezvous_)
+    {
+        bus_.on_eoi = [this](u8 vector) {
+            const std::lock_guard lock(wires_.machine_lock);
+            wires_.end_of_interrupt(vector);
+        };
+        for (unsigned index = 0; index < count; ++index)
+            add(index);
+    }
+
+    std::vector<Vcpu*> vcpus() override
+    {
+        std::vector<Vcpu*> all;
+        for (const auto& vcpu : vcpus_)
+            all.push_back(vcpu.get());
+        return all;
+    }
+    bool has_smm() const override { return true; }
+    bool deliver(const InterruptMessage& message) override { return bus_.deliver(message); }
+    void set_intr(bool level) override { vcpus_.front()->set_intr(level); }
+    DirtyRounds& dirty_rounds() override { return rounds_; }
+
+    void reset() override
+    {
+        for (std::size_t n = 0; n < vcpus_.size(); ++n) {
+            lapics_[n]->reset();
+            vcpus_[n]->reset();
+        }
+    }
+
+    void visit(StateVisitor& visitor) override
+    {
+        for (std::size_t n = 0; n < vcpus_.size(); ++n) {
+            visitor.enter(lapics_[n]->name());
+            lapics_[n]->visit(visitor);
+            visitor.leave();
+            x86::CpuState state;
+            vcpus_[n]->save(state);
+            visitor.group("cpu." + std::to_string(n), state);
+            vcpus_[n]->load(state);
+        }
+    }
+    bool restored() override
+    {
+        bool sound = true;
+        for (const auto& lapic : lapics_)
+            sound &= lapic->restored();
+        return sound;
+    }
+
+private:
+    void add(unsigned index)
+    {
+        const auto tsc = [&clock = wires_.deadlines.clock()] { return clock.now(); };
+        lapics_.push_back(std::make_unique<Lapic>(
+            wires_.deadlines, Lapic::Configuration{.id = index, .bootstrap = index == 0, .tsc_hz = model_.tsc_hz, .tsc = tsc}));
+        bus_.add(*lapics_.back());
+        VcpuWires wires{
+            .acknowledge_interrupt =
+                [this] {
+                    const std::lock_guard lock(wires_.machine_lock);
+                    return wires_.acknowledge_interrupt();
+                },
+            .ferr =
+                [this](bool level) {
+                    const std::lock_guard lock(wires_.machine_lock);
+                    wires_.ferr(level);
+                },
+            .tsc = tsc,
+        };
+        vcpus_.push_back(
+            make_interpreter_vcpu({wires_.memory, wires_.ports, *lapics_.back(), std::move(wires), model_, rendezvous_, index}));
+    }
+
+    Wires wires_;
+    x86::CpuModel model_;
+    ApicBus bus_;
+    std::shared_ptr<x86::Rendezvous> rendezvous_;
+    TranslationRounds rounds_;
+    std::vector<std::unique_ptr<Lapic>> lapics_;
+    std::vector<std::unique_ptr<Vcpu>> vcpus_;
+};
+}
+
+Result<std::unique_ptr<Processors>> make_interpreter(unsigned count, Processors::Wires wires)
+{
+    return std::unique_ptr<Processors>(std::make_unique<InterpreterProcessors>(count, std::move(wires)));
+}
+
+}

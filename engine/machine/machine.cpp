@@ -1,0 +1,88 @@
+#include <ctime>
+
+#include "engine/machine/accelerator.h"
+#include "engine/machine/board/pc.h"
+#include "engine/machine/definition.h"
+#include "engine/machine/life_cycle.h"
+
+namespace engine {
+
+namespace {
+// A machine in this process: the life cycle with a PC in it.
+class PcMachine final : public Machine {
+public:
+    PcMachine(const MachineDefinition& definition, Listener& listener) : definition_(definition), listener_(listener) { }
+    ~PcMachine() override { life_.shut_down(); }
+
+    Result<void> build()
+    {
+        AcceleratorChoice choice = choose_accelerator(definition_.accelerator);
+        in_use_ = choice.in_use;
+        const PcBoard::Surroundings surroundings{life_.lock(), life_.deadlines(), life_.events(), workers_, life_, listener_};
+        auto board = PcBoard::create(definition_, surroundings, choice.make_processors);
+        if (!board)
+            return board.error();
+        board_ = std::move(*board);
+        return {};
+    }
+
+    void start() override { life_.start(*board_); }
+    void pause() override { life_.pause(); }
+    void resume() override { life_.resume(); }
+    void reset() override { life_.reset(); }
+    void power_off() override { life_.power_off(); }
+    MachineState state() const override { return life_.state(); }
+    AcceleratorInUse accelerator() const override { return in_use_; }
+
+    void press_power_button() override
+    {
+        life_.events().post([this] { board_->press_power_button(); });
+    }
+    void key(u16 code, bool down) override
+    {
+        life_.events().post([=, this] { board_->key(code, down); });
+    }
+    void pointer(int dx, int dy, int wheel, u8 buttons) override
+    {
+        life_.events().post([=, this] { board_->pointer(dx, dy, wheel, buttons); });
+    }
+    void serial_input(std::string_view bytes) override
+    {
+        life_.events().post([this, copy = std::string(bytes)] { board_->serial_input(copy); });
+    }
+
+    std::shared_ptr<const Frame> frame() const override { return board_->frame(); }
+    ScreenText screen_text() override { return board_->screen_text(); }
+    Result<void> change_cdrom(const std::string& path) override { return board_->change_cdrom(path); }
+    Result<void> change_floppy(const std::string& path) override { return board_->change_floppy(path); }
+
+    MachineStats stats() const override
+    {
+        MachineStats stats{.guest_nanoseconds = life_.deadlines().now()};
+        for (const Vcpu* vcpu : board_->vcpus())
+            stats.instructions += vcpu->instructions();
+        return stats;
+    }
+
+private:
+    MachineDefinition definition_;
+    Listener& listener_;
+    AcceleratorInUse in_use_{};
+    WorkerPool workers_;
+    // The board uses the life cycle's clock and queues, the life cycle's threads the board: they end before both go.
+    mutable LifeCycle life_{listener_};
+    std::unique_ptr<PcBoard> board_;
+};
+}
+
+Result<std::unique_ptr<Machine>> Machine::create(const MachineDefinition& definition, Listener& listener)
+{
+    if (auto sound = check_definition(definition); !sound)
+        return sound.error();
+    auto machine = std::make_unique<PcMachine>(definition, listener);
+    if (auto built = machine->build(); !built)
+        return built.error();
+    return std::unique_ptr<Machine>(std::move(machine));
+}
+
+}
