@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/bits.h"
+#include "engine/device/pci/piix4_pm.h"
 #include "engine/machine/firmware/dsdt.h"
 
 namespace engine {
@@ -12,9 +13,9 @@ constexpr std::size_t header_size = 36, header_length_at = 4, header_checksum_at
 constexpr std::string_view oem_id = "PADDCK", oem_table_id = "PADDOCK ", creator_id = "PDDK";
 constexpr u32 local_apic_base = 0xfee00000, io_apic_base = 0xfec00000, hpet_base = 0xfed00000;
 
-// The board's addresses, as the PIIX4 and its firmware have them
-constexpr u16 sci_interrupt = 9, pm_base = 0x600, gpe0_base = 0xafe0, smi_command = 0xb2;
-constexpr u8 acpi_enable = 0xf1, acpi_disable = 0xf0, century_register = 0x32;
+constexpr u16 pm_base = Piix4Pm::pm_base, gpe0_base = Piix4Pm::gpe0_base, smi_command = Piix4Pm::apm_control;
+constexpr u8 sci_interrupt = Piix4Pm::sci_irq, acpi_enable = Piix4Pm::acpi_enable, acpi_disable = Piix4Pm::acpi_disable;
+constexpr u8 century_register = 0x32;
 
 // A growing little-endian record.
 struct Record {
@@ -96,7 +97,7 @@ std::vector<u8> madt(const BoardDescription& board)
         r.number(2, 1).number(10, 1).number(0, 1).number(irq, 1).number(gsi, 4).number(flags, 2);
     };
     source_override(0, 2, as_the_bus_says);
-    for (const u8 irq : {u8(5), u8(sci_interrupt), u8(10), u8(11)})    // the SCI and what PIRQs are routed to
+    for (const u8 irq : {u8(5), sci_interrupt, u8(10), u8(11)})    // the SCI and what PIRQs are routed to
         source_override(irq, irq, level_active_high);
     r.number(4, 1).number(6, 1).number(0xff, 1).number(as_the_bus_says, 2).number(1, 1);    // NMI: LINT1 of all
     return r.bytes;

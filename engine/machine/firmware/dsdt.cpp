@@ -1,6 +1,8 @@
 #include "engine/machine/firmware/dsdt.h"
 
 #include "engine/base/text.h"
+#include "engine/device/pci/pci_bus.h"
+#include "engine/device/pci/piix4_pm.h"
 #include "engine/machine/firmware/aml.h"
 
 namespace engine {
@@ -10,16 +12,9 @@ using namespace aml;
 namespace {
 constexpr std::array<std::string_view, 4> links{"LNKA", "LNKB", "LNKC", "LNKD"}, routes{"PRQA", "PRQB", "PRQC", "PRQD"};
 constexpr u64 route_disabled = 0x80, route_irq = 0x0f;
-constexpr u8 sci_irq = 9;
 constexpr u64 present_and_working = 0x0b, present_but_disabled = 0x09;
-constexpr unsigned pci_devices = 32, pci_pins = 4, isa_bridge_device = 1;
+constexpr unsigned pci_pins = 4, isa_bridge_device = 1;
 constexpr u32 hpet_base = 0xfed00000, hpet_size = 0x400;
-
-// PIIX wiring: device 1's INTA# is PIRQA#, and each further device begins one later.
-unsigned link_of(unsigned device, unsigned pin)
-{
-    return (device + pin + 3) & 3;
-}
 
 // A PIRQ router register as a PNP0C0F link (ACPI 6.2.13).
 Bytes interrupt_link(unsigned n)
@@ -55,8 +50,8 @@ Bytes sci_link()
         concatenate({
             name("_HID", eisa_id("PNP0C0F")),
             name("_UID", integer(links.size())),
-            name("_PRS", resources({interrupts({sci_irq})})),
-            name("_CRS", resources({interrupts({sci_irq})})),
+            name("_PRS", resources({interrupts({Piix4Pm::sci_irq})})),
+            name("_CRS", resources({interrupts({Piix4Pm::sci_irq})})),
             name("_STA", integer(present_and_working)),
             method("_DIS", 0, {}),
             method("_SRS", 1, {}),
@@ -66,9 +61,9 @@ Bytes sci_link()
 Bytes interrupt_routing()
 {
     std::vector<Bytes> entries;
-    for (unsigned slot = 0; slot < pci_devices; ++slot)
+    for (unsigned slot = 0; slot < PciBus::device_count; ++slot)
         for (unsigned pin = 0; pin < pci_pins; ++pin) {
-            const std::string_view link = slot == isa_bridge_device && pin == 0 ? "LNKS" : links[link_of(slot, pin)];
+            const std::string_view link = slot == isa_bridge_device && pin == 0 ? "LNKS" : links[PciBus::pirq_of(slot, pin)];
             entries.push_back(
                 package({integer(u64(slot) << 16 | 0xffff), integer(pin), reference(text("\\_SB.", link)), integer(0)}));
         }
