@@ -101,9 +101,12 @@ bool finish(Cpu& c, u64 linear, Access access, const Walk& walk, u8* at, u64 ent
     return true;
 }
 
+// The directory entry's accessed bit waits until the access is allowed, as on the 386; the wide walk sets it as it goes.
 bool walk_32(Cpu& c, u64 linear, Access access, Translation& to)
 {
     Walk walk;
+    u8* directory_at = nullptr;
+    u32 directory = 0;
     u64 table = c.cr3 & 0xfffff000;
     for (unsigned level = 2; level > 0; --level) {
         u8* const at = table_entry(c, table + (linear >> (level == 2 ? 22 : 12) & 1023) * 4);
@@ -117,9 +120,14 @@ bool walk_32(Cpu& c, u64 linear, Access access, Translation& to)
             const u64 page = (entry & 0xffc00000) | u64(entry >> 13 & 0xff) << 32 | (linear & 0x3ff000);
             return finish(c, linear, access, walk, at, entry, false, page, to);
         }
-        if (level == 1)
-            return finish(c, linear, access, walk, at, entry, false, entry & 0xfffff000, to);
-        set_entry_bits<u32>(at, entry, pte_accessed);
+        if (level == 1) {
+            if (!finish(c, linear, access, walk, at, entry, false, entry & 0xfffff000, to))
+                return false;
+            set_entry_bits<u32>(directory_at, directory, pte_accessed);
+            return true;
+        }
+        directory_at = at;
+        directory = entry;
         table = entry & 0xfffff000;
     }
     return false;

@@ -173,18 +173,17 @@ void lsl(Cpu& c, const Insn* i)
     return next(c, i);
 }
 
+// Memory is written only if the selector changes: a read-only segment may hold it otherwise.
 void arpl(Cpu& c, const Insn* i)
 {
     const u16 rpl = c.reg<u16>(i->src) & 3;
-    bool raised = false;
-    const auto change = [&](u16 selector) {
-        raised = (selector & 3) < rpl;
-        return raised ? u16((selector & ~3) | rpl) : selector;
-    };
-    if (i->memory())
-        modify<u16>(c, i, change);
-    else
-        c.set_reg<u16>(i->dst, change(c.reg<u16>(i->dst)));
+    const u16 selector = selector_operand(c, i, i->dst);
+    const bool raised = (selector & 3) < rpl;
+    const u16 adjusted = u16((selector & ~3) | rpl);
+    if (raised && i->memory())
+        store_operand<u16>(c, i, adjusted);
+    else if (raised)
+        c.set_reg<u16>(i->dst, adjusted);
     set_zero_flag(c, raised);
     return next(c, i);
 }

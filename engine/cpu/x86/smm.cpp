@@ -53,6 +53,15 @@ private:
 
 constexpr std::array save_order{es, cs, ss, ds, fs, gs};
 
+// What lies in memory changes at once, not at the next look at requests.
+void show_smram(Cpu& c, bool visible)
+{
+    if (c.wires.smm_view)
+        c.wires.smm_view(visible);
+    c.view = c.memory->view();
+    c.soft_tlb->flush(false);
+}
+
 }
 
 void enter_smm(Cpu& c)
@@ -79,8 +88,7 @@ void enter_smm(Cpu& c)
         area.put<u64>(at_r15 + 8 * n, c.gpr[15 - n]);
 
     c.in_smm = true;
-    if (c.wires.smm_view)
-        c.wires.smm_view(true);
+    show_smram(c, true);
     c.memory->dma_write(u64(c.msr.smbase) + save_area, area.bytes());
     constexpr u16 data = 0x8093;
     for (Segment& s : c.seg)
@@ -121,9 +129,7 @@ void leave_smm(Cpu& c)
         c.msr.smbase = area.get<u32>(at_smbase);
     c.in_smm = false;
     c.nmi_blocked = false;
-    if (c.wires.smm_view)
-        c.wires.smm_view(false);
-    c.soft_tlb->flush(false);
+    show_smram(c, false);
     c.halted = area.get<u8>(at_halt) & 1;
     set_cpl(c, c.cr0 & cr0_pe ? dpl_of(c.seg[ss].attributes) : 0);
     set_flags(c, area.get<u64>(at_rflags));

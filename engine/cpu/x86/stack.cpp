@@ -148,7 +148,9 @@ template <class T> void enter(Cpu& c, const Insn* i)
     stack.skip(u64(-i64(size)));
     const u64 linear = linear_address<Access::write>(c, i, ss, stack.position() & c.stack_mask, sizeof(T));
     probe_write(c, i, linear, sizeof(T));
-    c.set_reg<T>(rbp * 8, T(c.stack_mask == 0xffff ? (c.gpr[rbp] & ~u64(0xffff)) | (frame & 0xffff) : frame));
+    // The stack's width decides how much of RBP changes, not the operand's.
+    const u64 kept = c.stack_mask == 0xffff ? c.gpr[rbp] & ~u64(0xffff) : 0;
+    c.gpr[rbp] = kept | (frame & c.stack_mask);
     stack.commit();
     return next(c, i);
 }
