@@ -99,6 +99,17 @@ struct Grid {
 
 enum class Cell : u8 { blank, two_colours, picture };
 
+bool is_blank(const u32* pixels, u32 stride, u32 height)
+{
+    for (u32 column = 1; column < 8; ++column)
+        if (pixels[column] != pixels[0])
+            return false;
+    for (u32 row = 1; row < height; ++row)
+        if (std::memcmp(pixels, pixels + u64(row) * stride, 8 * sizeof *pixels) != 0)
+            return false;
+    return true;
+}
+
 // The cell's pixels that differ from its top left one; a cell of more than two colours is a picture. Only the first eight
 // columns count.
 Cell shape_at(const Frame& frame, u32 x, u32 y, u32 height, Shape& shape)
@@ -107,6 +118,8 @@ Cell shape_at(const Frame& frame, u32 x, u32 y, u32 height, Shape& shape)
     const u32 ground = pixel[0];
     u32 ink = ground;
     shape = {};
+    if (is_blank(pixel, frame.width, height))
+        return Cell::blank;
     for (u32 row = 0; row < height; ++row, pixel += frame.width) {
         u8 byte = 0;
         for (u32 column = 0; column < 8; ++column) {
@@ -120,7 +133,7 @@ Cell shape_at(const Frame& frame, u32 x, u32 y, u32 height, Shape& shape)
         }
         shape.set_row(row, byte);
     }
-    return ink == ground ? Cell::blank : Cell::two_colours;
+    return Cell::two_colours;
 }
 
 struct Reading {
@@ -245,9 +258,11 @@ ScreenText read_glyphs(const Frame& frame, std::span<const GlyphFont> fonts)
     if (frame.pixels.size() < u64(frame.width) * frame.height)
         return {};
     Reading best;
+    bool blank = true;
     std::optional<Ink> ink;
     const auto good = [](const Reading& r) { return r.letters >= smallest_text && r.letters >= 3 * r.strangers; };
     const auto keep = [&](Reading reading) {
+        blank &= reading.letters + reading.strangers == 0;
         if (reading.score > best.score)
             best = std::move(reading);
     };
@@ -258,7 +273,7 @@ ScreenText read_glyphs(const Frame& frame, std::span<const GlyphFont> fonts)
     for (Alphabet& alphabet : alphabets)
         for (const u32 width : {8u, 9u})
             keep(read_grid(frame, {0, 0, width, alphabet.height()}, alphabet));
-    if (!good(best))
+    if (!good(best) && !blank)
         for (Alphabet& alphabet : alphabets) {
             if (alphabet.height() != 16)
                 continue;

@@ -13,16 +13,17 @@ constexpr u64 planes_bytes = 0x40000;
 constexpr u8 palette_source = 0x20;
 constexpr u32 opaque = 0xff000000;
 
+// Each colour's highest bits fill up its lowest.
 u32 from_555(u32 v)
 {
-    const u32 r = v >> 10 & 31, g = v >> 5 & 31, b = v & 31;
-    return opaque | (r << 3 | r >> 2) << 16 | (g << 3 | g >> 2) << 8 | (b << 3 | b >> 2);
+    return opaque | (v & 0x7c00) << 9 | (v & 0x7000) << 4 | (v & 0x03e0) << 6 | (v & 0x0380) << 1 | (v & 0x1f) << 3
+        | (v & 0x1c) >> 2;
 }
 
 u32 from_565(u32 v)
 {
-    const u32 r = v >> 11 & 31, g = v >> 5 & 63, b = v & 31;
-    return opaque | (r << 3 | r >> 2) << 16 | (g << 2 | g >> 4) << 8 | (b << 3 | b >> 2);
+    return opaque | (v & 0xf800) << 8 | (v & 0xe000) << 3 | (v & 0x07e0) << 5 | (v & 0x0600) >> 1 | (v & 0x1f) << 3
+        | (v & 0x1c) >> 2;
 }
 }
 

@@ -65,11 +65,14 @@ public:
 
 private:
     // vga_registers.cpp
-    bool colour_ports() const { return s_.miscellaneous & 1; }
+    bool answers(u16 port) const;
+    void change(u8& part, unsigned value);
     u8 read_attribute() const;
     void write_attribute(u8 value);
     u8 read_crtc() const;
     void write_crtc(u8 value);
+    u8 read_dac_port(u16 port);
+    void write_dac_port(u16 port, u8 value);
     u8 read_dac();
     void write_dac(u8 value);
     u8 input_status_1() const;

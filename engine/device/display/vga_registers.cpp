@@ -17,6 +17,7 @@ constexpr u8 attribute_bits(u8 index)
     constexpr std::array<u8, 5> bits{0xef, 0xff, 0x3f, 0x0f, 0x0f};
     return index < 0x10 ? 0x3f : bits[index - 0x10];
 }
+constexpr u8 misc_colour = 0x01;
 constexpr u8 crtc_overflow = 0x07, crtc_line_compare_8 = 0x10;
 constexpr u8 crtc_retrace_end = 0x11, crtc_protect = 0x80;
 constexpr u8 crtc_graphics_latch = 0x22, crtc_attribute_toggle = 0x24;    // read-only, undocumented by IBM but on every VGA
@@ -70,9 +71,21 @@ void make_plausible(Beam& b)
 }
 }
 
+// The CRT controller's ports are at 3dx for colour and at 3bx for monochrome monitors.
+bool Vga::answers(u16 port) const
+{
+    return port >> 4 != (s_.miscellaneous & misc_colour ? 0x3b : 0x3d);
+}
+
+void Vga::change(u8& part, unsigned value)
+{
+    changes_ += part != value;
+    part = u8(value);
+}
+
 u8 Vga::read_port(u16 port)
 {
-    if ((port >> 4 == 0x3b && colour_ports()) || (port >> 4 == 0x3d && !colour_ports()))
+    if (!answers(port))
         return 0xff;
     switch (port) {
     case 0x3c0:
@@ -86,13 +99,10 @@ u8 Vga::read_port(u16 port)
     case 0x3c5:
         return s_.sequencer_index < s_.sequencer.size() ? s_.sequencer[s_.sequencer_index] : 0;
     case 0x3c6:
-        return s_.dac_mask;
     case 0x3c7:
-        return s_.dac_reads ? 3 : 0;
     case 0x3c8:
-        return s_.dac_write_index;
     case 0x3c9:
-        return read_dac();
+        return read_dac_port(port);
     case 0x3ca:
         return s_.feature_control;
     case 0x3cc:
@@ -118,51 +128,34 @@ u8 Vga::read_port(u16 port)
 
 void Vga::write_port(u16 port, u8 value)
 {
-    if ((port >> 4 == 0x3b && colour_ports()) || (port >> 4 == 0x3d && !colour_ports()))
+    if (!answers(port))
         return;
     switch (port) {
     case 0x3c0:
         write_attribute(value);
         return;
     case 0x3c2:
-        s_.miscellaneous = value & 0xef;
-        ++changes_;
+        change(s_.miscellaneous, value & 0xef);
         return;
     case 0x3c4:
         s_.sequencer_index = value & 7;
         return;
     case 0x3c5:
-        if (s_.sequencer_index < s_.sequencer.size()) {
-            s_.sequencer[s_.sequencer_index] = value & sequencer_bits[s_.sequencer_index];
-            ++changes_;
-        }
+        if (const u8 n = s_.sequencer_index; n < s_.sequencer.size())
+            change(s_.sequencer[n], value & sequencer_bits[n]);
         return;
     case 0x3c6:
-        s_.dac_mask = value;
-        ++changes_;
-        return;
     case 0x3c7:
-        s_.dac_read_index = value;
-        s_.dac_write_index = u8(value + 1);
-        s_.dac_component = 0;
-        s_.dac_reads = 1;
-        return;
     case 0x3c8:
-        s_.dac_write_index = value;
-        s_.dac_component = 0;
-        s_.dac_reads = 0;
-        return;
     case 0x3c9:
-        write_dac(value);
+        write_dac_port(port, value);
         return;
     case 0x3ce:
         s_.graphics_index = value & 0x0f;
         return;
     case 0x3cf:
-        if (s_.graphics_index < s_.graphics.size()) {
-            s_.graphics[s_.graphics_index] = value & graphics_bits[s_.graphics_index];
-            ++changes_;
-        }
+        if (const u8 n = s_.graphics_index; n < s_.graphics.size())
+            change(s_.graphics[n], value & graphics_bits[n]);
         return;
     case 0x3b4:
     case 0x3d4:
@@ -193,8 +186,7 @@ void Vga::write_attribute(u8 value)
         changes_ += (s_.attribute_index ^ value) >> 5 & 1;
         s_.attribute_index = value & 0x3f;
     } else if (const u8 index = s_.attribute_index & 0x1f; index < s_.attribute.size()) {
-        s_.attribute[index] = value & attribute_bits(index);
-        ++changes_;
+        change(s_.attribute[index], value & attribute_bits(index));
     }
     s_.attribute_data_next ^= 1;
 }
@@ -220,8 +212,42 @@ void Vga::write_crtc(u8 value)
             return;
         value = u8((s_.crtc[index] & ~crtc_line_compare_8) | (value & crtc_line_compare_8));
     }
-    s_.crtc[index] = value;
-    ++changes_;
+    change(s_.crtc[index], value);
+}
+
+u8 Vga::read_dac_port(u16 port)
+{
+    switch (port) {
+    case 0x3c6:
+        return s_.dac_mask;
+    case 0x3c7:
+        return s_.dac_reads ? 3 : 0;
+    case 0x3c8:
+        return s_.dac_write_index;
+    default:
+        return read_dac();
+    }
+}
+
+void Vga::write_dac_port(u16 port, u8 value)
+{
+    switch (port) {
+    case 0x3c6:
+        change(s_.dac_mask, value);
+        return;
+    case 0x3c7:
+        s_.dac_read_index = value;
+        s_.dac_write_index = u8(value + 1);
+        break;
+    case 0x3c8:
+        s_.dac_write_index = value;
+        break;
+    default:
+        write_dac(value);
+        return;
+    }
+    s_.dac_component = 0;
+    s_.dac_reads = port == 0x3c7;
 }
 
 u8 Vga::read_dac()

@@ -37,8 +37,9 @@ bool draw_text_line(const VgaPicture& p, const VgaLine& line, const u8* planes, 
             bits = 0x1ff;
         const u32 foreground = p.colours[attribute & 0x0f & p.plane_enable];
         const u32 background = p.colours[(p.blinking ? attribute >> 4 & 7 : attribute >> 4) & p.plane_enable];
+        const u32 difference = foreground ^ background;
         for (unsigned dot = 0; dot < p.dots; ++dot)
-            *to++ = bits & 0x100u >> dot ? foreground : background;
+            *to++ = background ^ (difference & (0u - (bits >> (8 - dot) & 1)));
     }
     return blinks;
 }
