@@ -5,6 +5,14 @@
 
 namespace display {
 
+namespace {
+
+struct ScreenshotWords {
+    Q_DECLARE_TR_FUNCTIONS(display::ScreenshotWords)
+};
+
+}
+
 QImage imageOf(const engine::Frame& frame)
 {
     constexpr engine::u32 longest_side = 16384;
@@ -18,16 +26,18 @@ QImage imageOf(const engine::Frame& frame)
 
 engine::Result<void> savePicture(const engine::Frame& frame, const QString& path)
 {
-    const auto tr = [](const char* text) { return QCoreApplication::translate("display::Screenshot", text); };
     const QImage image = imageOf(frame);
     if (image.isNull())
-        return engine::Error{tr("There is no picture to take").toStdString(), tr("the screen is off").toStdString(), {}};
+        return engine::Error{
+            ScreenshotWords::tr("There is no picture to take").toStdString(),
+            ScreenshotWords::tr("the screen is off").toStdString(),
+            {}};
     QSaveFile file(path);
     if (file.open(QIODevice::WriteOnly) && image.save(&file, "PNG") && file.commit())
         return {};
     return engine::Error{
-        tr("The picture %1 cannot be written").arg(path).toStdString(), file.errorString().toStdString(),
-        tr("Choose a folder that you may write to and that has room").toStdString()};
+        ScreenshotWords::tr("The picture %1 cannot be written").arg(path).toStdString(), file.errorString().toStdString(),
+        ScreenshotWords::tr("Choose a folder that you may write to and that has room").toStdString()};
 }
 
 }

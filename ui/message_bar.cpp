@@ -43,6 +43,7 @@ MessageBar::MessageBar(QWidget* parent) : QFrame(parent)
         if (m_do)
             m_do();
     });
+    m_action.hide();
     hide();
 }
 

@@ -6,6 +6,7 @@
 #include <QJsonDocument>
 #include <QJsonObject>
 
+#include "app/library/machine_library.h"
 #include "app/library/problem.h"
 
 namespace app {
@@ -25,11 +26,6 @@ constexpr AcceleratorName accelerator_names[]{
     {engine::Accelerator::translator, "translator"},
     {engine::Accelerator::interpreter, "interpreter"},
 };
-
-QString tr(const char* text)
-{
-    return QCoreApplication::translate("app::MachineLibrary", text);
-}
 
 QString relativeTo(const QString& folder, const std::string& path)
 {
@@ -74,7 +70,7 @@ public:
     void complain(const char* key)
     {
         if (m_complaint.isEmpty())
-            m_complaint = tr("its field “%1” does not hold what belongs there").arg(QLatin1String(key));
+            m_complaint = MachineLibrary::tr("its field “%1” does not hold what belongs there").arg(QLatin1String(key));
     }
     const QString& complaint() const { return m_complaint; }
 
@@ -124,17 +120,17 @@ engine::Result<engine::MachineDefinition> definitionFromJson(const QByteArray& j
     const QString name = QDir(folder).dirName();
     const auto damaged = [&](const QString& why) {
         return problem(
-            tr("The definition of “%1” cannot be read").arg(name), why,
-            tr("Repair or remove %1").arg(folder + QStringLiteral("/machine.json")));
+            MachineLibrary::tr("The definition of “%1” cannot be read").arg(name), why,
+            MachineLibrary::tr("Repair or remove %1").arg(folder + QStringLiteral("/machine.json")));
     };
 
     QJsonParseError error;
     const QJsonDocument document = QJsonDocument::fromJson(json, &error);
     if (!document.isObject())
-        return damaged(error.error == QJsonParseError::NoError ? tr("it holds no object") : error.errorString());
+        return damaged(error.error == QJsonParseError::NoError ? MachineLibrary::tr("it holds no object") : error.errorString());
     const QJsonObject object = document.object();
     if (object.value("format").toInt(format_version) > format_version)
-        return damaged(tr("a newer version of Paddock has written it"));
+        return damaged(MachineLibrary::tr("a newer version of Paddock has written it"));
 
     engine::MachineDefinition definition;
     definition.name = name.toStdString();

@@ -20,10 +20,9 @@ constexpr quint64 sector = 512;
 const QString memtest = QStringLiteral("/usr/lib/memtest86+/memtest86+x64.iso");
 const QString netboot = QStringLiteral("/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/");
 
-QString tr(const char* text)
-{
-    return QCoreApplication::translate("app::Medium", text);
-}
+struct MediumWords {
+    Q_DECLARE_TR_FUNCTIONS(app::MediumWords)
+};
 
 // "Debian GNU/Linux 12.5.0 "Bookworm" - Official amd64 …" is too much for a title.
 QString fromDiskInfo(const QString& line)
@@ -58,13 +57,13 @@ QString warningOf(const engine::IsoInfo& iso)
     if (!iso.warning.what.empty())
         return sentences(iso.warning);
     if (iso.truncated())
-        return tr("The image is cut short: it should have %1 MiB and has %2 MiB. Download it again.")
+        return MediumWords::tr("The image is cut short: it should have %1 MiB and has %2 MiB. Download it again.")
             .arg(iso.volume_size / mebibyte)
             .arg(iso.file_size / mebibyte);
     if (!iso.bootable)
-        return tr("Nothing on this disc starts a machine: it has no boot record.");
+        return MediumWords::tr("Nothing on this disc starts a machine: it has no boot record.");
     if (!iso.boots_on(engine::BootPlatform::pc_bios))
-        return tr("This disc starts machines with UEFI firmware only; Paddock's have a BIOS.");
+        return MediumWords::tr("This disc starts machines with UEFI firmware only; Paddock's have a BIOS.");
     return {};
 }
 
@@ -97,13 +96,14 @@ engine::Result<Medium> probeMedium(const QString& given)
 {
     const QFileInfo info(given);
     const QString path = info.absoluteFilePath();
-    const QString what = tr("%1 cannot be used").arg(info.fileName());
+    const QString what = MediumWords::tr("%1 cannot be used").arg(info.fileName());
     QFile file(path);
     if (!info.isFile())
         return problem(
-            what, info.exists() ? tr("it is not a file") : tr("there is no such file"), tr("Choose a CD or disk image"));
+            what, info.exists() ? MediumWords::tr("it is not a file") : MediumWords::tr("there is no such file"),
+            MediumWords::tr("Choose a CD or disk image"));
     if (!file.open(QIODevice::ReadOnly))
-        return problem(what, file.errorString(), tr("Allow reading it, or choose another image"));
+        return problem(what, file.errorString(), MediumWords::tr("Allow reading it, or choose another image"));
 
     const auto iso = engine::read_iso(path.toStdString());
     if (iso)
@@ -119,21 +119,21 @@ engine::Result<Medium> probeMedium(const QString& given)
     medium.title = info.completeBaseName();
     medium.memoryMib = fittingMemory(medium.kind == Medium::Kind::floppy ? 64 : 1024);
     if (!hasBootSignature(file))
-        medium.warning = tr("This disk has no boot record, so a machine cannot start from it.");
+        medium.warning = MediumWords::tr("This disk has no boot record, so a machine cannot start from it.");
     return medium;
 }
 
 Demo findDemo()
 {
-    Demo demo{tr("Memory test"), {}, QStringLiteral("memtest86+")};
+    Demo demo{MediumWords::tr("Memory test"), {}, QStringLiteral("memtest86+")};
     NewMachine machine;
     if (QFileInfo::exists(memtest)) {
-        machine.definition.name = tr("Memory test").toStdString();
+        machine.definition.name = MediumWords::tr("Memory test").toStdString();
         machine.definition.memory_mib = 64;
         machine.definition.cdrom = memtest.toStdString();
         demo.machine = machine;
     } else if (QFileInfo::exists(netboot + QStringLiteral("linux"))) {
-        demo.title = tr("Debian installer");
+        demo.title = MediumWords::tr("Debian installer");
         machine.definition.name = demo.title.toStdString();
         machine.definition.memory_mib = fittingMemory(1024);
         machine.definition.kernel = (netboot + QStringLiteral("linux")).toStdString();

@@ -30,13 +30,15 @@ engine::Error errorFrom(const QJsonObject& error)
 
 engine::Error notRunning(const QString& machine)
 {
-    return problem(ControlLink::tr("“%1” is not running").arg(machine), {}, ControlLink::tr("Start it with `paddock start`"));
+    return problem(
+        app::ControlLink::tr("“%1” is not running").arg(machine), {}, app::ControlLink::tr("Start it with `paddock start`"));
 }
 
 engine::Error lost(const QString& machine, const QString& why)
 {
     return problem(
-        ControlLink::tr("“%1” has not answered").arg(machine), why, ControlLink::tr("Look at its window, or try again"));
+        app::ControlLink::tr("“%1” has not answered").arg(machine), why,
+        app::ControlLink::tr("Look at its window, or try again"));
 }
 
 }
@@ -64,10 +66,10 @@ callMachine(const QString& machine, const QString& method, const QJsonObject& pa
             return reply.value("result");
         }
         if (socket.state() != QLocalSocket::ConnectedState)
-            return lost(machine, ControlLink::tr("it has ended"));
+            return lost(machine, app::ControlLink::tr("it has ended"));
         socket.waitForReadyRead(int(deadline.remainingTime()));
     }
-    return lost(machine, ControlLink::tr("the time is up"));
+    return lost(machine, app::ControlLink::tr("the time is up"));
 }
 
 ControlLink::ControlLink(const QString& machine, QObject* parent) : QObject(parent), m_machine(machine)

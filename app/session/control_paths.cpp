@@ -21,10 +21,9 @@ namespace app {
 
 namespace {
 
-QString tr(const char* text)
-{
-    return QCoreApplication::translate("app::ControlSocket", text);
-}
+struct ControlPathsWords {
+    Q_DECLARE_TR_FUNCTIONS(app::ControlPathsWords)
+};
 
 engine::Result<QString> pathFor(const QString& machine, const QString& ending)
 {
@@ -60,13 +59,15 @@ engine::Result<QString> socketFolder()
     const int error = errno;
     if (!made || ::lstat(folder.constData(), &status) != 0)
         return problem(
-            tr("The folder for control sockets cannot be made"),
+            ControlPathsWords::tr("The folder for control sockets cannot be made"),
             QString::fromStdString(engine::system_error_text(made ? errno : error)),
-            tr("Allow writing in %1, or unset XDG_RUNTIME_DIR").arg(QFile::decodeName(runtime.isEmpty() ? "/tmp" : runtime)));
+            ControlPathsWords::tr("Allow writing in %1, or unset XDG_RUNTIME_DIR")
+                .arg(QFile::decodeName(runtime.isEmpty() ? "/tmp" : runtime)));
     if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 077) != 0)
         return problem(
-            tr("The folder for control sockets cannot be trusted"),
-            tr("%1 is not a folder that belongs to you alone").arg(QFile::decodeName(folder)), tr("Remove it"));
+            ControlPathsWords::tr("The folder for control sockets cannot be trusted"),
+            ControlPathsWords::tr("%1 is not a folder that belongs to you alone").arg(QFile::decodeName(folder)),
+            ControlPathsWords::tr("Remove it"));
     return QFile::decodeName(folder);
 }
 
@@ -83,14 +84,16 @@ engine::Result<MachineLock> MachineLock::take(const QString& machine)
     const int fd = ::open(QFile::encodeName(path.value()).constData(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return problem(
-            tr("“%1” cannot be reserved").arg(machine), QString::fromStdString(engine::system_error_text(errno)),
-            tr("Allow writing to %1").arg(path.value()));
+            ControlPathsWords::tr("“%1” cannot be reserved").arg(machine),
+            QString::fromStdString(engine::system_error_text(errno)),
+            ControlPathsWords::tr("Allow writing to %1").arg(path.value()));
     MachineLock lock(fd);
     struct flock whole = wholeFile(F_WRLCK);
     if (::fcntl(fd, F_OFD_SETLK, &whole) != 0)
         return problem(
-            tr("“%1” is running already").arg(machine), tr("another process of Paddock runs it"),
-            tr("Use its window, or stop it with `paddock stop`"));
+            ControlPathsWords::tr("“%1” is running already").arg(machine),
+            ControlPathsWords::tr("another process of Paddock runs it"),
+            ControlPathsWords::tr("Use its window, or stop it with `paddock stop`"));
     return lock;
 }
 

@@ -159,7 +159,11 @@ void ControlServer::accept()
 
 void ControlServer::read(QLocalSocket* socket)
 {
-    while (m_clients.contains(socket) && socket->bytesAvailable() > 0) {
+    while (m_clients.contains(socket) && socket->isOpen() && socket->bytesAvailable() > 0) {
+        if (m_clients[socket].deaf) {
+            socket->readAll();
+            continue;
+        }
         QByteArray& unread = m_clients[socket].unread;
         unread += socket->read(longestMessage);
         qsizetype begin = 0;
@@ -169,9 +173,8 @@ void ControlServer::read(QLocalSocket* socket)
         unread.remove(0, begin);
         if (unread.size() > longestMessage) {
             unread.clear();
+            m_clients[socket].deaf = true;
             sendLine(socket, QJsonDocument(failure({}, errorObject(invalid_request, tr("The message is longer than 1 MiB.")))));
-            socket->disconnectFromServer();
-            return;
         }
     }
 }

@@ -71,6 +71,7 @@ private:
     struct Client {
         QByteArray unread;
         bool watching = false;
+        bool deaf = false;    // sent what has no end; from then on ignored
         QJsonArray whenTyped;    // ids to answer when the keys are typed
     };
     struct Reply;

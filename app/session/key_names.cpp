@@ -12,10 +12,9 @@ namespace app {
 
 namespace {
 
-QString tr(const char* text)
-{
-    return QCoreApplication::translate("app::KeyNames", text);
-}
+struct KeyNamesWords {
+    Q_DECLARE_TR_FUNCTIONS(app::KeyNamesWords)
+};
 
 struct NamedKey {
     const char* name;
@@ -114,15 +113,17 @@ engine::Result<KeyEvents> keyCombo(const QString& combo)
     if (!last.isEmpty())
         parts.append(last);
     if (parts.isEmpty())
-        return problem(tr("There is no key to press"), tr("the combination is empty"), tr("Write for example ctrl-alt-delete"));
+        return problem(
+            KeyNamesWords::tr("There is no key to press"), KeyNamesWords::tr("the combination is empty"),
+            KeyNamesWords::tr("Write for example ctrl-alt-delete"));
 
     KeyEvents events;
     for (const QString& part : parts) {
         const auto key = keyNamed(part);
         if (!key)
             return problem(
-                tr("There is no key “%1”").arg(part.left(40)), {},
-                tr("Names are as in ctrl-alt-delete, ret, esc, f2, up, kp_5, a"));
+                KeyNamesWords::tr("There is no key “%1”").arg(part.left(40)), {},
+                KeyNamesWords::tr("Names are as in ctrl-alt-delete, ret, esc, f2, up, kp_5, a"));
         events.push_back({*key, true});
     }
     for (size_t i = events.size(); i > 0; --i)
@@ -136,7 +137,9 @@ engine::Result<KeyEvents> typedText(const QString& text)
     for (const QChar character : text) {
         const auto stroke = strokeFor(character);
         if (!stroke)
-            return problem(tr("“%1” cannot be typed").arg(character), tr("a US keyboard has no key for it"), tr("Leave it out"));
+            return problem(
+                KeyNamesWords::tr("“%1” cannot be typed").arg(character), KeyNamesWords::tr("a US keyboard has no key for it"),
+                KeyNamesWords::tr("Leave it out"));
         if (stroke->shift)
             events.push_back({left_shift, true});
         events.push_back({stroke->key, true});
@@ -162,8 +165,9 @@ engine::Result<KeyEvents> keySequence(const QString& keys)
         const qsizetype close = keys.indexOf(u'>', open);
         if (close < 0)
             return problem(
-                tr("“%1” has no end").arg(keys.mid(open, 40)), tr("a key's name stands between < and >"),
-                tr("Write <lt> for the character itself"));
+                KeyNamesWords::tr("“%1” has no end").arg(keys.mid(open, 40)),
+                KeyNamesWords::tr("a key's name stands between < and >"),
+                KeyNamesWords::tr("Write <lt> for the character itself"));
         const QString name = keys.mid(open + 1, close - open - 1);
         const auto combo = name == QLatin1String("lt") ? typedText(QStringLiteral("<"))
             : name == QLatin1String("gt")              ? typedText(QStringLiteral(">"))

@@ -28,6 +28,10 @@ public:
             emit m_session.stopped(reason);
         });
     }
+    void needs_attention(const engine::Error& error) override
+    {
+        post([this, error] { emit m_session.needsAttention(error); });
+    }
     void frame_ready() override
     {
         if (!m_framePosted.exchange(true))

@@ -64,6 +64,8 @@ public:
 signals:
     void stateChanged(engine::MachineState state);
     void stopped(const engine::StopReason& reason);
+    // Paused because the host cannot go on, as with a full disk; resume() tries again.
+    void needsAttention(const engine::Error& error);
     void frameReady();
     void serialOutput(const QByteArray& bytes);
     void debugOutput(const QByteArray& bytes);

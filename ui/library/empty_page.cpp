@@ -36,9 +36,8 @@ EmptyPage::EmptyPage(QWidget* parent) : QWidget(parent)
     m_new = new QPushButton(
         QIcon::fromTheme(QStringLiteral("list-add"), QIcon(QStringLiteral(":/icons/new-machine-symbolic.svg"))),
         tr("&New machine"));
-    m_new->setDefault(true);
     m_open = new QPushButton(tr("&Open image…"));
-    m_demo = new QPushButton;
+    m_demo = new QPushButton(tr("&Try the demo"));
     m_demoRemark = sentence({});
     m_accelerator = sentence(tr("Looking whether KVM works here…"));
     auto* buttons = new QHBoxLayout;
@@ -74,12 +73,12 @@ EmptyPage::EmptyPage(QWidget* parent) : QWidget(parent)
 void EmptyPage::showEvent(QShowEvent*)
 {
     const app::Demo demo = app::findDemo();
-    m_demo->setText(tr("&Try the demo"));
     m_demo->setEnabled(demo.machine.has_value());
     m_demoRemark->setText(
         demo.machine ? tr("The demo starts “%1” at once; nothing is downloaded.").arg(demo.title)
                      : tr("For the demo install the package %1: sudo apt install %1").arg(demo.package));
     m_demo->setAccessibleDescription(m_demoRemark->text());
+    m_new->setFocus();
 }
 
 void EmptyPage::setDropHover(bool hovering)

@@ -79,9 +79,10 @@ LibraryWindow::LibraryWindow(app::MachineLibrary& library, app::Settings& settin
 QAction*
 LibraryWindow::addCommand(const QString& text, const char* icon, const QKeySequence& shortcut, void (LibraryWindow::*command)())
 {
-    auto* action = new QAction(
-        QIcon::fromTheme(QLatin1String(icon), QIcon(QStringLiteral(":/icons/%1-symbolic.svg").arg(QLatin1String(icon)))), text,
-        this);
+    auto* action = new QAction(text, this);
+    const QLatin1String name(icon);
+    if (!name.isEmpty())
+        action->setIcon(QIcon::fromTheme(name, QIcon(QStringLiteral(":/icons/%1-symbolic.svg").arg(name))));
     action->setShortcut(shortcut);
     connect(action, &QAction::triggered, this, command);
     return action;

@@ -16,10 +16,9 @@ namespace {
 
 constexpr qsizetype most_words = 4096;    // bytes of what the process said last
 
-QString tr(const char* text)
-{
-    return QCoreApplication::translate("ui::LibraryWindow", text);
-}
+struct MachineProcessWords {
+    Q_DECLARE_TR_FUNCTIONS(ui::MachineProcessWords)
+};
 
 }
 
@@ -43,17 +42,18 @@ void startMachineProcess(
         const QString said = QString::fromUtf8(*words).remove(frill);
         if (status == QProcess::CrashExit)
             failed(app::problem(
-                tr("“%1” has ended because Paddock crashed").arg(machine), said,
-                tr("What was on its disks is kept; start it again")));
+                MachineProcessWords::tr("“%1” has ended because Paddock crashed").arg(machine), said,
+                MachineProcessWords::tr("What was on its disks is kept; start it again")));
         else if (code != 0)
-            failed(
-                app::problem(tr("“%1” has ended with an error").arg(machine), said.isEmpty() ? tr("it did not say why") : said));
+            failed(app::problem(
+                MachineProcessWords::tr("“%1” has ended with an error").arg(machine),
+                said.isEmpty() ? MachineProcessWords::tr("it did not say why") : said));
     });
     QObject::connect(process, &QProcess::finished, process, &QObject::deleteLater);
     QObject::connect(process, &QProcess::errorOccurred, context, [=](QProcess::ProcessError error) {
         if (error != QProcess::FailedToStart)
             return;
-        failed(app::problem(tr("“%1” cannot be started").arg(machine), process->errorString()));
+        failed(app::problem(MachineProcessWords::tr("“%1” cannot be started").arg(machine), process->errorString()));
         process->deleteLater();
     });
     process->start();

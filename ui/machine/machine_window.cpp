@@ -54,6 +54,10 @@ MachineWindow::MachineWindow(app::MachineSession& session, app::Settings& settin
     connect(&session, &app::MachineSession::stateChanged, this, &MachineWindow::showState);
     connect(&session, &app::MachineSession::mediaChanged, this, &MachineWindow::showState);
     connect(&session, &app::MachineSession::stopped, this, &MachineWindow::showStopped);
+    connect(&session, &app::MachineSession::needsAttention, this, [this](const engine::Error& error) {
+        const QString text = tr("%1 The machine is paused; nothing is lost.").arg(app::sentences(error));
+        m_messages->say(MessageBar::Tone::problem, text, tr("&Try again"), [this] { m_session.resume(); });
+    });
     connect(&session, &app::MachineSession::frameReady, this, [this] { m_view->showFrame(m_session.frame()); });
     connect(&session, &app::MachineSession::diskActive, this, &MachineWindow::showDisk);
     connect(&session, &app::MachineSession::keyboardLeds, this, &MachineWindow::showLeds);

@@ -110,7 +110,6 @@ void NewMachineSheet::arrange()
     m_failure->hide();
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Cancel);
     m_create = buttons->addButton(tr("&Create and start"), QDialogButtonBox::AcceptRole);
-    m_create->setDefault(true);
     connect(buttons, &QDialogButtonBox::accepted, this, &NewMachineSheet::accept);
     connect(buttons, &QDialogButtonBox::rejected, this, &NewMachineSheet::reject);
 
@@ -120,6 +119,7 @@ void NewMachineSheet::arrange()
     page->addWidget(m_failure);
     page->addWidget(buttons);
     setMinimumWidth(sheet_width);
+    m_create->setDefault(true);    // only now does it know its dialog
 }
 
 void NewMachineSheet::addField(

@@ -1,0 +1,259 @@
+#include <QListView>
+#include <QMenuBar>
+#include <QMessageBox>
+#include <QStandardPaths>
+#include <QtTest>
+
+#include "tests/gui/fake_machine.h"
+#include "ui/library/library_window.h"
+#include "ui/machine/machine_window.h"
+
+class WindowsTest : public QObject {
+    Q_OBJECT
+
+    std::unique_ptr<QTemporaryDir> m_folder;
+    std::unique_ptr<app::Settings> m_settings;
+
+    template <class Widget> static Widget* named(QWidget& window, const QString& text)
+    {
+        for (Widget* widget : window.findChildren<Widget*>())
+            if (widget->text().remove(u'&') == text)
+                return widget;
+        return nullptr;
+    }
+    static QAction* action(QMainWindow& window, const QString& text)
+    {
+        for (QAction* found : window.findChildren<QAction*>())
+            if (found->text().remove(u'&') == text)
+                return found;
+        return nullptr;
+    }
+
+private slots:
+    void init()
+    {
+        m_folder = std::make_unique<QTemporaryDir>();
+        qputenv("XDG_RUNTIME_DIR", m_folder->path().toLocal8Bit());
+        m_settings = std::make_unique<app::Settings>(m_folder->filePath("settings.ini"));
+    }
+
+    void machineWindowFollowsTheMachine()
+    {
+        FakeSession fake("guest");
+        ui::MachineWindow window(*fake.session, *m_settings);
+        window.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&window));
+        fake.session->start();
+        fake.machine->show(320, 200, 0xff00ff00);
+        QTRY_COMPARE(window.view().sizeHint(), QSize(320, 200) / window.devicePixelRatio());
+        QTRY_VERIFY(window.windowTitle().startsWith("guest"));
+        action(window, "Pause")->trigger();
+        QTRY_VERIFY(window.windowTitle().contains("paused"));
+        action(window, "Continue")->trigger();
+        QTRY_VERIFY(!window.windowTitle().contains("paused"));
+        action(window, "Send Ctrl+Alt+Del")->trigger();
+        QTRY_COMPARE(fake.machine->keys, app::keyCombo("ctrl-alt-delete").value());
+        auto* accelerator = named<QToolButton>(window, "Translator");
+        QVERIFY(accelerator);
+        QCOMPARE(accelerator->toolTip(), QString("/dev/kvm is missing"));
+        accelerator->click();
+        QVERIFY(window.messages().isVisible() && window.messages().text().contains("/dev/kvm"));
+    }
+
+    void asksBeforeItPowersOff()
+    {
+        FakeSession fake("guest");
+        ui::MachineWindow window(*fake.session, *m_settings);
+        window.show();
+        fake.session->start();
+        QTRY_VERIFY(QTest::qWaitForWindowExposed(&window));
+        window.close();
+        QVERIFY(window.isVisible());
+        auto* question = window.findChild<QMessageBox*>();
+        QVERIFY(question && question->isVisible());
+        QVERIFY(question->informativeText().contains("lost"));
+        question->button(QMessageBox::Cancel)->click();
+        QVERIFY(window.isVisible());
+        QVERIFY(fake.machine->current == engine::MachineState::running);
+        QTRY_VERIFY(!window.findChild<QMessageBox*>());
+        window.close();
+        for (QAbstractButton* button : window.findChild<QMessageBox*>()->buttons())
+            if (button->text().remove(u'&') == "Power off")
+                button->click();
+        QTRY_VERIFY(!window.isVisible());
+        QVERIFY(fake.machine->current == engine::MachineState::stopped);
+    }
+
+    void closesWhenTheGuestPowersOff()
+    {
+        FakeSession fake("guest");
+        ui::MachineWindow window(*fake.session, *m_settings);
+        window.show();
+        fake.session->start();
+        fake.machine->stop({engine::StopReason::Kind::powered_off, 0, {}});
+        QTRY_VERIFY(!window.isVisible());
+    }
+
+    void offersToGoOnWhereTheHostIsFull()
+    {
+        FakeSession fake("guest");
+        ui::MachineWindow window(*fake.session, *m_settings);
+        window.show();
+        fake.machine->become(engine::MachineState::paused);
+        fake.machine->listener.needs_attention({"The disk cannot be written", "no space left on device", "Make room"});
+        QTRY_VERIFY(window.messages().text().contains("no space left"));
+        named<QPushButton>(window, "Try again")->click();
+        QVERIFY(fake.machine->current == engine::MachineState::running);
+    }
+
+    void explainsACrash()
+    {
+        FakeSession fake("guest");
+        ui::MachineWindow window(*fake.session, *m_settings);
+        window.show();
+        fake.session->start();
+        fake.machine->stop({engine::StopReason::Kind::crashed, 0, "triple fault"});
+        QTRY_VERIFY(window.messages().isVisible());
+        QVERIFY(window.isVisible());
+        QVERIFY(window.messages().text().contains("triple fault"));
+        QVERIFY(!action(window, "Reset")->isEnabled());
+        window.close();
+        QVERIFY(!window.isVisible());
+    }
+
+    void savesScreenshotsAndSaysWhere()
+    {
+        QStandardPaths::setTestModeEnabled(true);
+        FakeSession fake("shot");
+        ui::MachineWindow window(*fake.session, *m_settings);
+        window.show();
+        window.takeScreenshot();
+        QVERIFY(window.messages().text().contains("no picture"));
+        fake.machine->show(32, 16, 0xffff0000);
+        window.takeScreenshot();
+        const QString said = window.messages().text();
+        const QString path = said.mid(said.indexOf(u'/'));
+        QCOMPARE(QImage(path).size(), QSize(32, 16));
+        QFile::remove(path);
+        QStandardPaths::setTestModeEnabled(false);
+    }
+
+    void settingsReachTheView()
+    {
+        FakeSession fake("guest");
+        ui::MachineWindow window(*fake.session, *m_settings);
+        QVERIFY(window.view().releaseHint().contains("Ctrl+Alt"));
+        action(window, "Right Ctrl")->trigger();
+        QVERIFY(window.view().releaseHint().contains("right Ctrl"));
+        app::Settings again(m_folder->filePath("settings.ini"));
+        QVERIFY(again.get(app::setting::release_key) == app::choice::ReleaseKey::rightCtrl);
+    }
+
+    void libraryShowsTheWayFirst()
+    {
+        app::MachineLibrary library(m_folder->path());
+        ui::LibraryWindow window(library, *m_settings, "/bin/true");
+        window.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&window));
+        QVERIFY(named<QPushButton>(window, "New machine")->isVisible());
+        auto* demo = named<QPushButton>(window, "Try the demo");
+        QCOMPARE(demo->isEnabled(), QFileInfo::exists("/usr/lib/memtest86+/memtest86+x64.iso"));
+        QVERIFY(!demo->accessibleDescription().isEmpty());
+        if (!demo->isEnabled())
+            return;
+        demo->click();
+        QCOMPARE(library.names(), QStringList{"Memory test"});
+        QVERIFY(window.findChild<QListView*>()->isVisible());
+    }
+
+    void libraryStartsMachinesAndReportsFailures()
+    {
+        app::MachineLibrary library(m_folder->path());
+        app::NewMachine made;
+        made.definition.name = "one";
+        made.definition.memory_mib = 64;
+        QVERIFY(library.create(made));
+        const QString program = m_folder->filePath("program");
+        QFile script(program);
+        QVERIFY(script.open(QIODevice::WriteOnly));
+        script.write(QStringLiteral("#!/bin/sh\necho \"$@\" >%1/said\necho 'paddock: It is broken.' >&2\nexit 2\n")
+                         .arg(m_folder->path())
+                         .toUtf8());
+        script.setPermissions(QFile::ReadOwner | QFile::WriteOwner | QFile::ExeOwner);
+        script.close();
+        ui::LibraryWindow window(library, *m_settings, program);
+        window.show();
+        action(window, "Start")->trigger();
+        auto* messages = window.findChild<ui::MessageBar*>();
+        QTRY_VERIFY(messages->isVisible());
+        QVERIFY2(messages->text().contains("It is broken"), qPrintable(messages->text()));
+        QVERIFY(!messages->text().contains("paddock:"));
+        QFile said(m_folder->filePath("said"));
+        QVERIFY(said.open(QIODevice::ReadOnly));
+        QCOMPARE(said.readAll(), QByteArray("run one\n"));
+    }
+
+    void libraryDeletesWithUndo()
+    {
+        app::MachineLibrary library(m_folder->path());
+        for (const char* name : {"a", "b"}) {
+            app::NewMachine made;
+            made.definition.name = name;
+            made.definition.memory_mib = 64;
+            QVERIFY(library.create(made));
+        }
+        ui::LibraryWindow window(library, *m_settings, "/bin/true");
+        window.show();
+        action(window, "Delete")->trigger();
+        QCOMPARE(library.names(), QStringList{"b"});
+        named<QPushButton>(window, "Undo")->click();
+        QCOMPARE(library.names(), (QStringList{"a", "b"}));
+        QCOMPARE(window.findChild<QListView*>()->model()->rowCount(), 2);
+    }
+
+    void libraryShowsRunningMachines()
+    {
+        app::MachineLibrary library(m_folder->path());
+        app::NewMachine made;
+        made.definition.name = "guest";
+        made.definition.memory_mib = 64;
+        QVERIFY(library.create(made));
+        ui::LibraryWindow window(library, *m_settings, "/bin/true");
+        window.show();
+        auto* model = window.findChild<QListView*>()->model();
+        QCOMPARE(model->index(0, 0).data(ui::MachineList::stateTextRole).toString(), QString("Off"));
+        {
+            FakeSession fake("guest");
+            auto server = app::ControlServer::listen(*fake.session, {});
+            QVERIFY(server);
+            fake.session->start();
+            QTRY_COMPARE(model->index(0, 0).data(ui::MachineList::stateTextRole).toString(), QString("Running"));
+            QVERIFY(!action(window, "Delete")->isEnabled());
+            action(window, "Pause")->trigger();
+            QTRY_VERIFY(fake.machine->current == engine::MachineState::paused);
+        }
+        QTRY_COMPARE(model->index(0, 0).data(ui::MachineList::stateTextRole).toString(), QString("Off"));
+    }
+
+    void everythingHasAName()
+    {
+        FakeSession fake("guest");
+        ui::MachineWindow machine(*fake.session, *m_settings);
+        app::MachineLibrary library(m_folder->path());
+        ui::LibraryWindow list(library, *m_settings, "/bin/true");
+        for (QMainWindow* window : {static_cast<QMainWindow*>(&machine), static_cast<QMainWindow*>(&list)})
+            for (const QWidget* widget : window->findChildren<QWidget*>()) {
+                if (!widget->isVisibleTo(window))
+                    continue;
+                if (!(widget->focusPolicy() & Qt::TabFocus) || widget->objectName().startsWith("qt_"))
+                    continue;
+                const auto* button = qobject_cast<const QAbstractButton*>(widget);
+                const bool spoken
+                    = !widget->accessibleName().isEmpty() || (button && !button->text().isEmpty()) || !widget->isEnabled();
+                QVERIFY2(spoken || widget->inherits("QMenuBar") || widget->inherits("QMenu"), widget->metaObject()->className());
+            }
+    }
+};
+
+QTEST_MAIN(WindowsTest)
+#include "windows_test.moc"
