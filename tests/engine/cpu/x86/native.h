@@ -111,15 +111,21 @@ public:
         state.code = reinterpret_cast<u64>(code_);
         state.return_slot = reinterpret_cast<u64>(end);
         state.vector = -1;
+        running_ = true;
         paddock_native_run(&state);
+        running_ = false;
     }
     u64 code_address() const { return reinterpret_cast<u64>(code_); }
 
 private:
     static constexpr std::array<int, 5> signals{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
 
-    static void caught(int, siginfo_t*, void* context)
+    static void caught(int signal, siginfo_t*, void* context)
     {
+        if (!running_) {    // our own fault, not the instruction's
+            ::signal(signal, SIG_DFL);
+            return;
+        }
         auto* where = static_cast<ucontext_t*>(context);
         NativeState& state = *paddock_native_state;
         state.vector = int(where->uc_mcontext.gregs[REG_TRAPNO]);
@@ -132,6 +138,7 @@ private:
         where->uc_mcontext.fpregs->swd = 0;
     }
 
+    static inline volatile bool running_ = false;
     u8* code_ = nullptr;
     std::array<u8, 65536> signal_stack_{};
     stack_t old_stack_{};
