@@ -107,6 +107,8 @@ private slots:
         QVERIFY(name);
         name->setText("a/b");
         QVERIFY(remarks(sheet).contains("slash"));
+        for (const QLabel* label : sheet.findChildren<QLabel*>())    // no word of it is cut off
+            QVERIFY(label->isHidden() || !label->wordWrap() || label->height() >= label->heightForWidth(label->width()));
         QTest::keyClick(&sheet, Qt::Key_Return);
         QCOMPARE(created.size(), 0);
         QVERIFY(sheet.isVisible());

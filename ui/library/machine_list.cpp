@@ -104,10 +104,13 @@ void MachineList::describe(Entry& entry) const
 {
     const auto definition = m_library.find(entry.name);
     const QString onDisk = QLocale().formattedDataSize(qint64(m_library.bytesOnDisk(entry.name)), 1);
-    entry.details = definition ? tr("%L1 MiB, %n processor(s), %2 on disk", nullptr, int(definition.value().cpus))
-                                     .arg(definition.value().memory_mib)
-                                     .arg(onDisk)
-                               : app::sentences(definition.error());
+    if (definition) {
+        const int count = int(definition.value().cpus);
+        const QString processors = count == 1 ? tr("one processor") : tr("%n processors", nullptr, count);
+        entry.details = tr("%L1 MiB, %2, %3 on disk").arg(definition.value().memory_mib).arg(processors, onDisk);
+    } else {
+        entry.details = app::sentences(definition.error());
+    }
     const QFileInfo file(m_library.screenPicture(entry.name));
     if (!file.exists() || file.lastModified() == entry.pictureTime)
         return;

@@ -279,8 +279,17 @@ void NewMachineSheet::showRemarks()
         field.remark->setFont(font);
         field.remark->setText(check ? text : QStringLiteral("⚠ ") + text);
         field.input->setAccessibleDescription(text);
-        field.input->setProperty("wrong", !check);
     }
+    growToText();
+}
+
+// A dialog doesn't grow by itself when a wrapped text does.
+void NewMachineSheet::growToText()
+{
+    layout()->activate();
+    const int needed = layout()->totalHeightForWidth(width());
+    if (isVisible() && needed > height())
+        resize(width(), needed);
 }
 
 QWidget* NewMachineSheet::firstWrongField() const
@@ -302,10 +311,17 @@ void NewMachineSheet::accept()
     if (const auto made = m_library.create(machine); !made) {
         m_failure->setText(app::sentences(made.error()));
         m_failure->show();
+        growToText();
         return;
     }
     QDialog::accept();
     emit created(QString::fromStdString(machine.definition.name));
+}
+
+void NewMachineSheet::showEvent(QShowEvent* event)
+{
+    QDialog::showEvent(event);
+    growToText();
 }
 
 void NewMachineSheet::dragEnterEvent(QDragEnterEvent* event)

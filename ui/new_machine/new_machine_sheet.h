@@ -31,6 +31,7 @@ signals:
 
 protected:
     void accept() override;
+    void showEvent(QShowEvent* event) override;
     void dragEnterEvent(QDragEnterEvent* event) override;
     void dropEvent(QDropEvent* event) override;
 
@@ -49,6 +50,7 @@ private:
     void imageChanged();
     void prefill();
     void showRemarks();
+    void growToText();
     QString remarkFor(const QWidget* input) const;
     QWidget* firstWrongField() const;
 
