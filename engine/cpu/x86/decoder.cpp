@@ -200,6 +200,8 @@ private:
         row_ = row_at(map, column(), to_.opcode);
         if (map == OpcodeMap::one_byte && to_.opcode == 0x63 && in_64())
             row_ = &movsxd_row;
+        if (map == OpcodeMap::one_byte && to_.opcode == 0x90 && rex_ & 1)
+            row_ = row_at(map, np, 0x91);
         if (!row_)
             return true;
         if (needs_modrm(*row_) && !read_modrm())

@@ -108,7 +108,8 @@ constexpr Opcode list[] = {
     {any_prefix, 0x8a, 0x8a, {"mov", {Gb, Eb}, &mov_forms}}, {any_prefix, 0x8b, 0x8b, {"mov", {Gv, Ev}, &mov_forms}},
     {any_prefix, 0x8c, 0x8c, {"mov", {Ev, Sw}, &mov_from_segment_forms}}, {any_prefix, 0x8d, 0x8d, {"lea", {Gv, M}, &lea_forms}},
     {any_prefix, 0x8e, 0x8e, {"mov", {Sw, Ew}, &mov_to_segment_forms, ends_block}}, {any_prefix, 0x8f, 0x8f, {"group 1a", {Ev}, nullptr, 0, group_1a}},
-    {np, 0x90, 0x90, {"xchg", {Zv, rAX}, &xchg_forms}}, {p66, 0x90, 0x90, {"xchg", {Zv, rAX}, &xchg_forms}}, {pF2, 0x90, 0x90, {"xchg", {Zv, rAX}, &xchg_forms}},
+    // 90 is NOP, not XCHG EAX, EAX, which would clear the upper half of RAX; with REX.B the decoder takes XCHG.
+    {np, 0x90, 0x90, {"nop", {}, &nop_forms}}, {p66, 0x90, 0x90, {"nop", {}, &nop_forms}}, {pF2, 0x90, 0x90, {"nop", {}, &nop_forms}},
     {pF3, 0x90, 0x90, {"pause", {}, &pause_forms, ends_block}}, {any_prefix, 0x91, 0x97, {"xchg", {Zv, rAX}, &xchg_forms}},
     {any_prefix, 0x98, 0x98, {"cbw", {}, &cbw_forms}}, {any_prefix, 0x99, 0x99, {"cwd", {}, &cwd_forms}},
     {any_prefix, 0x9a, 0x9a, {"call far", {Ap}, &call_far_forms, invalid_in_64 | ends_block}}, {any_prefix, 0x9b, 0x9b, {"fwait", {}, &any_form<&fwait>}},
