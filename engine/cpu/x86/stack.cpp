@@ -136,7 +136,7 @@ template <class T> void enter(Cpu& c, const Insn* i)
     const unsigned level = unsigned(i->imm >> 16) & 31;
     StackCursor stack(c, i, sizeof(T));
     stack.push(c.reg<T>(rbp * 8));
-    const u64 frame = stack.position();
+    const u64 frame = (c.gpr[rsp] & ~c.stack_mask) | (stack.position() & c.stack_mask);
     if (level) {
         u64 outer = c.gpr[rbp];
         for (unsigned n = 1; n < level; ++n) {
