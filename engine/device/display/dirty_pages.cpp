@@ -18,6 +18,7 @@ bool DirtyPages::collect(u64 first, u64 end)
     end = std::min(end, block_.size());
     if (first >= end)
         return false;
+    rounds_.flag_writes(block_);
     fresh_.clear();
     asked_ = 0;
     bool any_dirty = false;

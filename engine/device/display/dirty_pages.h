@@ -13,12 +13,14 @@ namespace engine {
 class DirtyRounds {
 public:
     virtual ~DirtyRounds() = default;
+    // Before the flags of `block` are looked at: flags the writes that only the back end knows of.
+    virtual void flag_writes(MemoryBlock& block) { (void)block; }
     virtual u64 begin() = 0;
     virtual bool settled(u64 round) = 0;
 };
 
 // For vCPUs that flag every write (or log it, as KVM does before the flags are looked at).
-class ImmediateRounds final : public DirtyRounds {
+class ImmediateRounds : public DirtyRounds {
 public:
     u64 begin() override { return 0; }
     bool settled(u64) override { return true; }

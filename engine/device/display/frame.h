@@ -47,6 +47,12 @@ public:
         fetched_ = true;
         return latest_;
     }
+    // The same for a reader that doesn't care for damage: it leaves the frame unfetched for the one who does.
+    std::shared_ptr<const Frame> peek() const
+    {
+        const std::lock_guard lock(mutex_);
+        return latest_;
+    }
     // Whether anybody looked at the frame put last. With several readers, one that finds a gap in Frame::number redraws all.
     bool fetched() const
     {

@@ -55,6 +55,8 @@ TEST_F(ScanoutTest, damage_grows_while_nobody_looks)
     shown();
     put_text(0, 0, "x");
     ASSERT_TRUE(vga.refresh());
+    EXPECT_NE(mailbox.peek(), nullptr);
+    EXPECT_FALSE(mailbox.fetched());
     put_text(79, 24, "x");
     ASSERT_TRUE(vga.refresh());
     const auto f = mailbox.latest();
