@@ -88,6 +88,7 @@ private:
     u32 drq_block() const;
     u32 cylinders() const;
     std::array<u16, 256> identity_words() const;
+    void put_abilities(std::array<u16, 256>& words) const;
 
     State s_;
     std::unique_ptr<BlockDevice> disk_;

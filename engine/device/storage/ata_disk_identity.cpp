@@ -56,18 +56,16 @@ bool known_transfer_mode(u8 mode)
 
 u32 AtaDisk::cylinders() const
 {
-    return u32(std::min<u64>(sectors() / (default_heads * default_sectors_per_track), most_cylinders));
+    return u32(std::clamp<u64>(sectors() / (default_heads * default_sectors_per_track), 1, most_cylinders));
 }
 
+// 8.15, table 27: words 0-61 are the disk's, 100-103 its size.
 std::array<u16, 256> AtaDisk::identity_words() const
 {
     std::array<u16, 256> w{};
     const u64 total = sectors();
-    const u32 lba28 = u32(std::min<u64>(total, largest_lba28));
     const u32 track = u32(s_.heads) * s_.sectors_per_track;
     const u32 current_cylinders = u32(std::min<u64>(total / track, 65535));
-    const u32 current_capacity = u32(std::min<u64>(u64(current_cylinders) * track, largest_lba28));
-    const auto selected = [this](u8 group) { return s_.dma_mode >> 3 == group ? u16(0x100 << (s_.dma_mode & 7)) : u16(0); };
     const auto put32 = [&w](unsigned at, u64 value) {
         w[at] = u16(value);
         w[at + 1] = u16(value >> 16);
@@ -79,25 +77,37 @@ std::array<u16, 256> AtaDisk::identity_words() const
     put_text(std::span(w).subspan(10, 10), identity_.serial);
     put_text(std::span(w).subspan(23, 4), identity_.firmware);
     put_text(std::span(w).subspan(27, 20), identity_.model);
+    w[54] = u16(current_cylinders);
+    w[55] = s_.heads;
+    w[56] = s_.sectors_per_track;
+    put32(57, std::min<u64>(u64(current_cylinders) * track, largest_lba28));
+    put32(60, std::min<u64>(total, largest_lba28));
+    put32(100, total);
+    put32(102, total >> 32);
+    put_abilities(w);
+    w[255] = 0x00a5;
+    u8 sum = 0;
+    for (const u16 word : w)
+        sum = u8(sum + word + (word >> 8));
+    w[255] |= u16(u8(-sum) << 8);
+    return w;
+}
+
+void AtaDisk::put_abilities(std::array<u16, 256>& w) const
+{
+    const auto selected = [this](u8 group) { return s_.dma_mode >> 3 == group ? u16(0x100 << (s_.dma_mode & 7)) : u16(0); };
     w[47] = 0x8010;    // READ/WRITE MULTIPLE: up to 16 sectors
     w[48] = 1;    // 32-bit data port
     w[49] = 0x0b00;    // IORDY, LBA, DMA
     w[50] = 0x4000;
     w[51] = 0x0200;
     w[53] = 0x0007;    // words 54-58, 64-70 and 88 are valid
-    w[54] = u16(current_cylinders);
-    w[55] = s_.heads;
-    w[56] = s_.sectors_per_track;
-    put32(57, current_capacity);
     w[59] = u16(s_.multiple ? 0x100 | s_.multiple : 0);
-    put32(60, lba28);
     w[63] = u16(0x0007 | selected(4));
     w[64] = 0x0003;    // PIO modes 3 and 4
     w[65] = w[66] = w[67] = w[68] = 120;    // ns a cycle
-    w[69] = 0x4020;    // trimmed sectors read as zeroes
     w[80] = 0x00f0;    // ATA-4 to ATA-7
-    w[82] = 0x4061;    // NOP, look-ahead, write cache, SMART
-    w[82] |= 0x0008;    // power management
+    w[82] = 0x4069;    // NOP, look-ahead, write cache, power management, SMART
     w[83] = 0x7400;    // FLUSH CACHE (EXT), 48-bit
     w[84] = 0x4040;    // FUA
     w[85] = u16(0x4008 | (s_.smart ? 1 : 0) | (s_.write_cache ? 0x20 : 0) | (s_.look_ahead ? 0x40 : 0));
@@ -105,18 +115,10 @@ std::array<u16, 256> AtaDisk::identity_words() const
     w[87] = 0x4040;
     w[88] = u16(0x003f | selected(8));
     w[93] = drive_ & 1 ? 0x6b00 : 0x600b;    // 80-wire cable, diagnostics passed
-    put32(100, total);
-    put32(102, total >> 32);
     w[105] = 8;    // DATA SET MANAGEMENT: sectors of ranges
     w[106] = 0x4000;
-    w[169] = 1;    // TRIM
+    w[169] = 1;    // TRIM; what it leaves is not promised
     w[217] = 1;    // nothing turns
-    w[255] = 0x00a5;
-    u8 sum = 0;
-    for (const u16 word : w)
-        sum = u8(sum + word + (word >> 8));
-    w[255] |= u16(u8(-sum) << 8);
-    return w;
 }
 
 void AtaDisk::identify()

@@ -392,7 +392,7 @@ TEST_F(AtaDiskTest, impossible_states_are_refused)
     };
     EXPECT_FALSE(with("phase", 99));
     EXPECT_FALSE(with("phase", 1));
-    EXPECT_FALSE(with("position", 1));
+    EXPECT_FALSE(with("phase", 3));
     EXPECT_FALSE(with("heads", 0));
     EXPECT_FALSE(with("block_size", 0));
     EXPECT_FALSE(with("chunk", 5000));
