@@ -204,6 +204,15 @@ template <class T> void bound(Cpu& c, const Insn* i)
     return next(c, i);
 }
 
+// SYSCALL and SYSRET trap by TF as it is behind them.
+void step_by_new_flags(Cpu& c)
+{
+    constexpr u32 single_step = 1 << 14;
+    c.no_step = true;
+    if (c.flag(flag_t))
+        c.pending_debug |= single_step;
+}
+
 // Flat segments as SYSCALL, SYSENTER and their returns load them without looking at a descriptor.
 constexpr u16 flat_code = 0x809b, flat_data = 0xc093, long_code = 0x2000, default_32 = 0x4000;
 
@@ -230,6 +239,7 @@ void syscall(Cpu& c, const Insn* i)
     const u64 flags = c.rflags() & ~(c.msr.syscall_mask | flag_rf);
     load_flat(c, selector, u16(selector + 8), 0, true);
     set_flags(c, flags);
+    step_by_new_flags(c);
     c.gpr[gpr_rip] = from_64 ? c.msr.lstar : c.msr.cstar;
 }
 
@@ -247,6 +257,7 @@ void sysret(Cpu& c, const Insn* i)
     load_flat(c, u16((to_64 ? base + 16 : base) | 3), u16((base + 8) | 3), 3, to_64);
     constexpr u64 restorable = 0x3c7fd7;
     set_flags(c, (c.gpr[11] & restorable) | 2);
+    step_by_new_flags(c);
     c.gpr[gpr_rip] = target;
 }
 

@@ -121,7 +121,9 @@ struct Cpu {
     bool shadow = false;    // interrupts wait one instruction
     bool single_next = false;    // run one instruction on its own, then look again
     bool halted = false, waiting_for_sipi = false, shutdown = false;
-    bool nmi_blocked = false, in_smm = false, smi_blocked_pending = false;
+    bool nmi_blocked = false, in_smm = false;
+    bool nmi_latched = false, smi_latched = false;    // came while they were blocked
+    bool no_step = false;    // this instruction has dealt with TF itself: INT, SYSCALL, SYSRET
     u8 sipi_vector = 0;
     u32 pending_debug = 0;    // DR6 bits of a trap to deliver after this instruction
     u64 instructions = 0;

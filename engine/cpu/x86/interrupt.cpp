@@ -1,5 +1,7 @@
 #include "engine/cpu/x86/interrupt.h"
 
+#include <utility>
+
 #include "engine/cpu/x86/far.h"
 #include "engine/cpu/x86/run_loop.h"
 #include "engine/cpu/x86/segments.h"
@@ -310,6 +312,7 @@ void software_interrupt(Cpu& c, const Insn* i, u8 vector, SoftwareInterrupt kind
     // A fault on the way returns to the INT itself: RIP still stands at it.
     const u64 return_ip = c.next_ip(i);
     c.gpr[gpr_rip] = c.ip(i);
+    c.no_step = true;
     deliver(c, {vector, kind != SoftwareInterrupt::int1, false, 0, return_ip});
 }
 
@@ -478,6 +481,8 @@ void interrupt_return(Cpu& c, const Insn* i)
     } else
         iret_protected(c, i);
     c.nmi_blocked = false;
+    if (std::exchange(c.nmi_latched, false))
+        c.request.fetch_or(request_nmi);
 }
 
 }

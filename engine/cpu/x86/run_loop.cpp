@@ -152,8 +152,8 @@ void save_state(const Cpu& c, CpuState& s)
     s.nmi_blocked = c.nmi_blocked;
     s.interrupt_shadow = c.shadow;
     const u32 pending = c.request.load();
-    s.nmi_pending = pending & request_nmi;
-    s.smi_pending = pending & request_smi;
+    s.nmi_pending = pending & request_nmi || c.nmi_latched;
+    s.smi_pending = pending & request_smi || c.smi_latched;
 }
 
 void reset_cpu(Cpu& c, bool init)
@@ -191,6 +191,7 @@ void reset_cpu(Cpu& c, bool init)
         fresh.apic_base = 0xfee00800 | (c.index == 0 ? bootstrap : 0);
     c.request.store(0);
     c.pending_debug = 0;
+    c.nmi_latched = c.smi_latched = false;
     c.single_next = false;
     c.delivering = -1;
     c.delivering_external = false;

@@ -4,6 +4,7 @@
 #include "engine/cpu/x86/smm.h"
 
 #include <cstring>
+#include <utility>
 
 #include "engine/cpu/x86/run_loop.h"
 #include "engine/cpu/x86/segments.h"
@@ -129,6 +130,8 @@ void leave_smm(Cpu& c)
         c.msr.smbase = area.get<u32>(at_smbase);
     c.in_smm = false;
     c.nmi_blocked = false;
+    if (std::exchange(c.smi_latched, false))
+        c.request.fetch_or(request_smi);
     show_smram(c, false);
     c.halted = area.get<u8>(at_halt) & 1;
     set_cpl(c, c.cr0 & cr0_pe ? dpl_of(c.seg[ss].attributes) : 0);

@@ -1,5 +1,7 @@
 #include "engine/cpu/x86/vcpu_x86.h"
 
+#include <utility>
+
 #include "engine/base/text.h"
 #include "engine/cpu/x86/block_cache.h"
 #include "engine/cpu/x86/cpu.h"
@@ -128,7 +130,7 @@ private:
     void wait();
     void execute();
     bool check_code_breakpoint();
-    void after_single(bool trap_flag, bool shadowed, const Insn& last);
+    void after_single(bool trap_flag, bool shadowed);
 
     Cpu cpu_;
     BlockCache blocks_;
@@ -242,11 +244,13 @@ bool InterpreterVcpu::handle_requests()
     }
     if (what & request_smi) {
         if (c.in_smm)
-            c.request.fetch_or(request_smi);
+            c.smi_latched = true;
         else
             enter_smm(c);
     }
-    if (what & request_nmi && !c.nmi_blocked && !c.in_smm) {
+    if (what & request_nmi && (c.nmi_blocked || c.in_smm))
+        c.nmi_latched = true;
+    else if (what & request_nmi) {
         c.nmi_blocked = true;
         c.halted = false;
         c.request.fetch_or(what & request_interrupt);
@@ -285,12 +289,11 @@ bool InterpreterVcpu::check_code_breakpoint()
     return true;
 }
 
-void InterpreterVcpu::after_single(bool trap_flag, bool shadowed, const Insn& last)
+void InterpreterVcpu::after_single(bool trap_flag, bool shadowed)
 {
     Cpu& c = cpu_;
     constexpr u32 single_step = 1 << 14;
-    const bool software_interrupt = last.opcode >= 0xcc && last.opcode <= 0xce && last.row->traits & ends_block;
-    if (trap_flag && !software_interrupt)
+    if (trap_flag && !std::exchange(c.no_step, false))
         c.pending_debug |= single_step;
     if (shadowed) {
         c.shadow = false;
@@ -315,6 +318,7 @@ void InterpreterVcpu::execute()
     if (mode & mode_single && check_code_breakpoint())
         return;
     const bool trap_flag = c.flag(flag_t);
+    c.no_step = false;
     Block* b = blocks_.find(c, mode);
     if (!b) {
         failure_ = text("the guest ran into address ", hex(c.gpr[gpr_rip], 8), ", where there is no memory");
@@ -329,12 +333,11 @@ void InterpreterVcpu::execute()
     }
     c.block = b;
     c.instructions += b->count;
-    const Insn last = mode & mode_single ? b->insns[0] : Insn{};
     b->insns[0].handler(c, b->insns);
     c.block = nullptr;
     c.single_next = false;
     if (mode & mode_single || c.pending_debug) [[unlikely]]
-        after_single(trap_flag, shadowed, last);
+        after_single(trap_flag, shadowed);
 }
 
 VcpuExit InterpreterVcpu::run()
