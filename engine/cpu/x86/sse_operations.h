@@ -232,44 +232,60 @@ void with_constant(unsigned n, F f)
 }
 
 // CMPPS and its kin look at three bits of the predicate, ROUNDPS at four.
+template <unsigned k>
+Lanes cmpps_constant(Lanes a, Lanes b) { asm volatile("cmpps %2, %1, %0" : "+x"(a) : "x"(b), "i"(k)); return a; }
 inline Lanes cmpps(Lanes a, Lanes b, u8 predicate)
 {
-    with_constant<8>(predicate & 7, [&](auto k) { asm volatile("cmpps %2, %1, %0" : "+x"(a) : "x"(b), "i"(unsigned(k))); });
+    with_constant<8>(predicate & 7, [&](auto k) { a = cmpps_constant<k>(a, b); });
     return a;
 }
+template <unsigned k>
+Lanes cmppd_constant(Lanes a, Lanes b) { asm volatile("cmppd %2, %1, %0" : "+x"(a) : "x"(b), "i"(k)); return a; }
 inline Lanes cmppd(Lanes a, Lanes b, u8 predicate)
 {
-    with_constant<8>(predicate & 7, [&](auto k) { asm volatile("cmppd %2, %1, %0" : "+x"(a) : "x"(b), "i"(unsigned(k))); });
+    with_constant<8>(predicate & 7, [&](auto k) { a = cmppd_constant<k>(a, b); });
     return a;
 }
+template <unsigned k>
+Lanes cmpss_constant(Lanes a, Lanes b) { asm volatile("cmpss %2, %1, %0" : "+x"(a) : "x"(b), "i"(k)); return a; }
 inline Lanes cmpss(Lanes a, Lanes b, u8 predicate)
 {
-    with_constant<8>(predicate & 7, [&](auto k) { asm volatile("cmpss %2, %1, %0" : "+x"(a) : "x"(b), "i"(unsigned(k))); });
+    with_constant<8>(predicate & 7, [&](auto k) { a = cmpss_constant<k>(a, b); });
     return a;
 }
+template <unsigned k>
+Lanes cmpsd_constant(Lanes a, Lanes b) { asm volatile("cmpsd %2, %1, %0" : "+x"(a) : "x"(b), "i"(k)); return a; }
 inline Lanes cmpsd(Lanes a, Lanes b, u8 predicate)
 {
-    with_constant<8>(predicate & 7, [&](auto k) { asm volatile("cmpsd %2, %1, %0" : "+x"(a) : "x"(b), "i"(unsigned(k))); });
+    with_constant<8>(predicate & 7, [&](auto k) { a = cmpsd_constant<k>(a, b); });
     return a;
 }
+template <unsigned k>
+Lanes roundps_constant(Lanes a, Lanes b) { asm volatile("roundps %2, %1, %0" : "+x"(a) : "x"(b), "i"(k)); return a; }
 inline Lanes roundps(Lanes a, Lanes b, u8 mode)
 {
-    with_constant<16>(mode & 15, [&](auto k) { asm volatile("roundps %2, %1, %0" : "+x"(a) : "x"(b), "i"(unsigned(k))); });
+    with_constant<16>(mode & 15, [&](auto k) { a = roundps_constant<k>(a, b); });
     return a;
 }
+template <unsigned k>
+Lanes roundpd_constant(Lanes a, Lanes b) { asm volatile("roundpd %2, %1, %0" : "+x"(a) : "x"(b), "i"(k)); return a; }
 inline Lanes roundpd(Lanes a, Lanes b, u8 mode)
 {
-    with_constant<16>(mode & 15, [&](auto k) { asm volatile("roundpd %2, %1, %0" : "+x"(a) : "x"(b), "i"(unsigned(k))); });
+    with_constant<16>(mode & 15, [&](auto k) { a = roundpd_constant<k>(a, b); });
     return a;
 }
+template <unsigned k>
+Lanes roundss_constant(Lanes a, Lanes b) { asm volatile("roundss %2, %1, %0" : "+x"(a) : "x"(b), "i"(k)); return a; }
 inline Lanes roundss(Lanes a, Lanes b, u8 mode)
 {
-    with_constant<16>(mode & 15, [&](auto k) { asm volatile("roundss %2, %1, %0" : "+x"(a) : "x"(b), "i"(unsigned(k))); });
+    with_constant<16>(mode & 15, [&](auto k) { a = roundss_constant<k>(a, b); });
     return a;
 }
+template <unsigned k>
+Lanes roundsd_constant(Lanes a, Lanes b) { asm volatile("roundsd %2, %1, %0" : "+x"(a) : "x"(b), "i"(k)); return a; }
 inline Lanes roundsd(Lanes a, Lanes b, u8 mode)
 {
-    with_constant<16>(mode & 15, [&](auto k) { asm volatile("roundsd %2, %1, %0" : "+x"(a) : "x"(b), "i"(unsigned(k))); });
+    with_constant<16>(mode & 15, [&](auto k) { a = roundsd_constant<k>(a, b); });
     return a;
 }
 

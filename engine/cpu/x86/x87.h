@@ -62,13 +62,18 @@ inline void note_x87_instruction(Cpu& c, const Insn* i)
 }
 
 using X87Body = void (*)(Cpu&, const Insn*);
+// Apart, so that operands on a body's stack frame don't keep a compiler from making next() a jump.
+template <X87Body body> [[gnu::noinline]] void x87_apart(Cpu& c, const Insn* i)
+{
+    body(c, i);
+}
 
 // Arithmetic, loads, stores, comparisons: waits for pending exceptions, and is remembered.
 template <X87Body body> void x87(Cpu& c, const Insn* i)
 {
     check_x87(c, i);
     check_x87_exception(c, i);
-    body(c, i);
+    x87_apart<body>(c, i);
     note_x87_instruction(c, i);
     return next(c, i);
 }
@@ -78,13 +83,13 @@ template <X87Body body> void x87_control(Cpu& c, const Insn* i)
 {
     check_x87(c, i);
     check_x87_exception(c, i);
-    body(c, i);
+    x87_apart<body>(c, i);
     return next(c, i);
 }
 template <X87Body body> void x87_no_wait(Cpu& c, const Insn* i)
 {
     check_x87(c, i);
-    body(c, i);
+    x87_apart<body>(c, i);
     return next(c, i);
 }
 
