@@ -62,21 +62,6 @@ bool BlockCache::current(Block& b)
     return true;
 }
 
-Block* BlockCache::find(Cpu& c, u32 mode)
-{
-    const u64 linear = (c.base[cs] + c.gpr[gpr_rip]) & c.linear_mask;
-    Jump& jump = jumps_[(linear ^ linear >> 12) & (jump_entries - 1)];
-    if (jump.linear == linear && jump.mode == mode && jump.generation == c.soft_tlb->generation) [[likely]] {
-        Block& b = *jump.block;
-        if (b.memory[0]->code_version(b.page[0]) == b.version[0] && !b.memory[1]) [[likely]]
-            return &b;
-    }
-    Block* const block = find_slow(c, linear, mode);
-    if (block)
-        jump = {linear, mode, c.soft_tlb->generation, block};
-    return block;
-}
-
 Block* BlockCache::find_slow(Cpu& c, u64 linear, u32 mode)
 {
     c.current = nullptr;
@@ -186,17 +171,19 @@ Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
     ++decoded_;
 
     auto* const block = static_cast<Block*>(allocate(sizeof(Block)));
-    *block
-        = {.host = u64(host),
-           .mode = mode,
-           .length = u16(length),
-           .count = u16(count),
-           .memory = {first.memory, second.memory},
-           .page = {first.page, second.page},
-           .version = {version, second_version},
-           .insns = nullptr,
-           .bytes = nullptr,
-           .chain = nullptr};
+    *block = {};
+    block->version_at = first.memory->code_version_of(first.page);
+    block->version[0] = version;
+    block->version[1] = second_version;
+    block->straddles = second.memory != nullptr;
+    block->length = u16(length);
+    block->count = u16(count);
+    block->host = u64(host);
+    block->mode = mode;
+    block->memory[0] = first.memory;
+    block->memory[1] = second.memory;
+    block->page[0] = first.page;
+    block->page[1] = second.page;
     block->insns = static_cast<Insn*>(allocate(sizeof(Insn) * (count + 1)));
     std::memcpy(block->insns, insns, sizeof(Insn) * (count + 1));
     block->bytes = static_cast<u8*>(allocate(length));

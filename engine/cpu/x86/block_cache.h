@@ -11,14 +11,18 @@
 namespace engine::x86 {
 
 struct Block {
-    u64 host;    // address of the first byte
-    u32 mode;
+    // Hot: looked at on every entry.
+    Insn* insns;    // `count`, and the end mark
+    const std::atomic<u32>* version_at;    // code version of the first page
+    u32 version[2];
+    bool straddles;
     u16 length;    // in bytes
     u16 count;    // of instructions
+
+    u64 host;    // address of the first byte
+    u32 mode;
     MemoryBlock* memory[2];    // second: where the last instruction straddles, else null
     u64 page[2];
-    u32 version[2];
-    Insn* insns;    // `count`, and the end mark
     u8* bytes;    // `length`, as decoded
     Block* chain;
 };
@@ -31,7 +35,20 @@ public:
 
     // The block at RIP; raises what fetching it raises. `mode` is c.mode, with mode_single where one instruction is wanted.
     // Null where code lies outside memory.
-    Block* find(Cpu& c, u32 mode);
+    Block* find(Cpu& c, u32 mode)
+    {
+        const u64 linear = (c.base[cs] + c.gpr[gpr_rip]) & c.linear_mask;
+        Jump& jump = jumps_[(linear ^ linear >> 12) & (jump_entries - 1)];
+        if (jump.linear == linear && jump.mode == mode && jump.generation == c.soft_tlb->generation) [[likely]] {
+            Block& b = *jump.block;
+            if (b.version_at->load(std::memory_order_acquire) == b.version[0] && !b.straddles) [[likely]]
+                return &b;
+        }
+        Block* const block = find_slow(c, linear, mode);
+        if (block)
+            jump = {linear, mode, c.soft_tlb->generation, block};
+        return block;
+    }
     void clear();
 
     u64 decoded() const { return decoded_; }

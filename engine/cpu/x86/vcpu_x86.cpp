@@ -129,6 +129,7 @@ private:
     }
     void wait();
     void execute();
+    void execute_single();
     bool check_code_breakpoint();
     void after_single(bool trap_flag, bool shadowed);
 
@@ -180,6 +181,7 @@ void InterpreterVcpu::deliver_event()
 {
     Cpu& c = cpu_;
     has_event_ = false;
+    c.block = nullptr;
     c.delivering = event_.vector;
     deliver_exception(c, event_.vector, event_.has_error, event_.error);
     c.delivering = -1;
@@ -218,6 +220,7 @@ void InterpreterVcpu::take_interrupts()
 bool InterpreterVcpu::handle_requests()
 {
     Cpu& c = cpu_;
+    c.block = nullptr;
     const u32 what = c.request.exchange(0);
     if (what & request_flush) {
         c.view = c.memory->view();
@@ -308,36 +311,43 @@ void InterpreterVcpu::after_single(bool trap_flag, bool shadowed)
     has_event_ = true;
 }
 
+// One block, by the short way: nothing that wants one instruction at a time.
 void InterpreterVcpu::execute()
 {
     Cpu& c = cpu_;
+    if (c.mode & mode_single || c.single_next || c.shadow || c.flag(flag_rf)) [[unlikely]]
+        return execute_single();
+    Block* const b = blocks_.find(c, c.mode);
+    if (!b || (!(c.mode & mode_flat) && c.gpr[gpr_rip] + b->length - 1 > c.seg[cs].limit)) [[unlikely]]
+        return execute_single();
+    c.block = b;
+    c.instructions += b->count;
+    b->insns[0].handler(c, b->insns);
+    if (c.pending_debug) [[unlikely]]
+        after_single(false, false);
+}
+
+void InterpreterVcpu::execute_single()
+{
+    Cpu& c = cpu_;
     const bool shadowed = c.shadow;
-    u32 mode = c.mode;
-    if (c.single_next || shadowed || c.flag(flag_rf))
-        mode |= mode_single;
-    if (mode & mode_single && check_code_breakpoint())
+    if (check_code_breakpoint())
         return;
     const bool trap_flag = c.flag(flag_t);
     c.no_step = false;
-    Block* b = blocks_.find(c, mode);
+    Block* const b = blocks_.find(c, c.mode | mode_single);
     if (!b) {
         failure_ = text("the guest ran into address ", hex(c.gpr[gpr_rip], 8), ", where there is no memory");
         c.shutdown = true;
         return;
     }
-    if (!(mode & mode_flat) && c.gpr[gpr_rip] + b->length - 1 > c.seg[cs].limit) [[unlikely]] {
-        mode |= mode_single;
-        b = blocks_.find(c, mode);
-        if (!b || c.gpr[gpr_rip] + b->length - 1 > c.seg[cs].limit)
-            c.raise(nullptr, general_protection, 0);
-    }
+    if (!(c.mode & mode_flat) && c.gpr[gpr_rip] + b->length - 1 > c.seg[cs].limit)
+        c.raise(nullptr, general_protection, 0);
     c.block = b;
     c.instructions += b->count;
     b->insns[0].handler(c, b->insns);
-    c.block = nullptr;
     c.single_next = false;
-    if (mode & mode_single || c.pending_debug) [[unlikely]]
-        after_single(trap_flag, shadowed);
+    after_single(trap_flag, shadowed);
 }
 
 VcpuExit InterpreterVcpu::run()
