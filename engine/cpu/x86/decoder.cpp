@@ -6,50 +6,11 @@
 #include "engine/base/bits.h"
 #include "engine/cpu/x86/cpu.h"
 #include "engine/cpu/x86/handlers.h"
-#include "engine/cpu/x86/sse_tables.h"
 #include "engine/cpu/x86/x87_tables.h"
 
 namespace engine::x86 {
 
 namespace {
-
-using Columns = std::array<std::array<const Row*, 256>, 4>;
-
-struct Maps {
-    std::array<Columns, 4> by_map{};
-    unsigned conflicts = 0;
-
-    Maps()
-    {
-        add(OpcodeMap::one_byte, one_byte_opcodes());
-        add(OpcodeMap::map_0f, two_byte_opcodes());
-        add(OpcodeMap::map_0f, simd_opcodes_0f());
-        add(OpcodeMap::map_0f38, map_0f38_opcodes());
-        add(OpcodeMap::map_0f38, simd_opcodes_0f38());
-        add(OpcodeMap::map_0f3a, simd_opcodes_0f3a());
-    }
-
-    void add(OpcodeMap map, std::span<const Opcode> list)
-    {
-        for (const Opcode& line : list)
-            for (unsigned column = 0; column < 4; ++column)
-                if (line.prefix == any_prefix || line.prefix == column)
-                    claim(by_map[unsigned(map)][column], line);
-    }
-    void claim(std::array<const Row*, 256>& column, const Opcode& line)
-    {
-        for (unsigned opcode = line.first; opcode <= line.last; ++opcode) {
-            conflicts += column[opcode] != nullptr;
-            column[opcode] = &line.row;
-        }
-    }
-};
-
-const Maps& maps()
-{
-    static const Maps instance;
-    return instance;
-}
 
 constexpr Row movsxd_row{"movsxd", {Operand::Gv, Operand::Ed}, &movsxd_forms, only_in_64};
 
@@ -208,8 +169,10 @@ private:
             return false;
         if (map == OpcodeMap::map_0f && mod_ == 3 && (to_.opcode == 0x01 || to_.opcode == 0xae || to_.opcode == 0xc7))
             row_ = register_only_row(to_.opcode, column(), to_.modrm);
-        else if (row_->group)
+        else if (row_->group) {
+            outer_traits_ = row_->traits;
             row_ = row_->group[to_.modrm >> 3 & 7].forms ? &row_->group[to_.modrm >> 3 & 7] : nullptr;
+        }
         return true;
     }
     bool x87()
@@ -244,7 +207,7 @@ private:
 
     bool allowed() const
     {
-        const u32 t = row_->traits;
+        const u32 t = row_->traits | outer_traits_;
         if ((t & invalid_in_64 && in_64()) || (t & only_in_64 && !in_64()) || (t & not_in_real && !(mode_ & mode_protected)))
             return false;
         if (t & memory_only && mod_ == 3)
@@ -548,7 +511,7 @@ private:
 
     void set_flags()
     {
-        if (!modrm_read_ && !(to_.flags & Insn::flag_memory))
+        if (!to_.memory())
             to_.segment = override_ != no_override ? override_ : u8(ds);
         if (lock_ || (row_->traits & always_locked && to_.memory()))
             to_.flags |= Insn::flag_lock;
@@ -579,6 +542,7 @@ private:
     Insn& to_;
     std::size_t at_ = 0;
     const Row* row_ = nullptr;
+    u32 outer_traits_ = 0;    // of the row that led to a group
     std::array<Kind, 3> kinds_{};
     u8 rex_ = 0, override_ = no_override, default_segment_ = ds, mod_ = 0, size_ = 4, leading_size_ = 0;
     Prefix repeat_ = np;
@@ -591,16 +555,6 @@ private:
 Decoded decode(std::span<const u8> bytes, u32 mode, u16 offset, Insn& to)
 {
     return Decoder(bytes.first(std::min<std::size_t>(bytes.size(), longest_instruction)), mode, offset, to).run();
-}
-
-const Row* row_at(OpcodeMap map, Prefix prefix, u8 opcode)
-{
-    return maps().by_map[unsigned(map)][prefix][opcode];
-}
-
-unsigned opcode_conflicts()
-{
-    return maps().conflicts;
 }
 
 }
