@@ -29,9 +29,9 @@ void LifeCycle::start(Board& board)
         const std::lock_guard lock(lock_);
         board.reset();
     }
+    wish_ = Wish::running;
     vcpus_.start(board.vcpus());
     thread_.start();
-    want(Wish::running);
 }
 
 void LifeCycle::want(Wish wish)

@@ -150,6 +150,7 @@ TEST(LifeCycle, runs_pauses_with_the_clock_and_goes_on)
     Bench b;
     b.start();
     EXPECT_EQ(b.resets(), 1);
+    EXPECT_EQ(b.ear.states, (std::vector<MachineState>{MachineState::running})) << "no state in between";
     b.life.pause();
     ASSERT_TRUE(b.ear.waits_for(MachineState::paused));
     EXPECT_FALSE(b.board.processors[1].is_inside());
