@@ -26,6 +26,7 @@ void VcpuThreads::stop()
     for (std::thread& thread : threads_)
         thread.join();
     threads_.clear();
+    vcpus_.clear();    // the board may go before this
 }
 
 void VcpuThreads::hold()
