@@ -276,7 +276,8 @@ void invpcid(Cpu& c, const Insn* i)
     const u64 at = effective_address(c, i);
     const u64 pcid = load<u64>(c, i, at);
     const u64 linear = load<u64>(c, i, (at + 8) & i->address_mask);
-    if (type > 3 || pcid >> 12 || (type == 0 && !canonical(linear)))
+    const bool unused_pcid = type < 2 && pcid && !(c.cr4 & cr4_pcide);
+    if (type > 3 || pcid >> 12 || unused_pcid || (type == 0 && !canonical(linear)))
         c.raise(i, general_protection, 0);
     if (type == 0)
         c.soft_tlb->flush_page(linear);
