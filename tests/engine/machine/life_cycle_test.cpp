@@ -285,6 +285,20 @@ TEST(LifeCycle, the_plug_can_be_pulled_in_any_state)
     EXPECT_EQ(b.ear.reason->kind, StopReason::Kind::host_request);
 }
 
+TEST(LifeCycle, the_board_may_go_once_it_is_shut_down)
+{
+    Ear ear;
+    LifeCycle life(ear);
+    {
+        FakeBoard board;
+        life.start(board);
+        ASSERT_TRUE(ear.waits_for(MachineState::running));
+        life.shut_down();
+    }
+    life.shut_down();
+    EXPECT_EQ(life.deadlines().next(), Timer::never);
+}
+
 TEST(LifeCycle, commands_storm_without_a_deadlock)
 {
     Bench b;
