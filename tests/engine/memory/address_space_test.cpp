@@ -81,8 +81,9 @@ TEST(AddressSpace, dma_crosses_ranges_and_stops_at_registers)
 TEST(MemoryBlock, a_write_to_a_code_page_raises_its_version)
 {
     const auto ram = block(0x3000);
-    ram->set_code(1);
+    ram->set_code(0x1000, 4);
     ram->written(0x0800, 0x10);
+    ram->written(0x1040, 0x10);
     EXPECT_EQ(ram->code_version(1), 0u);
     ram->written(0x0ff8, 0x10);
     EXPECT_EQ(ram->code_version(1), 1u);

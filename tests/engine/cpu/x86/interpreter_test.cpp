@@ -1,0 +1,207 @@
+// Whole programs on the interpreter, from the reset of a bare machine: RAM from 0 to 2 MiB and the local APIC.
+
+#include <array>
+#include <cstring>
+#include <initializer_list>
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "engine/cpu/x86/decoder.h"
+#include "engine/cpu/x86/flags.h"
+#include "engine/cpu/x86/vcpu_x86.h"
+
+using namespace engine;
+using x86::CpuState;
+
+namespace {
+
+// Writing to port 80h ends the run.
+struct StopPort : IoHandler {
+    Vcpu* vcpu = nullptr;
+    u64 value = 0;
+    u64 read(u64, unsigned) override { return 0xff; }
+    void write(u64, u64 v, unsigned) override
+    {
+        value = v;
+        vcpu->kick();
+    }
+};
+
+struct BareMachine {
+    BareMachine()
+    {
+        memory.add_ram("ram", 0, ram->size(), 0, *ram, 0);
+        ports.claim(0x80, 1, stop);
+        stop.vcpu = vcpu.get();
+        vcpu->save(state);
+        state.segments[x86::cs] = {.selector = 0, .attributes = 0x9b, .limit = 0xffff, .base = 0};
+        state.rip = 0x1000;
+        state.gpr[x86::rsp] = 0x8000;
+    }
+
+    void place(u64 at, std::initializer_list<u8> bytes) { std::memcpy(ram->data() + at, bytes.begin(), bytes.size()); }
+    u8* at(u64 address) { return ram->data() + address; }
+    // Ends programs: OUT 80h, AL and HLT.
+    VcpuExit run()
+    {
+        vcpu->load(state);
+        const VcpuExit exit = vcpu->run();
+        vcpu->save(state);
+        return exit;
+    }
+
+    std::unique_ptr<MemoryBlock> ram = std::move(*MemoryBlock::create("ram", 2 << 20));
+    ManualClock clock;
+    DeadlineQueue deadlines{clock};
+    AddressSpace memory;
+    PortSpace ports;
+    StopPort stop;
+    Lapic lapic{deadlines, {.id = 0, .bootstrap = true}};
+    x86::CpuModel model;
+    std::unique_ptr<Vcpu> vcpu = make_interpreter_vcpu(
+        {memory,
+         ports,
+         lapic,
+         {.acknowledge_interrupt = [] { return u8(0x20); }, .ferr = {}, .tsc = [this] { return clock.now(); }, .smm_view = {}},
+         model,
+         make_rendezvous(),
+         0});
+    CpuState state;
+};
+
+}
+
+TEST(LazyFlags, any_combination_set_by_hand_is_read_back)
+{
+    for (unsigned n = 0; n < 64; ++n) {
+        const u64 flags
+            = (n & 1) | (n >> 1 & 1) << 2 | (n >> 2 & 1) << 4 | (n >> 3 & 1) << 6 | (n >> 4 & 1) << 7 | u64(n >> 5) << 11;
+        x86::LazyFlags lazy;
+        lazy.subtract<u8>(0x80, 1, 0x7f);
+        lazy.set_all(flags);
+        EXPECT_EQ(lazy.all(), flags);
+    }
+}
+
+TEST(LazyFlags, additions_of_bytes_agree_with_arithmetic)
+{
+    for (unsigned a = 0; a < 256; ++a)
+        for (unsigned b = 0; b < 256; ++b) {
+            x86::LazyFlags lazy;
+            lazy.add<u8>(u8(a), u8(b), u8(a + b));
+            const int as_signed = i8(a) + i8(b);
+            ASSERT_EQ(lazy.c(), a + b > 255);
+            ASSERT_EQ(lazy.o(), as_signed < -128 || as_signed > 127);
+            ASSERT_EQ(lazy.z(), u8(a + b) == 0);
+            ASSERT_EQ(lazy.a(), (a & 15) + (b & 15) > 15);
+        }
+}
+
+TEST(OpcodeMaps, no_two_rows_claim_an_opcode)
+{
+    EXPECT_EQ(x86::opcode_conflicts(), 0u);
+}
+
+TEST(Interpreter, an_instruction_that_changes_the_next_one_is_heeded)
+{
+    BareMachine m;
+    // mov byte [100b], 90h ; changes the INC AX at 100b to NOP, in its own block
+    m.place(0x1000, {0x31, 0xc0, 0x90, 0x90, 0xc6, 0x06, 0x0b, 0x10, 0x90, 0x90, 0x90, 0x40, 0x40, 0xe6, 0x80, 0xf4});
+    EXPECT_EQ(m.run(), VcpuExit::kicked);
+    EXPECT_EQ(m.stop.value, 1u);
+}
+
+TEST(Interpreter, code_written_by_a_device_is_decoded_anew)
+{
+    BareMachine m;
+    m.place(0x1000, {0xb0, 0x11, 0xe6, 0x80, 0xf4});
+    m.run();
+    EXPECT_EQ(m.stop.value, 0x11u);
+    m.state.rip = 0x1000;
+    m.state.run_state = x86::RunState::running;
+    const u8 fresh = 0x22;
+    m.memory.dma_write(0x1001, {&fresh, 1});
+    m.run();
+    EXPECT_EQ(m.stop.value, 0x22u);
+}
+
+TEST(Interpreter, a_repeated_move_onto_itself_spreads_the_pattern)
+{
+    BareMachine m;
+    std::memcpy(m.at(0x2000), "ab", 2);
+    // mov si, 2000; mov di, 2002; mov cx, 6; cld; rep movsb
+    m.place(0x1000, {0xbe, 0x00, 0x20, 0xbf, 0x02, 0x20, 0xb9, 0x06, 0x00, 0xfc, 0xf3, 0xa4, 0xe6, 0x80, 0xf4});
+    m.run();
+    EXPECT_EQ(std::memcmp(m.at(0x2000), "abababab", 8), 0);
+    EXPECT_EQ(m.state.gpr[x86::rcx], 0u);
+    EXPECT_EQ(m.state.gpr[x86::rdi], 0x2008u);
+}
+
+TEST(Interpreter, division_by_zero_pushes_the_faulting_address)
+{
+    BareMachine m;
+    m.place(0, {0x00, 0x12, 0x00, 0x00});
+    m.place(0x1000, {0x31, 0xdb, 0xf7, 0xf3, 0xf4});    // xor bx, bx; div bx
+    m.place(0x1200, {0x58, 0xe6, 0x80, 0xf4});    // pop ax; out 80, al
+    m.run();
+    EXPECT_EQ(m.stop.value, 0x02u);    // low byte of 1002
+}
+
+TEST(Interpreter, an_access_beyond_the_limit_faults_and_writes_nothing)
+{
+    BareMachine m;
+    m.place(13 * 4, {0x00, 0x12, 0x00, 0x00});
+    m.place(0x1000, {0xc7, 0x06, 0xff, 0xff, 0x34, 0x12, 0xf4});    // mov word [ffff], 1234
+    m.place(0x1200, {0xb0, 0x0d, 0xe6, 0x80, 0xf4});
+    m.run();
+    EXPECT_EQ(m.stop.value, 0x0du);
+    EXPECT_EQ(*m.at(0xffff), 0);
+}
+
+TEST(Interpreter, sti_lets_one_instruction_pass_before_an_interrupt)
+{
+    BareMachine m;
+    m.place(0x20 * 4, {0x00, 0x12, 0x00, 0x00});
+    m.place(0x1000, {0x31, 0xc0, 0xfb, 0x40, 0x40, 0xe6, 0x80, 0xf4});    // xor ax,ax; sti; inc ax; inc ax
+    m.place(0x1200, {0xe6, 0x80, 0xf4});
+    m.vcpu->load(m.state);
+    m.vcpu->set_intr(true);
+    m.vcpu->run();
+    EXPECT_EQ(m.stop.value, 1u);
+}
+
+TEST(Interpreter, single_step_traps_after_each_instruction)
+{
+    BareMachine m;
+    m.place(4, {0x00, 0x12, 0x00, 0x00});
+    // pushf; pop ax; or ax, 100h; push ax; popf; nop; inc bx; …
+    m.place(0x1000, {0x9c, 0x58, 0x0d, 0x00, 0x01, 0x50, 0x9d, 0x90, 0x43, 0xf4});
+    m.place(0x1200, {0x58, 0xe6, 0x80, 0xf4});
+    m.run();
+    EXPECT_EQ(m.stop.value, 0x08u);    // behind the NOP, not behind POPF
+}
+
+TEST(Interpreter, the_state_that_is_saved_is_the_state_that_was_loaded)
+{
+    BareMachine m;
+    for (unsigned n = 0; n < 16; ++n)
+        m.state.gpr[n] = 0x1111111111111111u * n;
+    m.state.rflags = 0x246 | 0x800;
+    m.state.cr2 = 0xdeadbeef;
+    m.state.lstar = 0xffffffff81000000;
+    m.state.fpu.xmm[7].q = {1, 2};
+    m.vcpu->load(m.state);
+    CpuState saved;
+    m.vcpu->save(saved);
+    EXPECT_EQ(saved, m.state);
+}
+
+TEST(Interpreter, code_outside_memory_stops_the_machine_with_words)
+{
+    BareMachine m;
+    m.state.segments[x86::cs].base = 0x10000000;
+    EXPECT_EQ(m.run(), VcpuExit::failed);
+    EXPECT_NE(m.vcpu->failure().find("no memory"), std::string::npos);
+}
