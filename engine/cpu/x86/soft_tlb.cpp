@@ -2,6 +2,13 @@
 
 namespace engine::x86 {
 
+SoftTlbContext::SoftTlbContext()
+{
+    for (auto& table : by_access)
+        for (unsigned index = 0; index < entries; ++index)
+            invalidate(table[index], index);
+}
+
 void SoftTlbContext::fill(Access access, u64 linear, u64 host_page, bool is_global)
 {
     const u64 page = linear & ~page_mask;
@@ -20,9 +27,9 @@ void SoftTlbContext::flush(bool keep_global)
         bool kept = false;
         for (unsigned access = 0; access < 3; ++access) {
             if (keep_global && global[access][index])
-                kept |= by_access[access][index].tag != ~u64(0);
+                kept |= valid(by_access[access][index], index);
             else
-                by_access[access][index].tag = ~u64(0);
+                invalidate(by_access[access][index], index);
         }
         return kept;
     };
@@ -42,24 +49,25 @@ void SoftTlbContext::flush(bool keep_global)
 
 void SoftTlbContext::flush_writes()
 {
-    for (TlbEntry& entry : by_access[unsigned(Access::write)])
-        entry.tag = ~u64(0);
+    auto& table = by_access[unsigned(Access::write)];
+    for (unsigned index = 0; index < entries; ++index)
+        invalidate(table[index], index);
 }
 
 void SoftTlbContext::flush_page(u64 linear)
 {
-    for (auto& table : by_access) {
-        TlbEntry& entry = table[linear >> page_shift & (entries - 1)];
-        if ((entry.tag ^ linear) < page_size)
-            entry.tag = ~u64(0);
-    }
+    const unsigned index = linear >> page_shift & (entries - 1);
+    for (auto& table : by_access)
+        if ((table[index].tag ^ linear) < page_size)
+            invalidate(table[index], index);
 }
 
 void SoftTlbContext::drop_writes_to(u64 host_page)
 {
-    for (TlbEntry& entry : by_access[unsigned(Access::write)])
-        if (entry.tag != ~u64(0) && entry.tag + entry.addend == host_page)
-            entry.tag = ~u64(0);
+    auto& table = by_access[unsigned(Access::write)];
+    for (unsigned index = 0; index < entries; ++index)
+        if (valid(table[index], index) && table[index].tag + table[index].addend == host_page)
+            invalidate(table[index], index);
 }
 
 void SoftTlb::flush(bool keep_global)

@@ -10,7 +10,7 @@
 namespace engine::x86 {
 
 struct TlbEntry {
-    u64 tag = ~u64(0);    // page's linear address; never matches while ~0
+    u64 tag = 0;    // page's linear address; while invalid a page that belongs to another index, which no access compares with
     u64 addend = 0;    // host address = linear + addend
 };
 
@@ -22,12 +22,17 @@ struct SoftTlbContext {
     std::array<std::array<bool, entries>, 3> global{};
     std::vector<u16> used;    // indices filled since the last flush, possibly repeated
 
+    SoftTlbContext();
     TlbEntry& entry(Access access, u64 linear) { return by_access[unsigned(access)][linear >> page_shift & (entries - 1)]; }
     void fill(Access access, u64 linear, u64 host_page, bool is_global);
     void flush(bool keep_global);
     void flush_writes();
     void flush_page(u64 linear);
     void drop_writes_to(u64 host_page);
+
+private:
+    static bool valid(const TlbEntry& entry, unsigned index) { return (entry.tag >> page_shift & (entries - 1)) == index; }
+    static void invalidate(TlbEntry& entry, unsigned index) { entry.tag = u64(index ^ 1) << page_shift; }
 };
 
 // Contexts by what the page tables allow: user, supervisor that may not touch user pages, supervisor that may.
