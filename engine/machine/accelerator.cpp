@@ -1,31 +1,20 @@
 #include "engine/machine/accelerator.h"
 
-#include <cerrno>
-
-#include <fcntl.h>
-
-#include "engine/base/file_descriptor.h"
-#include "engine/base/text.h"
+#include "engine/cpu/kvm/kvm_probe.h"
 
 namespace engine {
 
 KvmVerdict probe_kvm()
 {
-    const FileDescriptor kvm{::open("/dev/kvm", O_RDWR | O_CLOEXEC)};
-    if (!kvm.valid())
-        return {false, text("/dev/kvm can't be used: ", system_error_text(errno))};
-    return {false, "Paddock does not run machines on /dev/kvm yet"};
+    static const KvmProbe probe = run_kvm_probe();
+    return {probe.usable, probe.reason};
 }
 
 AcceleratorChoice choose_accelerator(Accelerator wanted)
 {
-    const auto refuse = [](unsigned, Processors::Wires) -> Result<std::unique_ptr<Processors>> {
-        return Error{
-            "The machine can't run on KVM", probe_kvm().reason, "Let Paddock choose the accelerator, or take the translator"};
-    };
     switch (wanted) {
     case Accelerator::kvm:
-        return {{Accelerator::kvm, "It was asked for"}, refuse};
+        return {{Accelerator::kvm, "It was asked for"}, make_kvm};
     case Accelerator::interpreter:
         return {{Accelerator::interpreter, "It was asked for"}, make_interpreter};
     case Accelerator::translator:
@@ -33,7 +22,10 @@ AcceleratorChoice choose_accelerator(Accelerator wanted)
     case Accelerator::automatic:
         break;
     }
-    return {{Accelerator::translator, probe_kvm().reason}, make_interpreter};
+    KvmVerdict kvm = probe_kvm();
+    if (kvm.usable)
+        return {{Accelerator::kvm, std::move(kvm.reason)}, make_kvm};
+    return {{Accelerator::translator, std::move(kvm.reason)}, make_interpreter};
 }
 
 }

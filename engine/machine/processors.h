@@ -45,5 +45,7 @@ public:
 };
 
 Result<std::unique_ptr<Processors>> make_interpreter(unsigned count, Processors::Wires wires);
+// Fails where /dev/kvm can't be used at all; does not ask whether an operating system would run on it.
+Result<std::unique_ptr<Processors>> make_kvm(unsigned count, Processors::Wires wires);
 
 }

@@ -438,8 +438,13 @@ void Lapic::reset(bool bootstrap)
 void Lapic::visit(StateVisitor& v)
 {
     const std::lock_guard lock(mutex_);
+    visit(v, s_);
+}
+
+void Lapic::visit(StateVisitor& v, State& state)
+{
     auto& [base_msr, id_register, tpr, ldr, dfr, svr, isr, tmr, irr, esr, errors, icr, lvt, initial_count, divide, next_expiry, tsc_deadline, lint0, lint1, ext_int_message]
-        = s_;
+        = state;
     v.field("base", base_msr);
     v.field("id", id_register);
     v.field("tpr", tpr);

@@ -62,7 +62,11 @@ public:
         u8 lint0 = 0;    // levels of the pins
         u8 lint1 = 0;
         u8 ext_int_message = 0;    // an ExtINT message waits for accept_ext_int()
+
+        bool operator==(const State&) const = default;
     };
+    // The names of a local APIC's state, for whoever keeps one.
+    static void visit(StateVisitor& visitor, State& state);
 
     Lapic(DeadlineQueue& queue, Configuration configuration);
 
