@@ -10,7 +10,7 @@ public:
     using Sink = std::function<void(bool level)>;
 
     IrqLine() = default;
-    explicit IrqLine(Sink sink) : sink_(std::move(sink)) {}
+    explicit IrqLine(Sink sink) : sink_(std::move(sink)) { }
 
     void connect(Sink sink) { sink_ = std::move(sink); }
     void set(bool level)

@@ -21,9 +21,9 @@ class PciFunction : public Device {
 public:
     struct Identity {
         u16 vendor, device;
-        u32 class_code;                 // class << 16 | subclass << 8 | programming interface
+        u32 class_code;    // class << 16 | subclass << 8 | programming interface
         u8 revision = 0;
-        u8 interrupt_pin = 0;           // 1 = INTA#
+        u8 interrupt_pin = 0;    // 1 = INTA#
         u16 subsystem_vendor = 0x1af4, subsystem = 0x1100;
     };
 
@@ -68,7 +68,7 @@ private:
         IoHandler* handler = nullptr;
         unsigned widest = 0;
         AddressSpace::RegionId region = 0;
-        u32 mapped_at = 0;              // 0: not mapped
+        u32 mapped_at = 0;    // 0: not mapped
     };
     static constexpr unsigned rom_window = 6;
     static constexpr u8 bar_offset(unsigned window) { return window == rom_window ? 0x30 : u8(0x10 + 4 * window); }
