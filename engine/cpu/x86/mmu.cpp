@@ -347,6 +347,8 @@ void store_slow(Cpu& c, const Insn* i, u64 linear, u64 value, unsigned size)
 
 bool probe_write(Cpu& c, const Insn* i, u64 linear, unsigned size)
 {
+    if ((linear ^ c.tlb->entry(Access::write, linear).tag) <= page_size - size)
+        return true;
     const Translation first = translate_or_raise(c, i, linear, Access::write);
     const u64 in_page = page_size - (linear & page_mask);
     leave_own_code(c, i, masked_physical(c, first.physical), unsigned(std::min<u64>(size, in_page)));
