@@ -83,7 +83,7 @@ CpuidResult cpuid(const CpuModel& m, const CpuidContext& x, u32 leaf, u32 sublea
     case 0xb:
         return topology(m, x, subleaf);
     case 0x15:
-        return {1, u32(m.tsc_hz / 1'000'000), 1'000'000, 0};
+        return {1'000, u32(m.tsc_hz / 1'000'000), 1'000'000'000, 0};    // the crystal is the local APIC's 1 GHz
     case 0x40000000:
         return {0x40000000, 0x64646150, 0x506b636f, 0x6b636f64};
     case 0x80000000:
