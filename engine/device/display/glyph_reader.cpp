@@ -1,6 +1,7 @@
 #include "engine/device/display/glyph_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <optional>
@@ -15,6 +16,7 @@ namespace {
 constexpr unsigned pixels_forgiven = 2;
 constexpr u32 smallest_text = 3;    // letters; fewer are chance
 constexpr u32 most_columns = 512, most_rows = 256;
+constexpr u32 shortest_word = 3, least_contrast = 64;    // of bright text over a picture, as boot menus show it
 
 // A cell of up to 16 rows, a byte a row.
 struct Shape {
@@ -182,12 +184,13 @@ u32 ground_of(const Frame& frame)
 // Every pixel as a bit that says whether it is ink; `eight(x, y)` are eight of a row.
 class Ink {
 public:
-    explicit Ink(const Frame& frame) : stride_((frame.width + 7) / 8 + 2), bits_(u64(stride_) * frame.height)
+    template <class IsInk>
+    Ink(const Frame& frame, IsInk is_ink) : stride_((frame.width + 7) / 8 + 2),
+                                            bits_(u64(stride_) * frame.height)
     {
-        const u32 ground = ground_of(frame);
         for (u32 y = 0; y < frame.height; ++y)
             for (u32 x = 0; x < frame.width; ++x)
-                if (frame.pixels[u64(y) * frame.width + x] != ground)
+                if (is_ink(frame.pixels[u64(y) * frame.width + x]))
                     bits_[u64(y) * stride_ + x / 8] |= u8(0x80 >> x % 8);
     }
     u8 eight(u32 x, u32 y) const
@@ -209,7 +212,7 @@ Grid best_offset(const Frame& frame, const Ink& ink, Grid grid, const Alphabet& 
     for (grid.top = 0; grid.top < grid.height; ++grid.top)
         for (grid.left = 0; grid.left < grid.width; ++grid.left) {
             u32 found = 0;
-            const u32 columns = grid.columns(frame), rows = grid.rows(frame), step = 1 + rows / 24;
+            const u32 columns = grid.columns(frame), rows = grid.rows(frame), step = 1 + rows / 64;
             for (u32 row = 0; row < rows; row += step)
                 for (u32 column = 0; column < columns; ++column) {
                     Shape shape;
@@ -223,6 +226,86 @@ Grid best_offset(const Frame& frame, const Ink& ink, Grid grid, const Alphabet& 
             }
         }
     return best;
+}
+
+// ITU-R BT.601 luma, 0 to 255.
+u32 brightness(u32 colour)
+{
+    return ((colour >> 16 & 0xff) * 77 + (colour >> 8 & 0xff) * 150 + (colour & 0xff) * 29) >> 8;
+}
+
+// Two thirds of the way from the picture's usual brightness to its greatest.
+u32 bright_of(const Frame& frame)
+{
+    std::array<u64, 256> counts{};
+    for (const u32 colour : frame.pixels)
+        ++counts[brightness(colour)];
+    u64 seen = 0;
+    u32 usual = 0, greatest = 0;
+    for (u32 level = 0; level < counts.size(); ++level) {
+        if (seen <= frame.pixels.size() / 2)
+            usual = level;
+        if (counts[level] != 0)
+            greatest = level;
+        seen += counts[level];
+    }
+    return usual + (greatest - usual) * 2 / 3;
+}
+
+// The pixels nearly as bright as the cell's brightest; none where the cell has little contrast.
+Shape bright_shape_at(const Frame& frame, u32 x, u32 y, u32 height)
+{
+    std::array<u8, 8 * 16> levels{};
+    u32 least = 255, most = 0;
+    for (u32 row = 0; row < height; ++row)
+        for (u32 column = 0; column < 8; ++column) {
+            const u32 level = brightness(frame.pixels[u64(y + row) * frame.width + x + column]);
+            levels[row * 8 + column] = u8(level);
+            least = std::min(least, level);
+            most = std::max(most, level);
+        }
+    Shape shape;
+    if (most - least < least_contrast)
+        return shape;
+    for (u32 row = 0; row < height; ++row) {
+        u8 byte = 0;
+        for (u32 column = 0; column < 8; ++column)
+            byte |= u8((levels[row * 8 + column] > most - (most - least) / 4) << (7 - column));
+        shape.set_row(row, byte);
+    }
+    return shape;
+}
+
+// A picture looks like a letter here and there, but not like several in a row. Returns the letters kept.
+u32 drop_lone_letters(std::vector<u8>& line)
+{
+    u32 kept = 0;
+    for (auto at = line.begin(); at != line.end();) {
+        const auto end = std::find(at, line.end(), u8(' '));
+        if (u32(end - at) < shortest_word)
+            std::fill(at, end, u8(' '));
+        else
+            kept += u32(end - at);
+        at = end == line.end() ? end : end + 1;
+    }
+    return kept;
+}
+
+Reading read_over_picture(const Frame& frame, Alphabet& alphabet)
+{
+    const Ink ink(frame, [bright = bright_of(frame)](u32 colour) { return brightness(colour) > bright; });
+    const Grid grid = best_offset(frame, ink, {0, 0, 8, alphabet.height()}, alphabet);
+    Reading reading;
+    for (u32 row = 0; row < grid.rows(frame); ++row) {
+        std::vector<u8>& line = reading.rows.emplace_back(grid.columns(frame), u8(' '));
+        for (u32 column = 0; column < line.size(); ++column)
+            if (const Shape shape
+                = bright_shape_at(frame, grid.left + column * grid.width, grid.top + row * grid.height, grid.height);
+                shape != Shape{})
+                line[column] = alphabet.find(shape).value_or(' ');
+        reading.letters += drop_lone_letters(line);
+    }
+    return reading;
 }
 
 // Structure that tells a font of `height` rows in code page 437: blanks, and the block-drawing characters db to df.
@@ -278,9 +361,16 @@ ScreenText read_glyphs(const Frame& frame, std::span<const GlyphFont> fonts)
             if (alphabet.height() != 16)
                 continue;
             if (!ink)
-                ink.emplace(frame);
+                ink.emplace(frame, [ground = ground_of(frame)](u32 colour) { return colour != ground; });
             keep(read_grid(frame, best_offset(frame, *ink, {0, 0, 8, 16}, alphabet), alphabet));
         }
+    if (!good(best) && !blank)
+        for (Alphabet& alphabet : alphabets)
+            if (Reading reading = alphabet.height() == 16 ? read_over_picture(frame, alphabet) : Reading();
+                reading.letters > best.letters) {
+                best = std::move(reading);
+                best.strangers = 0;
+            }
     if (best.letters < smallest_text || best.letters < best.strangers)
         return {"", true};
     ScreenText text = screen_text_of(best.rows);

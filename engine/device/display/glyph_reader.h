@@ -1,5 +1,6 @@
 #pragma once
-// Reads text off a picture by comparing its cells with the shapes of a font. Any colours, two in a cell.
+// Reads text off a picture by comparing its cells with the shapes of a font. Any colours, two in a cell; bright words are
+// also found over a photograph.
 
 #include <span>
 #include <vector>

@@ -59,6 +59,28 @@ TEST(GlyphReaderTest, finds_text_that_does_not_start_at_the_corner)
     EXPECT_EQ(read_glyphs(f, std::array{test_font()}).rows, "GRUB version 2.06\nLoading Linux");
 }
 
+TEST(GlyphReaderTest, finds_bright_words_over_a_photograph)
+{
+    Frame f = blank(640, 480);
+    for (u32 y = 0; y < f.height; ++y)
+        for (u32 x = 0; x < f.width; ++x)
+            f.pixels[y * f.width + x] = 0xff000000 | (x / 8 + y / 9) << 8 | (40 + y / 6 + (x * 7 + y * 3) % 5);
+    const auto over = [&](u32 x, u32 y, std::string_view text, u32 ink) {
+        for (const char c : text) {
+            for (u32 row = 0; row < 16; ++row)
+                for (u32 dot = 0; dot < 8; ++dot)
+                    if (DisplayFixture::test_glyph(u8(c), row) & 0x80 >> dot)
+                        f.pixels[(y + row) * f.width + x + dot] = ink;
+            x += 8;
+        }
+    };
+    over(136, 152, "installer menu", 0xffffffff);
+    over(136, 184, "Install", 0xffd0d0d0);
+    const ScreenText t = read_glyphs(f, std::array{test_font()});
+    EXPECT_NE(t.rows.find("installer menu"), std::string::npos) << t.rows;
+    EXPECT_NE(t.rows.find("Install"), std::string::npos) << t.rows;
+}
+
 TEST(GlyphReaderTest, pictures_have_no_text)
 {
     Frame f = blank(640, 480);
