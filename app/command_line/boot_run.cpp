@@ -8,6 +8,7 @@ namespace app {
 
 namespace {
 constexpr std::chrono::milliseconds look_again{100};
+constexpr qint64 look_anyway = 1000;    // milliseconds
 constexpr qsizetype most_unmatched = 256 * 1024;    // bytes of serial output searched
 constexpr qsizetype most_last_words = 4 * 1024;
 constexpr int last_lines = 25;
@@ -87,6 +88,7 @@ void BootRun::work()
         if (!met(step))
             return;
         ++m_step;
+        m_seen.invalidate();
     }
     if (!m_finished && !m_typing && !m_plan.steps.empty())
         finish(all_met, {});
@@ -98,7 +100,7 @@ bool BootRun::met(const BootStep& step)
     case BootStep::Kind::expectSerial:
         return metOnSerial(step.pattern);
     case BootStep::Kind::expectScreen:
-        return step.pattern.match(QString::fromStdString(m_session.screenText().rows)).hasMatch();
+        return metOnScreen(step.pattern);
     case BootStep::Kind::keys:
         break;
     }
@@ -108,6 +110,18 @@ bool BootRun::met(const BootStep& step)
         return false;
     }
     return true;
+}
+
+// Recognising letters in a picture takes its time, so an unchanged picture is not read again at once.
+bool BootRun::metOnScreen(const QRegularExpression& pattern)
+{
+    const auto frame = m_session.frame();
+    const quint64 number = frame ? frame->number : 0;
+    if (m_seen.isValid() && number == m_seenFrame && !m_seen.hasExpired(look_anyway))
+        return false;
+    m_seenFrame = number;
+    m_seen.start();
+    return pattern.match(QString::fromStdString(m_session.screenText().rows)).hasMatch();
 }
 
 bool BootRun::metOnSerial(const QRegularExpression& pattern)

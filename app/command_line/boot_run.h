@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include <QElapsedTimer>
 #include <QObject>
 #include <QTimer>
 
@@ -35,6 +36,7 @@ private:
     void heard(const QByteArray& bytes);
     void work();
     bool met(const BootStep& step);
+    bool metOnScreen(const QRegularExpression& pattern);
     bool metOnSerial(const QRegularExpression& pattern);
     void machineStopped(const engine::StopReason& reason);
     void timeIsUp();
@@ -51,6 +53,8 @@ private:
     bool m_finished = false;
     QByteArray m_unmatched;    // from the serial port since the last match, bounded
     QByteArray m_lastSerial;    // the last of all, bounded
+    quint64 m_seenFrame = 0;
+    QElapsedTimer m_seen;    // since the screen was last read for the present step
     QTimer m_look, m_timeout;
 };
 
