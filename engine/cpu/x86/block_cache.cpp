@@ -70,7 +70,7 @@ Block* BlockCache::find_slow(Cpu& c, u64 linear, u32 mode)
         const CodePage page = fetch_page(c, linear);
         if (!page.host)
             return nullptr;
-        host = const_cast<u8*>(page.host) + (linear & page_mask);
+        host = page.host + (linear & page_mask);
     }
     Block** at = &buckets_[hash(u64(host), mode) & (buckets - 1)];
     for (; *at; at = &(*at)->chain) {

@@ -24,7 +24,7 @@ u64 masked_physical(const Cpu& c, u64 physical);
 // Host address of the page that holds the code at `linear`, filling the fetch TLB; raises #PF. `block` and `offset`
 // say where the page lies; null host: code outside memory.
 struct CodePage {
-    const u8* host = nullptr;
+    u8* host = nullptr;
     MemoryBlock* memory = nullptr;
     u64 page = 0;    // within memory
 };
