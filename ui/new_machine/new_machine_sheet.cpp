@@ -208,7 +208,7 @@ app::NewMachine NewMachineSheet::draft() const
 engine::Result<void> NewMachineSheet::checkName() const
 {
     const QString name = m_name->text().trimmed();
-    if (const auto fit = app::MachineLibrary::checkName(name); !fit)
+    if (auto fit = app::MachineLibrary::checkName(name); !fit)
         return fit;
     return m_library.checkNameIsFree(name);
 }

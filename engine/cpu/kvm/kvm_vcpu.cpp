@@ -67,7 +67,7 @@ KvmVcpu::KvmVcpu(unsigned index, FileDescriptor vcpu, kvm_run* run, std::size_t 
 {
     visitor_.interrupt = [this] { interrupt(); };
     wires_.gate.add(visitor_);
-    applied_base_ = clock_base();
+    applied_base_ = clock_base();    // NOLINT(cppcoreguidelines-prefer-member-initializer)
     reset();
 }
 
