@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The CD of Debian's text installer: boot menu, arrow keys, Enter, the choice of a language.
 . "$(dirname "$0")/guest.sh"
+[ -n "${PADDOCK_SLOW_GUESTS:-}" ] || skip "it takes minutes; PADDOCK_SLOW_GUESTS=1 runs it"
 maker=${PADDOCK_GUESTS:-$house/../shared/guests}/make-debian-iso
 [ -x "$maker" ] || skip "make-debian-iso is not in ${maker%/*}"
 command -v xorriso >/dev/null || skip "xorriso is not installed"
