@@ -5,11 +5,12 @@
 maker=${PADDOCK_GUESTS:-$house/../shared/guests}/make-debian-iso
 [ -x "$maker" ] || skip "make-debian-iso is not in ${maker%/*}"
 command -v xorriso >/dev/null || skip "xorriso is not installed"
-iso=$cache/debian-text.iso
+# On a frame buffer the installer writes in a font of its own, which --expect-screen does not know.
+iso=$cache/debian-text-vga.iso
 exec 9>"$cache/debian-text.lock"
 flock 9
 if [ ! -r "$iso" ]; then
-    "$maker" "$work/debian.iso" text || skip "the installer's packages cannot be downloaded"
+    "$maker" "$work/debian.iso" text 'vga=normal fb=false' || skip "the installer's packages cannot be downloaded"
     mv "$work/debian.iso" "$iso"
 fi
 exec 9>&-
