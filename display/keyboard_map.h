@@ -26,7 +26,7 @@ public:
     // What must be released when the guest loses the keyboard.
     std::vector<quint16> releaseAll()
     {
-        const std::vector<quint16> keys(m_down.begin(), m_down.end());
+        std::vector<quint16> keys(m_down.begin(), m_down.end());
         m_down.clear();
         return keys;
     }

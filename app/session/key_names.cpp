@@ -156,7 +156,7 @@ engine::Result<KeyEvents> keySequence(const QString& keys)
     qsizetype position = 0;
     while (position < keys.size()) {
         const qsizetype open = keys.indexOf(u'<', position);
-        const auto plain = typedText(keys.mid(position, open < 0 ? -1 : open - position));
+        auto plain = typedText(keys.mid(position, open < 0 ? -1 : open - position));
         if (!plain)
             return plain;
         append(events, plain.value());
@@ -169,9 +169,9 @@ engine::Result<KeyEvents> keySequence(const QString& keys)
                 KeyNamesWords::tr("a key's name stands between < and >"),
                 KeyNamesWords::tr("Write <lt> for the character itself"));
         const QString name = keys.mid(open + 1, close - open - 1);
-        const auto combo = name == QLatin1String("lt") ? typedText(QStringLiteral("<"))
-            : name == QLatin1String("gt")              ? typedText(QStringLiteral(">"))
-                                                       : keyCombo(name);
+        auto combo = name == QLatin1String("lt") ? typedText(QStringLiteral("<"))
+            : name == QLatin1String("gt")        ? typedText(QStringLiteral(">"))
+                                                 : keyCombo(name);
         if (!combo)
             return combo;
         append(events, combo.value());

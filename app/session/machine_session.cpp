@@ -148,7 +148,7 @@ void MachineSession::typeNext()
 
 engine::Result<void> MachineSession::changeCdrom(const QString& path)
 {
-    if (const auto changed = m_machine->change_cdrom(path.toStdString()); !changed)
+    if (auto changed = m_machine->change_cdrom(path.toStdString()); !changed)
         return changed;
     m_definition.cdrom = path.toStdString();
     emit mediaChanged();
@@ -157,7 +157,7 @@ engine::Result<void> MachineSession::changeCdrom(const QString& path)
 
 engine::Result<void> MachineSession::changeFloppy(const QString& path)
 {
-    if (const auto changed = m_machine->change_floppy(path.toStdString()); !changed)
+    if (auto changed = m_machine->change_floppy(path.toStdString()); !changed)
         return changed;
     m_definition.floppy = path.toStdString();
     emit mediaChanged();

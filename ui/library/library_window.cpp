@@ -36,20 +36,20 @@ LibraryWindow::LibraryWindow(app::MachineLibrary& library, app::Settings& settin
       m_library(library),
       m_settings(settings),
       m_program(program.isEmpty() ? QCoreApplication::applicationFilePath() : program),
-      m_machines(library)
+      m_machines(library),
+      m_pages(new QStackedWidget),
+      m_empty(new EmptyPage),
+      m_list(new QListView),
+      m_messages(new MessageBar)
 {
     setWindowTitle(tr("Paddock"));
     setAcceptDrops(true);
-    m_messages = new MessageBar;
-    m_empty = new EmptyPage;
-    m_list = new QListView;
     m_list->setModel(&m_machines);
     m_list->setItemDelegate(new MachineTile(m_list));
     m_list->setAccessibleName(tr("Machines"));
     m_list->setEditTriggers(QAbstractItemView::NoEditTriggers);
     m_list->setContextMenuPolicy(Qt::ActionsContextMenu);
     m_list->setUniformItemSizes(true);
-    m_pages = new QStackedWidget;
     m_pages->addWidget(m_empty);
     m_pages->addWidget(m_list);
     auto* page = new QWidget;

@@ -23,7 +23,7 @@ struct MachineProcessWords {
 }
 
 void startMachineProcess(
-    const QString& program, const QString& machine, QObject* context, std::function<void(const engine::Error&)> failed)
+    const QString& program, const QString& machine, QObject* context, const std::function<void(const engine::Error&)>& failed)
 {
     // Without a parent and never destroyed while it runs, because ~QProcess kills. A session of its own keeps a terminal's
     // Ctrl+C for the library away from the machines.

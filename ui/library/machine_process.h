@@ -11,6 +11,6 @@ namespace ui {
 
 // `failed` is told, while `context` lives, why the machine did not start or ended badly.
 void startMachineProcess(
-    const QString& program, const QString& machine, QObject* context, std::function<void(const engine::Error&)> failed);
+    const QString& program, const QString& machine, QObject* context, const std::function<void(const engine::Error&)>& failed);
 
 }

@@ -30,12 +30,12 @@ const QKeySequence full_screen_keys(QStringLiteral("Ctrl+Alt+F")), capture_keys(
 MachineWindow::MachineWindow(app::MachineSession& session, app::Settings& settings, QWidget* parent)
     : QMainWindow(parent),
       m_session(session),
-      m_settings(settings)
+      m_settings(settings),
+      m_view(new display::GuestView(display::Renderer(settings.get(app::setting::renderer)))),
+      m_messages(new MessageBar)
 {
-    m_view = new display::GuestView(display::Renderer(settings.get(app::setting::renderer)));
     m_view->setAccessibleName(tr("Screen of %1").arg(session.name()));
     m_view->setHostShortcuts({full_screen_keys, capture_keys, screenshot_keys});
-    m_messages = new MessageBar;
     auto* page = new QWidget;
     auto* column = new QVBoxLayout(page);
     column->setContentsMargins(0, 0, 0, 0);

@@ -212,7 +212,7 @@ void AtaDevice::send_request()
     });
 }
 
-void AtaDevice::completed(BlockResult result)
+void AtaDevice::completed(const BlockResult& result)
 {
     if (result.fault == BlockFault::no_space) {
         r_.phase = Phase::stopped;

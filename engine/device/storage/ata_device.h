@@ -168,7 +168,7 @@ private:
     void block_written();
     void continue_dma();
     void send_request();
-    void completed(BlockResult result);
+    void completed(const BlockResult& result);
 
     std::shared_ptr<std::vector<u8>> staging_;    // what the worker reads into or writes from
     CancelSource requests_;

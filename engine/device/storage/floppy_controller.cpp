@@ -137,7 +137,7 @@ void FloppyController::software_reset()
     s_.sense_pending = 0;
     s_.interrupt = false;
     if (s_.dor & dor_not_reset && !(s_.configuration & configure_no_polling)) {
-        for (u8 n = 0; n < s_.sense.size(); ++n)
+        for (unsigned n = 0; n < s_.sense.size(); ++n)
             s_.sense[n] = u8(st0_polling | n);
         s_.sense_pending = 0x0f;
         s_.interrupt = true;
@@ -301,7 +301,7 @@ void FloppyController::relative_seek()
 
 void FloppyController::sense_interrupt()
 {
-    for (u8 n = 0; n < s_.sense.size(); ++n)
+    for (unsigned n = 0; n < s_.sense.size(); ++n)
         if (s_.sense_pending & 1 << n) {
             s_.sense_pending &= u8(~(1 << n));
             set_interrupt(false);

@@ -152,7 +152,7 @@ private:
     void stretch_done();
     void next_address(u8 done);
     void send_request(BlockOperation operation);
-    void completed(BlockResult result);
+    void completed(const BlockResult& result);
     void request_failed(const BlockResult& result);
     u64 image_offset() const;
     void fail(u8 st1, u8 st2 = 0) { result_of_transfer(0x40, st1, st2); }

@@ -279,7 +279,7 @@ void FloppyController::send_request(BlockOperation operation)
     });
 }
 
-void FloppyController::completed(BlockResult result)
+void FloppyController::completed(const BlockResult& result)
 {
     if (!result.ok())
         return request_failed(result);
