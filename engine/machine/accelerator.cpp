@@ -18,14 +18,14 @@ AcceleratorChoice choose_accelerator(Accelerator wanted)
     case Accelerator::interpreter:
         return {{Accelerator::interpreter, "It was asked for"}, make_interpreter};
     case Accelerator::translator:
-        return {{Accelerator::translator, "It was asked for"}, make_interpreter};
+        return {{Accelerator::translator, "It was asked for"}, make_translator};
     case Accelerator::automatic:
         break;
     }
     KvmVerdict kvm = probe_kvm();
     if (kvm.usable)
         return {{Accelerator::kvm, std::move(kvm.reason)}, make_kvm};
-    return {{Accelerator::translator, std::move(kvm.reason)}, make_interpreter};
+    return {{Accelerator::translator, std::move(kvm.reason)}, make_translator};
 }
 
 }

@@ -3,6 +3,7 @@
 #include "engine/cpu/x86/vcpu_x86.h"
 #include "engine/device/interrupt/apic_bus.h"
 #include "engine/machine/processors.h"
+#include "engine/translator/x86_tier.h"
 
 namespace engine {
 
@@ -35,8 +36,9 @@ private:
 
 class InterpreterProcessors final : public Processors {
 public:
-    InterpreterProcessors(unsigned count, Wires wires)
-        : wires_(std::move(wires)),
+    InterpreterProcessors(unsigned count, Wires wires, bool translates)
+        : translates_(translates),
+          wires_(std::move(wires)),
           model_{.cpus = count},
           rendezvous_(make_rendezvous()),
           rounds_(*rendezvous_)
@@ -115,9 +117,11 @@ private:
                 },
         };
         vcpus_.push_back(
-            make_interpreter_vcpu({wires_.memory, wires_.ports, *lapics_.back(), std::move(wires), model_, rendezvous_, index}));
+            make_interpreter_vcpu({wires_.memory, wires_.ports, *lapics_.back(), std::move(wires), model_, rendezvous_, index,
+             translates_ ? translator::make_x86_tier : nullptr}));
     }
 
+    bool translates_;
     Wires wires_;
     x86::CpuModel model_;
     ApicBus bus_;
@@ -130,7 +134,12 @@ private:
 
 Result<std::unique_ptr<Processors>> make_interpreter(unsigned count, Processors::Wires wires)
 {
-    return std::unique_ptr<Processors>(std::make_unique<InterpreterProcessors>(count, std::move(wires)));
+    return std::unique_ptr<Processors>(std::make_unique<InterpreterProcessors>(count, std::move(wires), false));
+}
+
+Result<std::unique_ptr<Processors>> make_translator(unsigned count, Processors::Wires wires)
+{
+    return std::unique_ptr<Processors>(std::make_unique<InterpreterProcessors>(count, std::move(wires), true));
 }
 
 }

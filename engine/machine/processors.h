@@ -44,6 +44,7 @@ public:
     virtual bool restored() = 0;
 };
 
+Result<std::unique_ptr<Processors>> make_translator(unsigned count, Processors::Wires wires);
 Result<std::unique_ptr<Processors>> make_interpreter(unsigned count, Processors::Wires wires);
 // Fails where /dev/kvm can't be used at all; does not ask whether an operating system would run on it.
 Result<std::unique_ptr<Processors>> make_kvm(unsigned count, Processors::Wires wires);

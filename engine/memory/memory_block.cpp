@@ -49,8 +49,13 @@ void MemoryBlock::written(u64 offset, u64 length)
         const u64 page = offset >> page_shift;
         const u64 here = std::min(length, page_size - (offset & page_mask));
         set_dirty(page);
-        if (holds_code(offset, here))
-            versions_[page].fetch_add(1, std::memory_order_acq_rel);
+        if (holds_code(offset, here)) {
+            // In this order: who marks the page in between sees either the marks gone or the version grown.
+            code_[page].store(0, std::memory_order_seq_cst);
+            versions_[page].fetch_add(1, std::memory_order_seq_cst);
+            if (CodeListener* const listener = code_listener_.load(std::memory_order_acquire))
+                listener->code_written(*this, page);
+        }
         offset += here;
         length -= here;
     }

@@ -49,9 +49,20 @@ public:
         return dirty_[page].load(std::memory_order_relaxed) && dirty_[page].exchange(false, std::memory_order_acq_rel);
     }
 
-    // Grows with every write to a granule of the page that holds code; decoded blocks remember it.
+    // Grows with every write to a granule of the page that holds code, which also takes the page's marks away; decoded
+    // blocks remember it.
     u32 code_version(u64 page) const { return versions_[page].load(std::memory_order_acquire); }
     const std::atomic<u32>* code_version_of(u64 page) const { return &versions_[page]; }
+
+    // Told, on the writing thread, of each page whose version has grown. Set by whoever translates code from this memory.
+    class CodeListener {
+    public:
+        virtual void code_written(const MemoryBlock& memory, u64 page) = 0;
+
+    protected:
+        ~CodeListener() = default;
+    };
+    void set_code_listener(CodeListener* listener) { code_listener_.store(listener, std::memory_order_release); }
 
     // After any write that did not go through a vCPU's cached translation.
     void written(u64 offset, u64 length);
@@ -72,6 +83,7 @@ private:
     std::unique_ptr<std::atomic<bool>[]> dirty_;
     std::unique_ptr<std::atomic<u64>[]> code_;
     std::unique_ptr<std::atomic<u32>[]> versions_;
+    std::atomic<CodeListener*> code_listener_ = nullptr;
 };
 
 }

@@ -74,7 +74,7 @@ Xmm load_xmm(Cpu& c, const Insn* i, u64 offset)
     const TlbEntry& entry = c.tlb->entry(Access::read, linear);
     Xmm value;
     if ((linear ^ entry.tag) <= page_size - 16) [[likely]] {
-        std::memcpy(&value, reinterpret_cast<const void*>(linear + entry.addend), 16);
+        std::memcpy(&value, reinterpret_cast<const void*>(entry.host + (linear ^ entry.tag)), 16);
         return value;
     }
     value.q[0] = load_linear<u64>(c, i, linear);
@@ -89,7 +89,7 @@ void store_xmm(Cpu& c, const Insn* i, u64 offset, const Xmm& value)
         c.raise(i, general_protection, 0);
     const TlbEntry& entry = c.tlb->entry(Access::write, linear);
     if ((linear ^ entry.tag) <= page_size - 16) [[likely]] {
-        std::memcpy(reinterpret_cast<void*>(linear + entry.addend), &value, 16);
+        std::memcpy(reinterpret_cast<void*>(entry.host + (linear ^ entry.tag)), &value, 16);
         return;
     }
     probe_write(c, i, linear, 16);

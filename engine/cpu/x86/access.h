@@ -30,7 +30,7 @@ template <class T> [[gnu::always_inline]] inline T load_linear(Cpu& c, const Ins
     const TlbEntry& entry = c.tlb->entry(Access::read, linear);
     if ((linear ^ entry.tag) <= page_size - sizeof(T)) [[likely]] {
         T value;
-        __builtin_memcpy(&value, reinterpret_cast<const void*>(linear + entry.addend), sizeof value);
+        __builtin_memcpy(&value, reinterpret_cast<const void*>(entry.host + (linear ^ entry.tag)), sizeof value);
         return value;
     }
     return T(load_slow(c, i, linear, sizeof(T)));
@@ -40,7 +40,7 @@ template <class T> [[gnu::always_inline]] inline void store_linear(Cpu& c, const
 {
     const TlbEntry& entry = c.tlb->entry(Access::write, linear);
     if ((linear ^ entry.tag) <= page_size - sizeof(T)) [[likely]] {
-        __builtin_memcpy(reinterpret_cast<void*>(linear + entry.addend), &value, sizeof value);
+        __builtin_memcpy(reinterpret_cast<void*>(entry.host + (linear ^ entry.tag)), &value, sizeof value);
         return;
     }
     store_slow(c, i, linear, value, sizeof(T));

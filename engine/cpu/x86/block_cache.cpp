@@ -5,6 +5,7 @@
 
 #include "engine/cpu/x86/decoder.h"
 #include "engine/cpu/x86/handlers.h"
+#include "engine/cpu/x86/host_code_tier.h"
 #include "engine/cpu/x86/mmu.h"
 #include "engine/cpu/x86/rendezvous.h"
 
@@ -26,8 +27,10 @@ bool holds_page(const Block& block, const MemoryBlock* memory, u64 page)
 
 BlockCache::BlockCache() : jumps_(jump_entries), buckets_(buckets) { }
 
-void BlockCache::clear()
+void BlockCache::clear(Cpu& c)
 {
+    if (c.tier)
+        c.tier->clear();
     std::ranges::fill(jumps_, Jump{});
     std::ranges::fill(buckets_, nullptr);
     chunks_.clear();
@@ -46,18 +49,22 @@ void* BlockCache::allocate(std::size_t size)
     return at;
 }
 
-bool BlockCache::current(Block& b)
+// A write to code takes the page's marks away, so what is still the same is marked anew first.
+bool BlockCache::current(Cpu& c, Block& b)
 {
     for (unsigned n = 0; n < 2 && b.memory[n]; ++n) {
-        const u32 version = b.memory[n]->code_version(b.page[n]);
-        if (version == b.version[n])
+        if (b.memory[n]->code_version(b.page[n]) == b.version[n])
             continue;
-        const u64 split = std::min<u64>(b.length, page_size - (b.host & page_mask));
+        const u64 split = std::min<u64>(b.length, page_size - b.in_page);
+        const u64 begin = n == 0 ? b.in_page : 0, length = n == 0 ? split : b.length - split;
+        u32 version;
+        claim_code(c, *b.memory[n], (b.page[n] << page_shift) + begin, length);
+        version = b.memory[n]->code_version(b.page[n]);
         const u8* const now = n == 0 ? reinterpret_cast<const u8*>(b.host) : b.memory[1]->data() + (b.page[1] << page_shift);
-        const u64 count = n == 0 ? split : b.length - split;
-        if (std::memcmp(now, b.bytes + (n == 0 ? 0 : split), count) != 0)
+        if (std::memcmp(now, b.bytes + (n == 0 ? 0 : split), length) != 0)
             return false;
-        b.version[n] = version;
+        if (b.memory[n]->holds_code((b.page[n] << page_shift) + begin, length))
+            b.version[n] = version;
     }
     return true;
 }
@@ -83,14 +90,14 @@ Block* BlockCache::find_slow(Cpu& c, u64 linear, u32 mode)
             if (second.memory != b.memory[1] || second.page != b.page[1])
                 break;
         }
-        if (current(b))
+        if (current(c, b))
             return &b;
         break;
     }
     if (*at)
         *at = (*at)->chain;
     if (chunks_.size() * chunk_size > budget)
-        clear();
+        clear(c);
     Block* const built = build(c, linear, mode, host);
     if (built) {
         Block*& head = buckets_[hash(u64(host), mode) & (buckets - 1)];
@@ -100,7 +107,6 @@ Block* BlockCache::find_slow(Cpu& c, u64 linear, u32 mode)
     return built;
 }
 
-// From here on no vCPU may keep a writable translation of the page.
 void BlockCache::claim_code(Cpu& c, MemoryBlock& memory, u64 offset, u64 length)
 {
     const bool was_code = memory.holds_code(offset >> page_shift);
@@ -145,7 +151,7 @@ Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
         u8 window[longest_instruction];
         const u64 here = std::min<u64>(left, longest_instruction);
         std::memcpy(window, host + length, here);
-        Decoded decoded = decode({window, here}, mode, u16(length), insn);
+        Decoded decoded = decode({window, here}, mode, u16(in_page + length), insn);
         if (decoded == Decoded::truncated) {
             if (count)
                 break;
@@ -156,7 +162,7 @@ Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
             claim_code(c, *second.memory, second.page << page_shift, longest_instruction);
             second_version = second.memory->code_version(second.page);
             std::memcpy(window + here, second.host, longest_instruction - here);
-            decode({window, longest_instruction}, mode, u16(length), insn);
+            decode({window, longest_instruction}, mode, u16(in_page + length), insn);
         }
         std::memcpy(bytes + length, window, insn.length);
         length += insn.length;
@@ -167,15 +173,19 @@ Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
     }
     insns[count] = {};
     insns[count].handler = &end_of_block;
-    insns[count].offset = u16(length);
+    insns[count].offset = u16(in_page + length);
     ++decoded_;
+
+    // Written to in the meantime: the block is compared when it is next entered.
+    const bool marked = first.memory->holds_code((first.page << page_shift) + in_page, std::min(length, page_left));
 
     auto* const block = static_cast<Block*>(allocate(sizeof(Block)));
     *block = {};
     block->version_at = first.memory->code_version_of(first.page);
-    block->version[0] = version;
+    block->version[0] = marked ? version : version - 1;
     block->version[1] = second_version;
     block->straddles = second.memory != nullptr;
+    block->in_page = u16(in_page);
     block->length = u16(length);
     block->count = u16(count);
     block->host = u64(host);

@@ -16,8 +16,11 @@ struct Block {
     const std::atomic<u32>* version_at;    // code version of the first page
     u32 version[2];
     bool straddles;
+    u16 in_page;    // offset of the first byte
     u16 length;    // in bytes
     u16 count;    // of instructions
+    u16 heat;    // how often it was entered without host code
+    const u8* code;    // host code, null where there is none yet
 
     u64 host;    // address of the first byte
     u32 mode;
@@ -49,7 +52,9 @@ public:
             jump = {linear, mode, c.soft_tlb->generation, block};
         return block;
     }
-    void clear();
+    void clear(Cpu& c);
+    // Marks bytes of one page as code: from here on no vCPU keeps a writable translation of the page.
+    static void claim_code(Cpu& c, MemoryBlock& memory, u64 offset, u64 length);
 
     u64 decoded() const { return decoded_; }
 
@@ -65,8 +70,7 @@ private:
 
     Block* find_slow(Cpu& c, u64 linear, u32 mode);
     Block* build(Cpu& c, u64 linear, u32 mode, u8* host);
-    bool current(Block& block);
-    void claim_code(Cpu& c, MemoryBlock& memory, u64 offset, u64 length);
+    bool current(Cpu& c, Block& block);
     void* allocate(std::size_t size);
 
     std::vector<Jump> jumps_;

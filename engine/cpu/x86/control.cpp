@@ -23,7 +23,7 @@ namespace {
     }
 }
 
-// imm of a relative branch counts from the block's start.
+// imm of a relative branch counts from the page's start.
 template <class T> [[gnu::always_inline]] inline u64 relative_target(const Cpu& c, const Insn* i)
 {
     return T(c.gpr[gpr_rip] + i->imm);

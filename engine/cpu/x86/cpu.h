@@ -26,6 +26,7 @@ namespace engine::x86 {
 
 struct Block;
 class BlockCache;
+class HostCodeTier;
 class Rendezvous;
 struct CpuModel;
 
@@ -69,6 +70,7 @@ enum Request : u32 {
     request_rendezvous = 128,
     request_debug = 256,
     request_flush_writes = 512,
+    request_stale_code = 1024,    // a page was written that host code was made from
 };
 
 // Decoding depends on these; part of a block's key.
@@ -83,10 +85,23 @@ enum ModeKey : u32 {
     mode_single = 32,    // one instruction a block: TF, debug registers, interrupt shadow, self-modification
     mode_protected = 64,    // protected and not virtual-8086
     mode_unprivileged = 128,    // CPL 1, 2 or 3
+    mode_zero_base = 256,    // ES, CS, SS and DS begin at 0
+    mode_sse = 512,    // SSE instructions run without looking at CR0, CR4 and the exception masks
+};
+
+// What host code and the rest of the processor share. Flags are packed as LAHF and SETO leave them in AX.
+struct HostCodeState {
+    u64 context = 0;    // TLB generation and mode: what an entry of the jump table is good for
+    const void* jump_table = nullptr;
+    u64 spill = 0;
+    u16 flags = 0;
+    bool running = false;    // guest state is in `flags` and, but for helpers' time, in host registers
+    bool framed = false;    // a handler was called from host code, which may itself be written to
 };
 
 struct Cpu {
-    // Hot first. gpr[gpr_zero] stays 0, gpr[gpr_rip] is the linear-less RIP of the running block's start.
+    // Hot first. gpr[gpr_zero] stays 0. gpr[gpr_rip] is RIP; while a block runs, the RIP that its page begins at, so that
+    // the block serves wherever the page is mapped.
     std::array<u64, 18> gpr{};
     LazyFlags lazy;
     SoftTlbContext* tlb = nullptr;    // of the current privilege
@@ -96,6 +111,7 @@ struct Cpu {
     const Insn* current = nullptr;    // the instruction that may fault, set by slow paths
     std::atomic<u32> request = 0;
     u32 mode = 0;    // ModeKey
+    HostCodeState host_code;
     u64 rflags_other = 2;    // RFLAGS without the arithmetic flags
     u8 cpl = 0;
     bool x87_exception_pending = false;
@@ -137,6 +153,7 @@ struct Cpu {
     VcpuWires wires;
     Rendezvous* rendezvous = nullptr;
     BlockCache* blocks = nullptr;
+    HostCodeTier* tier = nullptr;    // null: interpreter only
     const CpuModel* model = nullptr;
     unsigned index = 0;
     std::atomic<bool> intr = false;    // the 8259's line

@@ -9,7 +9,7 @@ namespace engine::x86 {
 
 enum class Decoded : u8 { ok, truncated };
 
-// `bytes` starts at the instruction; `mode` is a ModeKey; `offset` is the instruction's from its block's start.
+// `bytes` starts at the instruction; `mode` is a ModeKey; `offset` is the instruction's in its page.
 // What is no instruction decodes to one that raises #UD (or #GP when it is longer than 15 bytes).
 // truncated: more bytes are needed than given (never for 15 or more).
 Decoded decode(std::span<const u8> bytes, u32 mode, u16 offset, Insn& to);

@@ -15,6 +15,16 @@ constexpr u64 flag_c = 1 << 0, flag_p = 1 << 2, flag_a = 1 << 4, flag_z = 1 << 6
               flag_vm = 1 << 17, flag_ac = 1 << 18, flag_vif = 1 << 19, flag_vip = 1 << 20, flag_id = 1 << 21;
 constexpr u64 flags_arithmetic = flag_c | flag_p | flag_a | flag_z | flag_s | flag_o;
 
+// The arithmetic flags as LAHF and SETO leave them in AX: how host code keeps them between blocks.
+constexpr u16 pack_flags(u64 flags)
+{
+    return u16((flags & 0xd5) << 8 | (flags >> 11 & 1));
+}
+constexpr u64 unpack_flags(u16 packed)
+{
+    return (packed >> 8 & 0xd5) | u64(packed & 1) << 11;
+}
+
 class LazyFlags {
 public:
     bool z() const { return result_ == 0; }

@@ -26,7 +26,7 @@ template <class T, class Change> [[gnu::always_inline]] inline void modify_at(Cp
             locked_slow_end(c);
         return;
     }
-    T* const at = reinterpret_cast<T*>(linear + entry.addend);
+    T* const at = reinterpret_cast<T*>(entry.host + (linear ^ entry.tag));
     if (!i->lock()) {
         T old;
         __builtin_memcpy(&old, at, sizeof old);

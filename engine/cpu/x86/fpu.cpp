@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "engine/cpu/x86/run_loop.h"
 #include "engine/cpu/x86/sse.h"
 
 namespace engine::x86 {
@@ -143,7 +144,8 @@ void fxsave(Cpu& c, const Insn* i)
 void fxrstor(Cpu& c, const Insn* i)
 {
     load_image(c, i);
-    return next(c, i);
+    update_mode(c);
+    return leave_block(c, i);
 }
 
 }

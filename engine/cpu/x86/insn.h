@@ -123,14 +123,14 @@ struct Opcode {
 
 struct Insn {
     Handler handler;
-    u64 imm;    // sign-extended; for branches the displacement from the block's start
+    u64 imm;    // sign-extended; for branches the displacement from the page's start
     u64 address_mask;    // low 16, 32 or 64 bits
     const Row* row;
     i32 disp;
     u8 dst, src;    // byte offsets into Cpu::gpr for general registers
     u8 base, index, scale;    // numbers into Cpu::gpr; gpr_zero where absent, gpr_rip for RIP-relative
     u8 segment;    // effective segment of the memory operand
-    u16 offset;    // of the instruction from the block's start
+    u16 offset;    // of the instruction in the page its block begins in
     u8 length;
     u8 operand_size;    // 1, 2, 4 or 8
     u8 address_size;    // 2, 4 or 8

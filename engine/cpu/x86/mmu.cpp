@@ -259,16 +259,18 @@ u8* host_page(Cpu& c, u64 linear, Access access, const Translation& to)
     return host;
 }
 
-// A store into the page that is running now: the block is left first and the instruction run on its own.
+// A store into the page that is running now, or from host code into any code: the block is left first and the instruction run on its own.
 void leave_own_code(Cpu& c, const Insn* i, u64 physical, unsigned size)
 {
-    if (c.single_next || !c.block)
+    if (c.single_next || (!c.block && !c.host_code.framed))
         return;
     const FlatRange* range = find_range(c, physical);
     if (!range || !range->write)
         return;
     const u64 offset = range->write_offset + (physical - range->first);
-    if (!range->write->holds_code(offset, size) || !holds_page(*c.block, range->write, offset >> page_shift))
+    if (!range->write->holds_code(offset, size))
+        return;
+    if (!c.host_code.framed && !holds_page(*c.block, range->write, offset >> page_shift))
         return;
     c.current = i;
     c.fault = {0, false, 0, Cpu::Fault::Kind::retry_single};
@@ -366,7 +368,7 @@ u8* host_address(Cpu& c, const Insn* i, u64 linear, unsigned size, Access access
         return nullptr;
     const TlbEntry& entry = c.tlb->entry(access, linear);
     if ((linear ^ entry.tag) < page_size)
-        return reinterpret_cast<u8*>(linear + entry.addend);
+        return reinterpret_cast<u8*>(entry.host + (linear ^ entry.tag));
     const Translation to = translate_or_raise(c, i, linear, access);
     u8* const page = host_page(c, linear, access, to);
     return page ? page + (linear & page_mask) : nullptr;

@@ -26,8 +26,8 @@ constexpr Row group_8[8] = {
 };
 constexpr Row group_9[8] = {{}, {"cmpxchg8b", {M}, &cmpxchg8b_forms, lockable}, {}, {}, {}, {}, {}, {}};
 constexpr Row group_15[8] = {
-    {"fxsave", {M}, &any_form<&fxsave>}, {"fxrstor", {M}, &any_form<&fxrstor>},
-    {"ldmxcsr", {M}, &any_form<&ldmxcsr>}, {"stmxcsr", {M}, &any_form<&stmxcsr>}, {}, {}, {}, {"clflush", {M}, &clflush_forms},
+    {"fxsave", {M}, &any_form<&fxsave>}, {"fxrstor", {M}, &any_form<&fxrstor>, ends_block},
+    {"ldmxcsr", {M}, &any_form<&ldmxcsr>, ends_block}, {"stmxcsr", {M}, &any_form<&stmxcsr>}, {}, {}, {}, {"clflush", {M}, &clflush_forms},
 };
 
 constexpr Row swapgs_row{"swapgs", {}, &swapgs_forms, has_modrm | only_in_64 | privileged};

@@ -6,14 +6,16 @@
 #include <mutex>
 #include <vector>
 
+#include "engine/memory/memory_block.h"
+
 namespace engine::x86 {
 
 struct Cpu;
 
-class Rendezvous {
+class Rendezvous final : public MemoryBlock::CodeListener {
 public:
     // Before the machine runs.
-    void add(Cpu& c) { cpus_.push_back(&c); }
+    void add(Cpu& c);
     bool alone() const { return cpus_.size() < 2; }
     const std::vector<Cpu*>& cpus() const { return cpus_; }
 
@@ -26,12 +28,21 @@ public:
     void begin_exclusive(Cpu& c);
     void end_exclusive();
 
+    // Any thread: every vCPU with host code hears of the page at its next block edge.
+    void code_written(const MemoryBlock& memory, u64 page) override;
+    // The host addresses of the pages that were written since the last call. `everything`: too many to tell.
+    std::vector<u64> take_stale(const Cpu& c, bool& everything);
+
 private:
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<Cpu*> cpus_;
     unsigned inside_ = 0;
     bool exclusive_ = false;
+
+    static constexpr std::size_t most_stale = 256;
+    std::mutex stale_mutex_;
+    std::vector<std::vector<u64>> stale_;    // by vCPU
 };
 
 }

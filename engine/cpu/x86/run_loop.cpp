@@ -64,6 +64,11 @@ void update_mode(Cpu& c)
     const bool breakpoints = c.dr7 & 0xff;
     if (c.flag(flag_t) || breakpoints)
         mode |= mode_single;
+    if (is_64 || !(c.seg[es].base | c.seg[cs].base | c.seg[ss].base | c.seg[ds].base))
+        mode |= mode_zero_base;
+    constexpr u32 all_masked = 0x1f80;
+    if (!(c.cr0 & (cr0_em | cr0_ts)) && c.cr4 & cr4_osfxsr && (c.fpu.mxcsr & all_masked) == all_masked)
+        mode |= mode_sse;
     const bool stack_32 = c.seg[ss].attributes & attr_db;
     if (stack_32)
         mode |= mode_stack_32;

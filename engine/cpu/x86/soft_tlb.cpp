@@ -15,7 +15,7 @@ void SoftTlbContext::fill(Access access, u64 linear, u64 host_page, bool is_glob
     const u16 index = u16(linear >> page_shift & (entries - 1));
     TlbEntry& to = by_access[unsigned(access)][index];
     to.tag = page;
-    to.addend = host_page - page;
+    to.host = host_page;
     global[unsigned(access)][index] = is_global;
     if (used.size() < 2 * entries)
         used.push_back(index);
@@ -66,7 +66,7 @@ void SoftTlbContext::drop_writes_to(u64 host_page)
 {
     auto& table = by_access[unsigned(Access::write)];
     for (unsigned index = 0; index < entries; ++index)
-        if (valid(table[index], index) && table[index].tag + table[index].addend == host_page)
+        if (valid(table[index], index) && table[index].host == host_page)
             invalidate(table[index], index);
 }
 

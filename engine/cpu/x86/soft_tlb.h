@@ -11,7 +11,7 @@ namespace engine::x86 {
 
 struct TlbEntry {
     u64 tag = 0;    // page's linear address; while invalid a page that belongs to another index, which no access compares with
-    u64 addend = 0;    // host address = linear + addend
+    u64 host = 0;    // where the page lies in the host's memory
 };
 
 enum class Access : u8 { read, write, fetch };

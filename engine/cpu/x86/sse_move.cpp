@@ -1,4 +1,5 @@
 // Moves between XMM registers, memory and general registers, and single elements. SDM vol. 1, 10.4.1, 11.4.1, 12.
+#include "engine/cpu/x86/run_loop.h"
 #include "engine/cpu/x86/sse_handlers.h"
 
 namespace engine::x86 {
@@ -301,7 +302,8 @@ void ldmxcsr(Cpu& c, const Insn* i)
     if (value & ~mxcsr_mask)
         c.raise(i, general_protection, 0);
     c.fpu.mxcsr = value;
-    return next(c, i);
+    update_mode(c);
+    return leave_block(c, i);
 }
 
 void stmxcsr(Cpu& c, const Insn* i)

@@ -186,6 +186,7 @@ void mov_to_dr(Cpu& c, const Insn* i)
 void clts(Cpu& c, const Insn* i)
 {
     c.cr0 &= ~cr0_ts;
+    update_mode(c);
     return leave_block(c, i);
 }
 

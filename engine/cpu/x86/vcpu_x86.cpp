@@ -6,6 +6,7 @@
 #include "engine/cpu/x86/block_cache.h"
 #include "engine/cpu/x86/cpu.h"
 #include "engine/cpu/x86/forms.h"
+#include "engine/cpu/x86/host_code_tier.h"
 #include "engine/cpu/x86/interrupt.h"
 #include "engine/cpu/x86/rendezvous.h"
 #include "engine/cpu/x86/run_loop.h"
@@ -65,6 +66,10 @@ public:
         cpu_.blocks = &blocks_;
         cpu_.index = parts.index;
         cpu_.view = parts.memory.view();
+        if (parts.make_tier) {
+            tier_ = parts.make_tier(cpu_);
+            cpu_.tier = tier_.get();
+        }
         rendezvous_->add(cpu_);
         lapic_.set_sink([this](LapicEvent event) { heard(event); });
         parts.memory.on_change([this] { ask(request_flush); });
@@ -129,12 +134,14 @@ private:
     }
     void wait();
     void execute();
+    void begin(Block& b);
     void execute_single();
     bool check_code_breakpoint();
     void after_single(bool trap_flag, bool shadowed);
 
     Cpu cpu_;
     BlockCache blocks_;
+    std::unique_ptr<HostCodeTier> tier_;
     std::shared_ptr<Rendezvous> rendezvous_;
     Lapic& lapic_;
     std::atomic<u8> sipi_vector_ = 0;
@@ -150,6 +157,8 @@ private:
 void InterpreterVcpu::on_fault()
 {
     Cpu& c = cpu_;
+    if (tier_)
+        tier_->left(c);
     if (c.current)
         c.gpr[gpr_rip] += c.current->offset;
     if (!c.code_64())
@@ -226,6 +235,8 @@ bool InterpreterVcpu::handle_requests()
         c.view = c.memory->view();
         c.soft_tlb->flush(false);
     }
+    if (what & request_stale_code)
+        tier_->drop_stale(c);
     if (what & request_flush_writes)
         c.soft_tlb->flush_writes();
     if (what & request_rendezvous)
@@ -311,6 +322,15 @@ void InterpreterVcpu::after_single(bool trap_flag, bool shadowed)
     has_event_ = true;
 }
 
+void InterpreterVcpu::begin(Block& b)
+{
+    Cpu& c = cpu_;
+    c.block = &b;
+    c.instructions += b.count;
+    c.gpr[gpr_rip] -= b.in_page;
+    b.insns[0].handler(c, b.insns);
+}
+
 // One block, by the short way: nothing that wants one instruction at a time.
 void InterpreterVcpu::execute()
 {
@@ -320,9 +340,9 @@ void InterpreterVcpu::execute()
     Block* const b = blocks_.find(c, c.mode);
     if (!b || (!(c.mode & mode_flat) && c.gpr[gpr_rip] + b->length - 1 > c.seg[cs].limit)) [[unlikely]]
         return execute_single();
-    c.block = b;
-    c.instructions += b->count;
-    b->insns[0].handler(c, b->insns);
+    if (tier_ && tier_->run(c, *b))
+        return;
+    begin(*b);
     if (c.pending_debug) [[unlikely]]
         after_single(false, false);
 }
@@ -343,9 +363,7 @@ void InterpreterVcpu::execute_single()
     }
     if (!(c.mode & mode_flat) && c.gpr[gpr_rip] + b->length - 1 > c.seg[cs].limit)
         c.raise(nullptr, general_protection, 0);
-    c.block = b;
-    c.instructions += b->count;
-    b->insns[0].handler(c, b->insns);
+    begin(*b);
     c.single_next = false;
     after_single(trap_flag, shadowed);
 }

@@ -1,6 +1,7 @@
 #pragma once
 // Vcpu without KVM: the interpreter over decoded blocks (tier 0 of the translator, and its reference).
 
+#include <functional>
 #include <memory>
 
 #include "engine/cpu/vcpu.h"
@@ -13,6 +14,8 @@ namespace engine {
 
 namespace x86 {
 class Rendezvous;
+class HostCodeTier;
+struct Cpu;
 }
 
 // All vCPUs of a machine share memory, ports, model and rendezvous; every one has its own Lapic, whose sink this sets.
@@ -24,6 +27,8 @@ struct InterpreterParts {
     const x86::CpuModel& model;
     std::shared_ptr<x86::Rendezvous> rendezvous;
     unsigned index = 0;
+    // Makes the tier above the interpreter; null: none.
+    std::function<std::unique_ptr<x86::HostCodeTier>(x86::Cpu&)> make_tier;
 };
 
 std::shared_ptr<x86::Rendezvous> make_rendezvous();

@@ -24,7 +24,7 @@ public:
         c.tlb = &c.soft_tlb->contexts[0];
         for (u64 page = address() & ~page_mask; page < address() + memory_size; page += page_size)
             for (const Access access : {Access::read, Access::write})
-                c.tlb->entry(access, page) = {.tag = page, .addend = 0};
+                c.tlb->entry(access, page) = {.tag = page, .host = page};
         c.cr0 = cr0_pe | cr0_ne;
         c.cr4 = cr4_osfxsr | cr4_osxmmexcpt;
         c.efer = efer_lma;

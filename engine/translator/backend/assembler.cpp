@@ -1,0 +1,130 @@
+#include "engine/translator/backend/assembler.h"
+
+namespace engine::translator {
+
+void Assembler::head(u32 opcode, bool wide, bool needs_rex, u8 reg, const Rm& rm)
+{
+    const bool index_high = rm.memory && rm.index != Rm::none && rm.index & 8;
+    const bool base_high = encoding(rm.reg) & 8 && rm.reg != Rm::none;
+    const u8 rex = u8(wide << 3 | (encoding(reg) >> 3) << 2 | index_high << 1 | base_high);
+    if (rex || needs_rex)
+        byte(0x40 | rex);
+    if (opcode > 0xffff)
+        byte(opcode >> 16);
+    if (opcode > 0xff)
+        byte(opcode >> 8);
+    byte(opcode);
+}
+
+void Assembler::modrm(u8 reg, const Rm& rm)
+{
+    const unsigned r = (encoding(reg) & 7u) << 3;
+    if (!rm.memory)
+        return byte(0xc0 | r | (encoding(rm.reg) & 7));
+    if (rm.reg == Rm::none) {
+        byte(r | 4);
+        byte(unsigned(rm.scale) << 6 | (rm.index == Rm::none ? 4u : rm.index & 7u) << 3 | 5);
+        return value<i32>(rm.disp);
+    }
+    const bool sib = rm.index != Rm::none || (rm.reg & 7) == host::rsp;
+    // RBP and R13 as base always carry a displacement.
+    const unsigned mod = rm.disp == 0 && (rm.reg & 7) != host::rbp ? 0 : rm.disp == i8(rm.disp) ? 1 : 2;
+    byte(mod << 6 | r | (sib ? 4u : rm.reg & 7u));
+    if (sib)
+        byte(unsigned(rm.scale) << 6 | (rm.index == Rm::none ? 4u : rm.index & 7u) << 3 | (rm.reg & 7u));
+    if (mod == 1)
+        byte(u8(rm.disp));
+    else if (mod == 2)
+        value<i32>(rm.disp);
+}
+
+void Assembler::op(u32 opcode, unsigned size, u8 reg, const Rm& rm, u8 prefix, bool lock)
+{
+    if (lock)
+        byte(0xf0);
+    if (size == 2)
+        byte(0x66);
+    if (prefix)
+        byte(prefix);
+    const auto plain_byte = [&](u8 r) { return size == 1 && r >= host::rsp && r <= host::rdi; };
+    head(opcode, size == 8, plain_byte(reg) || (!rm.memory && plain_byte(rm.reg)), reg, rm);
+    modrm(reg, rm);
+}
+
+void Assembler::op_byte_source(u32 opcode, unsigned size, u8 reg, const Rm& rm)
+{
+    if (size == 2)
+        byte(0x66);
+    head(opcode, size == 8, !rm.memory && rm.reg >= host::rsp && rm.reg <= host::rdi, reg, rm);
+    modrm(reg, rm);
+}
+
+void Assembler::op_extended(u32 opcode, unsigned size, u8 extension, const Rm& rm, bool lock)
+{
+    if (lock)
+        byte(0xf0);
+    if (size == 2)
+        byte(0x66);
+    head(opcode, size == 8, size == 1 && !rm.memory && rm.reg >= host::rsp && rm.reg <= host::rdi, 0, rm);
+    modrm(extension, rm);
+}
+
+void Assembler::op_imm(u32 opcode, unsigned size, u8 extension, const Rm& rm, u64 imm, unsigned imm_size, bool lock)
+{
+    op_extended(opcode, size, extension, rm, lock);
+    std::memcpy(at_, &imm, imm_size);
+    at_ += imm_size;
+}
+
+bool Assembler::encodable(u8 reg, const Rm& rm)
+{
+    const auto needs_rex = [](u8 r) { return r >= host::rsp && r <= host::r15; };
+    const bool high = high_byte(reg) || (!rm.memory && high_byte(rm.reg));
+    const bool rex = needs_rex(reg) || (rm.memory ? rm.reg >= host::r8 : needs_rex(rm.reg));
+    return !high || !rex;
+}
+
+void Assembler::load_imm(u8 to, u64 imm)
+{
+    if (imm == u32(imm)) {
+        if (to & 8)
+            byte(0x41);
+        byte(0xb8 | (to & 7));
+        return value<u32>(u32(imm));
+    }
+    if (imm == u64(i64(i32(imm))))
+        return op_imm(0xc7, 8, 0, Rm::of(to), imm, 4);
+    byte(0x48 | to >> 3);
+    byte(0xb8 | (to & 7));
+    value<u64>(imm);
+}
+
+void Assembler::jump_to(const u8* target)
+{
+    patch(jump(), target);
+}
+void Assembler::call_to(const u8* target)
+{
+    byte(0xe8);
+    value<i32>(0);
+    patch(at_ - 4, target);
+}
+void Assembler::jump_if_to(unsigned condition, const u8* target)
+{
+    patch(jump_if(condition), target);
+}
+u8* Assembler::jump()
+{
+    byte(0xe9);
+    value<i32>(0);
+    return at_ - 4;
+}
+u8* Assembler::jump_if(unsigned condition)
+{
+    byte(0x0f);
+    byte(0x80 | condition);
+    value<i32>(0);
+    return at_ - 4;
+}
+
+}

@@ -1,0 +1,122 @@
+#include "engine/translator/frontend/x86/block_translator.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "engine/cpu/x86/decoder.h"
+
+namespace engine::translator {
+
+BlockTranslator::BlockTranslator(const Block& block, const Thunks& thunks, CodeCache& cache, BlockSurroundings& around)
+    : block_(block),
+      thunks_(thunks),
+      cache_(cache),
+      around_(around),
+      a_(cache.reserve(most_code)),
+      entry_(a_.at())
+{
+}
+
+// Flags that may be read before they are given a new value, from a place in this page on. Looks a few instructions ahead.
+FlagMask BlockTranslator::live_at(u64 in_page)
+{
+    if (in_page >= page_size)
+        return all_flags;
+    const u8* const page = reinterpret_cast<const u8*>(block_.host - block_.in_page);
+    constexpr unsigned most = 8;
+    FlagMask live = 0, killed = 0;
+    u64 at = in_page;
+    for (unsigned n = 0; n < most && killed != all_flags; ++n) {
+        Insn insn;
+        if (at >= page_size)
+            break;
+        const u64 here = std::min<u64>(x86::longest_instruction, page_size - at);
+        around_.looked_at(unsigned(at), unsigned(here));
+        if (x86::decode({page + at, here}, block_.mode, u16(at), insn) != x86::Decoded::ok)
+            break;
+        at += insn.length;
+        const FlagUse use = flag_use(insn, lowering_of(insn));
+        live |= use.reads & ~killed;
+        killed |= use.kills;
+        if (ends_block(insn))
+            break;
+    }
+    return FlagMask(live | (all_flags & ~killed));
+}
+
+void BlockTranslator::plan()
+{
+    plan_.resize(block_.count);
+    const Insn& last = block_.insns[block_.count - 1];
+    const u64 next = u64(last.offset) + last.length;
+    FlagMask live = all_flags;
+    if (!ends_block(last)) {
+        live = live_at(next);
+    } else if (const Lowering* const l = lowering_of(last)) {
+        if (l->emit == &BlockTranslator::emit_jcc)
+            live = live_at(next) | live_at(last.imm);
+        else if (l->emit == &BlockTranslator::emit_jmp || l->emit == &BlockTranslator::emit_call)
+            live = live_at(last.imm);
+    }
+    for (unsigned n = block_.count; n-- > 0;) {
+        const Insn& i = block_.insns[n];
+        Planned& p = plan_[n];
+        p.lowering = lowering_of(i);
+        p.use = flag_use(i, p.lowering);
+        p.live_after = live;
+        live = FlagMask((live & ~p.use.kills) | p.use.reads);
+    }
+}
+
+void BlockTranslator::call_handler(const Insn& i)
+{
+    spoil_flags();
+    a_.load_imm(scratch_b, std::bit_cast<u64>(around_.alone(i)));
+    a_.call_to(relative(thunks_.call_handler));
+    in_host_ = false;
+    in_memory_ = true;
+}
+
+void BlockTranslator::end_with_handler(const Insn& i)
+{
+    spoil_flags();
+    a_.load_imm(scratch_b, std::bit_cast<u64>(&i));
+    a_.jump_to(relative(thunks_.end_with_handler));
+}
+
+BlockTranslator::Result BlockTranslator::translate()
+{
+    plan();
+    // Looks for requests. When the block is dropped, a jump to `miss` is written over this.
+    a_.op_imm(0x83, 4, 7, state_at(offset_request), 0, 1);
+    u8* const asked = a_.jump_if(cond_ne);
+    bool ended = false;
+    for (unsigned n = 0; n < block_.count; ++n) {
+        const Insn& i = block_.insns[n];
+        const Planned& p = plan_[n];
+        lowering_ = p.lowering;
+        live_after_ = p.live_after;
+        live_before_ = FlagMask((p.live_after & ~p.use.kills) | p.use.reads);
+        ended = ends_block(i);
+        if (lowering_)
+            (this->*lowering_->emit)(i);
+        else if (ended)
+            end_with_handler(i);
+        else
+            call_handler(i);
+    }
+    if (!ended) {
+        live_before_ = live_after_;
+        spoil_flags();
+        go_to(block_.insns[block_.count - 1], u64(block_.in_page) + block_.length);
+    }
+    emit_stubs();
+    a_.bind(asked);
+    u8* const miss = a_.at();
+    rip_plus(scratch_a, block_.in_page);
+    a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
+    a_.jump_to(relative(thunks_.leave_unlinked));
+    return {entry_, miss, a_.at()};
+}
+
+}

@@ -1,0 +1,158 @@
+#pragma once
+// Tier 1: one decoded block becomes host code in one pass.
+//
+// TRANSLATOR.md (section 2) puts an IR between decoder and emitter. For an x86 guest on an x86 host that IR would be the
+// decoded instruction again, with its registers renamed: most instructions are the host's own with other ModRM fields. So
+// x86 blocks go from Insn to bytes; the first guest of another architecture brings the IR and shares emitter, code cache
+// and soft TLB. Registers stay where host_layout.h puts them from block to block. Flags stay in the host's between the
+// instruction that makes them and the one that wants them; before anything that spoils the host's (the TLB's compare) and
+// at the block's end they are packed into their slot, but only if somebody may still look.
+
+#include <span>
+#include <vector>
+
+#include "engine/cpu/x86/block_cache.h"
+#include "engine/translator/frontend/x86/lowering.h"
+#include "engine/translator/frontend/x86/thunks.h"
+
+namespace engine::translator {
+
+using x86::Access;
+using x86::Block;
+
+// What the translator asks of its surroundings while it works.
+class BlockSurroundings {
+public:
+    // An instruction followed by a mark that stops the chain of handlers; lives as long as the code.
+    virtual const Insn* alone(const Insn& i) = 0;
+    // A jump within the page that has no target yet; it gets a number to leave with, and one day the target's code.
+    virtual u32 link(u8* displacement, unsigned in_page) = 0;
+    // The executable address of the code that begins at this place of the page in this mode, null: none yet.
+    virtual const u8* code_at(unsigned in_page) = 0;
+    // Bytes of this page that are about to be looked at although they are not the block's.
+    virtual void looked_at(unsigned in_page, unsigned length) = 0;
+
+protected:
+    ~BlockSurroundings() = default;
+};
+
+class BlockTranslator {
+public:
+    BlockTranslator(const Block& block, const Thunks& thunks, CodeCache& cache, BlockSurroundings& around);
+
+    // Most bytes that a block's code may take.
+    static constexpr u64 most_code = 64 << 10;
+    struct Result {
+        u8* entry;    // in the writable mapping
+        u8* miss;    // leaves with RIP at the block's start
+        u8* end;
+    };
+    Result translate();
+
+    // Lowerings, by file: integer.cpp
+    void emit_alu(const Insn& i);
+    void emit_unary(const Insn& i);
+    void emit_shift(const Insn& i);
+    void emit_double_shift(const Insn& i);
+    void emit_mov(const Insn& i);
+    void emit_lea(const Insn& i);
+    void emit_extend(const Insn& i);
+    void emit_to_register(const Insn& i);
+    void emit_imul3(const Insn& i);
+    void emit_multiply(const Insn& i);
+    void emit_divide(const Insn& i);
+    void emit_no_operands(const Insn& i);
+    void emit_xchg(const Insn& i);
+    void emit_bswap(const Insn& i);
+    void emit_setcc(const Insn& i);
+    void emit_bit_test(const Insn& i);
+    void emit_exchange_add(const Insn& i);
+    void emit_nothing(const Insn& i);
+    // branches.cpp
+    void emit_push(const Insn& i);
+    void emit_pop(const Insn& i);
+    void emit_leave(const Insn& i);
+    void emit_jcc(const Insn& i);
+    void emit_jmp(const Insn& i);
+    void emit_call(const Insn& i);
+    void emit_jmp_indirect(const Insn& i);
+    void emit_call_indirect(const Insn& i);
+    void emit_ret(const Insn& i);
+
+private:
+    // Guest registers. `offset` is Insn::dst or src.
+    static bool pinned(u8 offset) { return offset >> 3 < int(pinned_count); }
+    static Rm guest(u8 offset);
+    // The register itself, or scratch_b with its value.
+    u8 in_register(u8 offset, unsigned size);
+    // A host register for the destination; `reads`: it holds the old value. The second half writes it back.
+    u8 begin_destination(u8 offset, unsigned size, bool reads);
+    void end_destination(u8 offset, unsigned size);
+    template <class Emit> void destination_rm(u8 offset, unsigned size, bool reads, Emit emit);
+
+    // memory.cpp. Guest address → scratch_a → host address in scratch_a; scratch_b is free afterwards.
+    void address(const Insn& i);
+    void access_linear(const Insn& i, unsigned size, Access access);
+    void access(const Insn& i, unsigned size, Access kind);
+    void spoil_flags();    // before the host's flags are used for our own purposes
+    void want_flags();    // the guest's are needed in the host's
+    void flags_made() { in_host_ = true, in_memory_ = false; }
+    void before_flags_change(FlagUse use);
+
+    // Where the run goes on.
+    void go_to(const Insn& i, u64 in_page);
+    void go_by_address();
+    void follow(unsigned in_page);
+    void check_canonical(const Insn& i);
+    void rip_plus(u8 to, u64 displacement);
+    void push_return(const Insn& i);
+    void call_handler(const Insn& i);
+    void end_with_handler(const Insn& i);
+    void emit_stubs();
+
+    void plan();
+    FlagMask live_at(u64 in_page);
+    bool in_64() const { return (block_.mode & x86::mode_size_mask) == x86::mode_64; }
+    unsigned address_size() const { return in_64() ? 8 : 4; }
+    const u8* relative(const u8* executable) const { return cache_.writable(executable); }
+
+    const Block& block_;
+    const Thunks& thunks_;
+    CodeCache& cache_;
+    BlockSurroundings& around_;
+    Assembler a_;
+    u8* entry_;
+    const Lowering* lowering_ = nullptr;    // of the instruction being emitted
+    FlagMask live_before_ = 0, live_after_ = 0;
+    bool in_host_ = false, in_memory_ = true;
+
+    struct Planned {
+        const Lowering* lowering;
+        FlagUse use;
+        FlagMask live_after;
+    };
+    std::vector<Planned> plan_;
+
+    // Out of the way, behind the block.
+    struct SlowAccess {
+        u8* from;    // displacement of the jump there
+        const u8* back;
+        const Insn* insn;
+        Access access;
+        u8 log_size;
+    };
+    struct LinkStub {
+        u8* displacement;
+        unsigned in_page;
+    };
+    struct HandlerStub {
+        u8* from;
+        const Insn* insn;
+        const u8* back;    // null: the handler ends the block
+    };
+    std::vector<SlowAccess> slow_;
+    std::vector<LinkStub> links_;
+    std::vector<HandlerStub> handlers_;
+};
+
+}

@@ -1,0 +1,191 @@
+// The stack, and where the run goes on.
+
+#include <bit>
+
+#include "engine/translator/frontend/x86/block_translator.h"
+
+namespace engine::translator {
+
+namespace {
+constexpr unsigned guest_rsp = x86::rsp * 8, guest_rbp = x86::rbp * 8;
+constexpr u8 host_rsp = host::r12, host_rbp = host::r13;
+}
+
+void BlockTranslator::rip_plus(u8 to, u64 displacement)
+{
+    a_.load(address_size(), to, gpr_slot(x86::gpr_rip));
+    if (displacement)
+        a_.lea(address_size(), to, Rm::at(to, i32(i64(displacement))));
+}
+
+void BlockTranslator::follow(unsigned in_page)
+{
+    if (in_page == block_.in_page) {
+        a_.jump_to(entry_);
+    } else if (const u8* const code = around_.code_at(in_page)) {
+        a_.jump_to(relative(code));
+    } else {
+        links_.push_back({a_.jump(), in_page});
+    }
+}
+
+void BlockTranslator::go_by_address()
+{
+    a_.jump_to(relative(thunks_.jump_by_address));
+}
+
+void BlockTranslator::go_to(const Insn&, u64 in_page)
+{
+    if (in_page < page_size)
+        return follow(unsigned(in_page));
+    rip_plus(scratch_a, in_page);
+    go_by_address();
+}
+
+// The target in scratch_a must be canonical; else the handler says what happens.
+void BlockTranslator::check_canonical(const Insn& i)
+{
+    if (!in_64())
+        return;
+    a_.mov(scratch_b, scratch_a);
+    a_.op_imm(0xc1, 8, 4, Rm::of(scratch_b), 16, 1);
+    a_.op_imm(0xc1, 8, 7, Rm::of(scratch_b), 16, 1);
+    a_.op(0x3b, 8, scratch_b, Rm::of(scratch_a));
+    handlers_.push_back({a_.jump_if(cond_ne), &i, nullptr});
+}
+
+void BlockTranslator::emit_push(const Insn& i)
+{
+    const unsigned size = i.operand_size;
+    const bool immediate = place_of(i, 0) == Place::imm;
+    if (i.memory()) {
+        access(i, size, Access::read);
+        a_.load(size, scratch_b, Rm::at(scratch_a));
+        a_.store(8, state_at(offset_spill), scratch_b);
+    }
+    spoil_flags();
+    a_.lea(address_size(), scratch_a, Rm::at(host_rsp, -i32(size)));
+    access_linear(i, size, Access::write);
+    if (i.memory()) {
+        a_.load(8, scratch_b, state_at(offset_spill));
+        a_.store(size, Rm::at(scratch_a), scratch_b);
+    } else if (immediate) {
+        a_.op_imm(0xc7, size, 0, Rm::at(scratch_a), i.imm, size == 2 ? 2 : 4);
+    } else {
+        a_.store(size, Rm::at(scratch_a), in_register(i.dst, size));
+    }
+    a_.lea(address_size(), host_rsp, Rm::at(host_rsp, -i32(size)));
+}
+
+void BlockTranslator::emit_pop(const Insn& i)
+{
+    const unsigned size = i.operand_size;
+    spoil_flags();
+    a_.load(address_size(), scratch_a, Rm::of(host_rsp));
+    access_linear(i, size, Access::read);
+    if (i.dst != guest_rsp)
+        a_.lea(address_size(), host_rsp, Rm::at(host_rsp, i32(size)));
+    a_.load(size, begin_destination(i.dst, size, false), Rm::at(scratch_a));
+    end_destination(i.dst, size);
+}
+
+void BlockTranslator::emit_leave(const Insn& i)
+{
+    spoil_flags();
+    a_.load(address_size(), scratch_a, Rm::of(host_rbp));
+    access_linear(i, i.operand_size, Access::read);
+    a_.load(i.operand_size, scratch_b, Rm::at(scratch_a));
+    a_.lea(address_size(), host_rsp, Rm::at(host_rbp, i.operand_size));
+    a_.mov(host_rbp, scratch_b);
+}
+
+void BlockTranslator::emit_jcc(const Insn& i)
+{
+    const u64 next = u64(i.offset) + i.length;
+    const unsigned condition = i.opcode & 15;
+    want_flags();
+    if (live_after_ && !in_memory_) {
+        live_before_ = all_flags;
+        spoil_flags();    // keeps the host's
+    }
+    if (i.imm == block_.in_page) {
+        a_.jump_if_to(condition, entry_);
+    } else if (i.imm < page_size) {
+        if (const u8* const code = around_.code_at(unsigned(i.imm)))
+            a_.jump_if_to(condition, relative(code));
+        else
+            links_.push_back({a_.jump_if(condition), unsigned(i.imm)});
+    } else {
+        u8* const not_taken = a_.jump_if(condition ^ 1);
+        go_to(i, i.imm);
+        a_.bind(not_taken);
+    }
+    go_to(i, next);
+}
+
+void BlockTranslator::emit_jmp(const Insn& i)
+{
+    spoil_flags();
+    go_to(i, i.imm);
+}
+
+// Pushes the address of the next instruction.
+void BlockTranslator::push_return(const Insn& i)
+{
+    const unsigned size = address_size();
+    a_.lea(size, scratch_a, Rm::at(host_rsp, -i32(size)));
+    access_linear(i, size, Access::write);
+    rip_plus(scratch_b, u64(i.offset) + i.length);
+    a_.store(size, Rm::at(scratch_a), scratch_b);
+    a_.lea(size, host_rsp, Rm::at(host_rsp, -i32(size)));
+}
+
+void BlockTranslator::emit_call(const Insn& i)
+{
+    spoil_flags();
+    push_return(i);
+    go_to(i, i.imm);
+}
+
+void BlockTranslator::emit_jmp_indirect(const Insn& i)
+{
+    spoil_flags();
+    if (i.memory()) {
+        access(i, address_size(), Access::read);
+        a_.load(address_size(), scratch_a, Rm::at(scratch_a));
+    } else {
+        a_.load(address_size(), scratch_a, guest(i.dst));
+    }
+    check_canonical(i);
+    go_by_address();
+}
+
+void BlockTranslator::emit_call_indirect(const Insn& i)
+{
+    spoil_flags();
+    if (i.memory()) {
+        access(i, address_size(), Access::read);
+        a_.load(address_size(), scratch_a, Rm::at(scratch_a));
+    } else {
+        a_.load(address_size(), scratch_a, guest(i.dst));
+    }
+    check_canonical(i);
+    a_.store(8, state_at(offset_spill), scratch_a);
+    push_return(i);
+    a_.load(8, scratch_a, state_at(offset_spill));
+    go_by_address();
+}
+
+void BlockTranslator::emit_ret(const Insn& i)
+{
+    const unsigned size = address_size();
+    spoil_flags();
+    a_.load(size, scratch_a, Rm::of(host_rsp));
+    access_linear(i, size, Access::read);
+    a_.load(size, scratch_a, Rm::at(scratch_a));
+    check_canonical(i);
+    a_.lea(size, host_rsp, Rm::at(host_rsp, i32(size + u16(i.imm))));
+    go_by_address();
+}
+
+}

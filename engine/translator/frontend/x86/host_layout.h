@@ -1,0 +1,54 @@
+#pragma once
+// Where the guest's state is while host code runs: twelve general registers in the host's, the rest in Cpu, which RBP
+// points into so that its first 256 bytes are a short displacement away. R14 and R15 are scratch.
+
+#include <cstddef>
+
+#include "engine/cpu/x86/cpu.h"
+#include "engine/translator/backend/assembler.h"
+
+namespace engine::translator {
+
+using x86::Cpu;
+using x86::Insn;
+
+constexpr u8 state_register = host::rbp, scratch_a = host::r14, scratch_b = host::r15;
+constexpr i32 state_bias = 128;
+
+// By guest register; R12 to R15 stay in memory.
+constexpr unsigned pinned_count = 12;
+constexpr u8 host_of[pinned_count] = {host::rax, host::rcx, host::rdx, host::rbx, host::r12, host::r13,
+                                      host::rsi, host::rdi, host::r8,  host::r9,  host::r10, host::r11};
+
+inline Rm state_at(std::size_t offset)
+{
+    return Rm::at(state_register, i32(offset) - state_bias);
+}
+inline Rm gpr_slot(unsigned number)
+{
+    return state_at(8 * number);
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+constexpr std::size_t offset_gpr = offsetof(Cpu, gpr), offset_tlb = offsetof(Cpu, tlb), offset_base = offsetof(Cpu, base),
+                      offset_request = offsetof(Cpu, request), offset_flags = offsetof(Cpu, host_code.flags),
+                      offset_context = offsetof(Cpu, host_code.context), offset_jump_table = offsetof(Cpu, host_code.jump_table),
+                      offset_spill = offsetof(Cpu, host_code.spill);
+#pragma GCC diagnostic pop
+static_assert(offset_gpr == 0);
+
+// An entry of the table of jump targets that go by address.
+struct JumpTarget {
+    u64 rip = ~u64(0);
+    u64 context = 0;
+    const u8* code = nullptr;
+    u64 page = 0;    // RIP that the target's page begins at
+};
+constexpr unsigned jump_table_entries = 4096;
+inline unsigned jump_table_index(u64 rip)
+{
+    return unsigned(rip ^ rip >> 12) & (jump_table_entries - 1);
+}
+
+}

@@ -1,0 +1,263 @@
+#include "engine/translator/frontend/x86/lowering.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "engine/cpu/x86/handlers.h"
+#include "engine/translator/frontend/x86/block_translator.h"
+
+namespace engine::translator {
+
+using namespace x86;
+
+Place place_of(const Insn& i, unsigned operand)
+{
+    using enum Operand;
+    switch (i.row->operands[operand]) {
+    case none:
+        return Place::none;
+    case Eb:
+    case Ew:
+    case Ed:
+    case Ev:
+    case Ey:
+    case Eq:
+    case M:
+    case W:
+    case Q:
+        return i.memory() ? Place::mem : Place::reg;
+    case Ib:
+    case Ibs:
+    case Iw:
+    case Iz:
+    case Iv:
+    case Jb:
+    case Jz:
+    case one:
+    case Ap:
+    case Iw_Ib:
+        return Place::imm;
+    case Ob:
+    case Ov:
+        return Place::mem;
+    default:
+        return Place::reg;
+    }
+}
+
+unsigned source_size(const Insn& i)
+{
+    switch (i.row->operands[1]) {
+    case Operand::Eb:
+        return 1;
+    case Operand::Ew:
+        return 2;
+    default:
+        return 4;
+    }
+}
+
+namespace {
+
+constexpr FlagMask c = FlagMask(flag_c), c_and_o = FlagMask(flag_c | flag_o);
+
+// By the low four bits of the opcode, in pairs.
+constexpr FlagMask condition_reads[8] = {
+    FlagMask(flag_o), c, FlagMask(flag_z), FlagMask(flag_c | flag_z), FlagMask(flag_s), FlagMask(flag_p),
+    FlagMask(flag_s | flag_o), FlagMask(flag_z | flag_s | flag_o),
+};
+
+FlagUse kills_all(const Insn&) { return {0, all_flags, true}; }
+FlagUse adds_carry(const Insn&) { return {c, all_flags, true}; }
+FlagUse all_but_carry(const Insn&) { return {0, FlagMask(all_flags & ~c), true}; }
+FlagUse leaves_flags(const Insn&) { return {}; }
+FlagUse reads_condition(const Insn& i) { return {condition_reads[i.opcode >> 1 & 7], 0, false}; }
+FlagUse sets_carry(const Insn&) { return {0, c, true}; }
+FlagUse turns_carry(const Insn&) { return {c, c, true}; }
+
+bool by_cl(const Insn& i) { return i.row->operands[1] == Operand::CL; }
+unsigned count_of(const Insn& i) { return unsigned(i.imm) & (i.operand_size == 8 ? 63 : 31); }
+
+// A count of zero leaves all flags; by CL nobody knows.
+FlagUse shifts(const Insn& i)
+{
+    if (by_cl(i))
+        return {0, 0, true};
+    return count_of(i) ? kills_all(i) : FlagUse{};
+}
+FlagUse rotates(const Insn& i)
+{
+    if (by_cl(i))
+        return {0, 0, true};
+    return count_of(i) ? FlagUse{0, c_and_o, true} : FlagUse{};
+}
+FlagUse rotates_through_carry(const Insn& i)
+{
+    FlagUse use = rotates(i);
+    use.reads |= use.modifies ? c : FlagMask(0);
+    return use;
+}
+FlagUse double_shifts(const Insn& i)
+{
+    if (i.row->operands[2] == Operand::CL)
+        return {0, 0, true};
+    return count_of(i) ? kills_all(i) : FlagUse{};
+}
+
+bool high_byte(u8 offset) { return offset & 1; }
+// Whether the register's host form carries a REX prefix as a byte register, or as any.
+bool needs_rex(u8 offset, bool byte)
+{
+    const unsigned number = offset >> 3;
+    return number < pinned_count && (host_of[number] >= host::r8 || (byte && host_of[number] >= host::rsp));
+}
+
+// Memory by 32- or 64-bit addresses without segment checks. Its host form is [R14], which needs a REX, and so do many
+// registers; AH, CH, DH and BH can't stand beside them.
+bool plain(const Insn& i)
+{
+    if (i.memory() && (i.flags & Insn::flag_checked || i.address_size == 2))
+        return false;
+    const Place first = place_of(i, 0), second = place_of(i, 1);
+    const bool first_high = i.operand_size == 1 && first == Place::reg && high_byte(i.dst);
+    const bool second_high = (i.operand_size == 1 || source_size(i) == 1) && second == Place::reg && high_byte(i.src);
+    if (!first_high && !second_high)
+        return true;
+    if (i.memory())
+        return false;
+    const bool byte = i.operand_size == 1;
+    return !(first == Place::reg && !first_high && (needs_rex(i.dst, byte) || i.operand_size == 8))
+        && !(second == Place::reg && !second_high && needs_rex(i.src, byte))
+        // Through scratch_b, which needs one too.
+        && !(first == Place::reg && !first_high && !byte && i.dst >> 3 >= int(pinned_count))
+        && !(first == Place::reg && second == Place::reg && byte && (i.dst >> 3 >= int(pinned_count) || i.src >> 3 >= int(pinned_count)));
+}
+bool wide(const Insn& i) { return plain(i) && i.operand_size >= 4; }
+bool registers_only(const Insn& i) { return plain(i) && !i.memory(); }
+bool with_memory(const Insn& i) { return plain(i) && i.memory(); }
+bool always(const Insn&) { return true; }
+// Byte rotations and the like of memory-resident registers are fine; a locked one has no such form.
+bool bit_test(const Insn& i)
+{
+    return plain(i) && (!i.memory() || i.row->operands[1] == Operand::Ib);
+}
+bool double_shift(const Insn& i)
+{
+    return plain(i) && i.operand_size >= 4 && (i.memory() || (i.dst >> 3 < int(pinned_count)));
+}
+bool near_branch(const Insn& i)
+{
+    const bool sized = i.operand_size >= 4;
+    const bool reaches = i.row->operands[0] != Operand::Jb && i.row->operands[0] != Operand::Jz
+        ? true : i.imm == u64(i64(i32(i.imm)));
+    return sized && reaches && plain(i);
+}
+bool stack(const Insn& i) { return plain(i) && i.operand_size != 1; }
+bool leave_frame(const Insn& i) { return i.operand_size >= 4; }
+bool pop_register(const Insn& i) { return !i.memory() && i.operand_size >= 4; }
+bool counts_zeros(const Insn& i)
+{
+    static const bool host_does = __builtin_cpu_supports("bmi") && __builtin_cpu_supports("lzcnt");
+    return host_does && plain(i);
+}
+
+using B = BlockTranslator;
+
+const std::vector<Lowering>& table()
+{
+    static const std::vector<Lowering> rows = [] {
+        std::vector<Lowering> r{
+            {&add_forms, plain, kills_all, &B::emit_alu, 0},
+            {&or_forms, plain, kills_all, &B::emit_alu, 1},
+            {&adc_forms, plain, adds_carry, &B::emit_alu, 2},
+            {&sbb_forms, plain, adds_carry, &B::emit_alu, 3},
+            {&and_forms, plain, kills_all, &B::emit_alu, 4},
+            {&sub_forms, plain, kills_all, &B::emit_alu, 5},
+            {&xor_forms, plain, kills_all, &B::emit_alu, 6},
+            {&cmp_forms, plain, kills_all, &B::emit_alu, 7},
+            {&test_forms, plain, kills_all, &B::emit_alu, 8},
+            {&inc_forms, plain, all_but_carry, &B::emit_unary, 0},
+            {&dec_forms, plain, all_but_carry, &B::emit_unary, 1},
+            {&not_forms, plain, leaves_flags, &B::emit_unary, 2},
+            {&neg_forms, plain, kills_all, &B::emit_unary, 3},
+            {&rol_forms, plain, rotates, &B::emit_shift, 0},
+            {&ror_forms, plain, rotates, &B::emit_shift, 1},
+            {&rcl_forms, plain, rotates_through_carry, &B::emit_shift, 2},
+            {&rcr_forms, plain, rotates_through_carry, &B::emit_shift, 3},
+            {&shl_forms, plain, shifts, &B::emit_shift, 4},
+            {&shr_forms, plain, shifts, &B::emit_shift, 5},
+            {&sar_forms, plain, shifts, &B::emit_shift, 7},
+            {&shld_forms, double_shift, double_shifts, &B::emit_double_shift, 0xa4},
+            {&shrd_forms, double_shift, double_shifts, &B::emit_double_shift, 0xac},
+            {&shld_cl_forms, double_shift, double_shifts, &B::emit_double_shift, 0xa5},
+            {&shrd_cl_forms, double_shift, double_shifts, &B::emit_double_shift, 0xad},
+            {&mov_forms, plain, leaves_flags, &B::emit_mov},
+            {&movnti_forms, plain, leaves_flags, &B::emit_mov},
+            {&lea_forms, wide, leaves_flags, &B::emit_lea},
+            {&movzx8_forms, plain, leaves_flags, &B::emit_extend, 0xb6},
+            {&movzx16_forms, plain, leaves_flags, &B::emit_extend, 0xb7},
+            {&movsx8_forms, plain, leaves_flags, &B::emit_extend, 0xbe},
+            {&movsx16_forms, plain, leaves_flags, &B::emit_extend, 0xbf},
+            {&movsxd_forms, wide, leaves_flags, &B::emit_extend, 0x63},
+            {&cmov_forms, plain, reads_condition, &B::emit_to_register},
+            {&imul2_forms, plain, kills_all, &B::emit_to_register},
+            {&bsf_forms, plain, kills_all, &B::emit_to_register},
+            {&bsr_forms, plain, kills_all, &B::emit_to_register},
+            {&popcnt_forms, plain, kills_all, &B::emit_to_register, 0xf3},
+            {&tzcnt_forms, counts_zeros, kills_all, &B::emit_to_register, 0xf3},
+            {&lzcnt_forms, counts_zeros, kills_all, &B::emit_to_register, 0xf3},
+            {&imul3_forms, plain, kills_all, &B::emit_imul3},
+            {&mul_forms, plain, kills_all, &B::emit_multiply, 4},
+            {&imul_forms, plain, kills_all, &B::emit_multiply, 5},
+            {&div_forms, wide, kills_all, &B::emit_divide},
+            {&cbw_forms, always, leaves_flags, &B::emit_no_operands, 0x98},
+            {&cwd_forms, always, leaves_flags, &B::emit_no_operands, 0x99},
+            {&clc_forms, always, sets_carry, &B::emit_no_operands, 0xf8},
+            {&stc_forms, always, sets_carry, &B::emit_no_operands, 0xf9},
+            {&cmc_forms, always, turns_carry, &B::emit_no_operands, 0xf5},
+            {&xchg_forms, plain, leaves_flags, &B::emit_xchg},
+            {&bswap_forms, wide, leaves_flags, &B::emit_bswap},
+            {&setcc_forms, plain, reads_condition, &B::emit_setcc},
+            {&bt_forms, bit_test, sets_carry, &B::emit_bit_test, 4},
+            {&bts_forms, bit_test, sets_carry, &B::emit_bit_test, 5},
+            {&btr_forms, bit_test, sets_carry, &B::emit_bit_test, 6},
+            {&btc_forms, bit_test, sets_carry, &B::emit_bit_test, 7},
+            {&xadd_forms, with_memory, kills_all, &B::emit_exchange_add, 0xc0},
+            {&cmpxchg_forms, with_memory, kills_all, &B::emit_exchange_add, 0xb0},
+            {&nop_forms, always, leaves_flags, &B::emit_nothing},
+            {&prefetch_forms, always, leaves_flags, &B::emit_nothing},
+            {&push_forms, stack, leaves_flags, &B::emit_push},
+            {&push_imm_forms, stack, leaves_flags, &B::emit_push},
+            {&pop_forms, pop_register, leaves_flags, &B::emit_pop},
+            {&leave_forms, leave_frame, leaves_flags, &B::emit_leave},
+            {&jmp_forms, near_branch, leaves_flags, &B::emit_jmp},
+            {jcc_forms.data(), near_branch, reads_condition, &B::emit_jcc},    // all sixteen share a row
+            {&call_forms, near_branch, leaves_flags, &B::emit_call},
+            {&jmp_indirect_forms, near_branch, leaves_flags, &B::emit_jmp_indirect},
+            {&call_indirect_forms, near_branch, leaves_flags, &B::emit_call_indirect},
+            {&ret_forms, near_branch, leaves_flags, &B::emit_ret},
+        };
+        std::ranges::sort(r, {}, &Lowering::forms);
+        return r;
+    }();
+    return rows;
+}
+
+}
+
+const Lowering* lowering_of(const Insn& i)
+{
+    if (!i.row->forms || i.handler == &undefined_opcode || i.handler == &too_long)
+        return nullptr;
+    const auto& rows = table();
+    const auto at = std::ranges::lower_bound(rows, i.row->forms, {}, &Lowering::forms);
+    return at != rows.end() && at->forms == i.row->forms && at->suits(i) ? &*at : nullptr;
+}
+
+FlagUse flag_use(const Insn& i, const Lowering* lowering)
+{
+    return lowering ? lowering->flags(i) : FlagUse{all_flags, 0, true};
+}
+
+}

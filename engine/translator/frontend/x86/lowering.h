@@ -1,0 +1,46 @@
+#pragma once
+// What the block translator does natively: a row for each instruction, by its handlers' forms. What has no row is done by
+// its interpreter handler, called from the block.
+
+#include "engine/cpu/x86/flags.h"
+#include "engine/cpu/x86/insn.h"
+
+namespace engine::translator {
+
+class BlockTranslator;
+
+// The six arithmetic flags, as masks of RFLAGS.
+using FlagMask = u16;
+constexpr FlagMask all_flags = FlagMask(x86::flags_arithmetic);
+
+struct FlagUse {
+    FlagMask reads = 0;
+    FlagMask kills = 0;    // given a value whatever they were
+    bool modifies = false;    // flags that are not killed may change or stay: they must be in the host's before
+};
+
+struct Lowering {
+    const x86::Forms* forms;
+    // Whether this instance is done natively.
+    bool (*suits)(const x86::Insn&);
+    FlagUse (*flags)(const x86::Insn&);
+    void (BlockTranslator::*emit)(const x86::Insn&);
+    u8 opcode = 0;    // for `emit`: of the host's instruction, or its number in a group
+};
+
+// Null: call the handler. Looks at the instruction's size and operands too.
+const Lowering* lowering_of(const x86::Insn& i);
+// What the guest does with flags at `i`, native or not.
+FlagUse flag_use(const x86::Insn& i, const Lowering* lowering);
+
+// Operands as the row orders them.
+enum class Place : u8 { none, reg, mem, imm };
+Place place_of(const x86::Insn& i, unsigned operand);
+inline bool ends_block(const x86::Insn& i)
+{
+    return i.row->traits & x86::ends_block || (i.row->traits & x86::may_end_block && i.prefix >= x86::pF3);
+}
+// Bytes of the source of MOVZX, MOVSX and MOVSXD.
+unsigned source_size(const x86::Insn& i);
+
+}

@@ -1,0 +1,123 @@
+// Memory operands: address, soft TLB, and the flags that its compare would spoil.
+
+#include <bit>
+
+#include "engine/translator/frontend/x86/block_translator.h"
+
+namespace engine::translator {
+
+namespace {
+constexpr i32 table_of(Access access)
+{
+    return i32(offsetof(x86::SoftTlbContext, by_access) + unsigned(access) * sizeof(x86::SoftTlbContext::by_access[0]));
+}
+constexpr i32 host_in_entry = offsetof(x86::TlbEntry, host);
+static_assert(sizeof(x86::TlbEntry) == 16 && offsetof(x86::TlbEntry, tag) == 0);
+}
+
+// Packed as LAHF and SETO leave them; see pack_flags().
+void BlockTranslator::spoil_flags()
+{
+    if (in_host_ && !in_memory_ && live_before_) {
+        a_.mov(scratch_b, host::rax);
+        a_.byte(0x9f);    // lahf
+        a_.op_extended(0x0f90, 1, 0, Rm::of(host::rax));    // seto al
+        a_.store(2, state_at(offset_flags), host::rax);
+        a_.mov(host::rax, scratch_b);
+        in_memory_ = true;
+    }
+    in_host_ = false;
+}
+
+// AL + 7F overflows exactly if AL is 1; SAHF leaves O alone.
+void BlockTranslator::want_flags()
+{
+    if (in_host_)
+        return;
+    a_.mov(scratch_b, host::rax);
+    a_.op(0x0fb7, 4, host::rax, state_at(offset_flags));
+    a_.byte(0x04);    // add al, 7f
+    a_.byte(0x7f);
+    a_.byte(0x9e);    // sahf
+    a_.mov(host::rax, scratch_b);
+    in_host_ = true;
+}
+
+// Flags that the instruction reads, or leaves as they are while it changes others, must be in the host's.
+void BlockTranslator::before_flags_change(FlagUse use)
+{
+    if (use.reads || (use.modifies && live_after_ & ~use.kills))
+        want_flags();
+}
+
+void BlockTranslator::address(const Insn& i)
+{
+    const auto in = [this](u8 number, u8 scratch) {
+        if (number < pinned_count)
+            return host_of[number];
+        a_.load(8, scratch, gpr_slot(number));
+        return scratch;
+    };
+    const u8 base = i.base == x86::gpr_zero ? Rm::none : in(i.base, scratch_a);
+    const u8 index = i.index == x86::gpr_zero ? Rm::none : in(i.index, scratch_b);
+    if (base == Rm::none && index == Rm::none)
+        a_.load_imm(scratch_a, u64(i64(i.disp)) & i.address_mask);
+    else if (index == Rm::none && i.disp == 0)
+        a_.load(i.address_size, scratch_a, Rm::of(base));
+    else
+        a_.lea(i.address_size, scratch_a, Rm::at(base, index, i.scale, i.disp));
+}
+
+// The tag is the page's address, so tag ^ linear is the offset in the page, or beyond any page.
+void BlockTranslator::access_linear(const Insn& i, unsigned size, Access access)
+{
+    const i32 table = table_of(access);
+    a_.load(4, scratch_b, Rm::of(scratch_a));
+    a_.op_imm(0xc1, 4, 5, Rm::of(scratch_b), 8, 1);
+    a_.op_imm(0x81, 4, 4, Rm::of(scratch_b), (x86::SoftTlbContext::entries - 1) << 4, 4);
+    a_.op(0x03, 8, scratch_b, state_at(offset_tlb));
+    a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table));
+    a_.op_imm(0x81, 8, 7, Rm::of(scratch_a), page_size - size, 4);
+    u8* const slow = a_.jump_if(cond_a);
+    a_.op(0x03, 8, scratch_a, Rm::at(scratch_b, table + host_in_entry));
+    slow_.push_back({slow, a_.at(), &i, access, u8(std::countr_zero(size))});
+}
+
+void BlockTranslator::access(const Insn& i, unsigned size, Access kind)
+{
+    spoil_flags();
+    address(i);
+    if (in_64() && i.segment >= x86::fs)
+        a_.op(0x03, 8, scratch_a, state_at(offset_base + 8 * i.segment));
+    access_linear(i, size, kind);
+}
+
+void BlockTranslator::emit_stubs()
+{
+    for (const SlowAccess& s : slow_) {
+        a_.bind(s.from);
+        a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(s.access)));
+        a_.load_imm(scratch_b, std::bit_cast<u64>(s.insn));
+        a_.call_to(relative(thunks_.slow[unsigned(s.access)][s.log_size]));
+        a_.jump_to(s.back);
+    }
+    for (const LinkStub& s : links_) {
+        a_.bind(s.displacement);
+        rip_plus(scratch_a, s.in_page);
+        a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
+        a_.load_imm(scratch_b, around_.link(s.displacement, s.in_page));
+        a_.jump_to(relative(thunks_.leave));
+    }
+    for (const HandlerStub& s : handlers_) {
+        a_.bind(s.from);
+        a_.load_imm(scratch_b, std::bit_cast<u64>(s.back ? around_.alone(*s.insn) : s.insn));
+        if (!s.back) {
+            a_.jump_to(relative(thunks_.end_with_handler));
+            continue;
+        }
+        a_.call_to(relative(thunks_.call_handler));
+        a_.jump_to(s.back);
+    }
+}
+
+}

@@ -1,0 +1,233 @@
+// SSE: the guest's instruction with its own registers. XMM registers are read when a block first wants them and written
+// back before it ends or calls somebody; MXCSR is the guest's while host code runs (x86_tier.cpp).
+
+#include "engine/cpu/x86/decoder.h"
+#include "engine/translator/frontend/x86/block_translator.h"
+
+namespace engine::translator {
+
+using enum x86::Operand;
+using x86::OpcodeMap;
+
+namespace {
+
+Rm xmm_slot(unsigned number)
+{
+    return state_at(offset_xmm + sizeof(x86::Xmm) * number);
+}
+
+bool in(OpcodeMap map, const Insn& i)
+{
+    return i.map == map;
+}
+
+// Moves that give the destination a new value as a whole.
+bool overwrites(const Insn& i)
+{
+    if (!in(OpcodeMap::map_0f, i))
+        return in(OpcodeMap::map_0f38, i) && i.opcode == 0x2a;
+    switch (i.opcode) {
+    case 0x10:
+        return i.memory() || i.prefix == x86::np || i.prefix == x86::p66;
+    case 0x28:
+    case 0x6e:
+    case 0x6f:
+    case 0x70:
+    case 0x7e:
+        return true;
+    case 0xf0:
+        return i.prefix == x86::pF2;
+    default:
+        return false;
+    }
+}
+
+bool compares(const Insn& i)
+{
+    return (in(OpcodeMap::map_0f, i) && (i.opcode & 0xfe) == 0x2e) || (in(OpcodeMap::map_0f38, i) && i.opcode == 0x17);
+}
+
+unsigned scalar_size(const Insn& i)
+{
+    return i.prefix == x86::pF3 ? 4 : i.prefix == x86::pF2 ? 8 : 16;
+}
+
+unsigned size_in_0f(const Insn& i)
+{
+    switch (i.opcode) {
+    case 0x12:
+    case 0x13:
+    case 0x16:
+    case 0x17:
+    case 0xd6:
+    case 0x7e:
+        return 8;
+    case 0x2e:
+    case 0x2f:
+        return i.prefix == x86::p66 ? 8 : 4;
+    case 0x5a:
+        return i.prefix == x86::pF3 ? 4 : 8;
+    case 0x6f:
+    case 0x7f:
+    case 0xf0:
+        return 16;
+    case 0xe6:
+        return 8;
+    default:
+        return scalar_size(i);
+    }
+}
+
+// Bytes of the memory operand.
+unsigned memory_size(const Insn& i)
+{
+    const x86::Operand place = i.row->operands[0] == V ? i.row->operands[1] : i.row->operands[0];
+    if (i.row->traits & x86::aligned_16)
+        return 16;
+    if (in(OpcodeMap::map_0f, i)) {
+        if (i.opcode == 0xc4)
+            return 2;
+        return place == Ey ? (i.rex_w() ? 8 : 4) : size_in_0f(i);
+    }
+    if (in(OpcodeMap::map_0f38, i)) {    // PMOVSX and PMOVZX
+        static constexpr u8 sizes[6] = {8, 4, 2, 8, 4, 8};
+        return sizes[(i.opcode & 15) % 6];
+    }
+    switch (i.opcode) {
+    case 0x0b:
+        return 8;
+    case 0x14:
+    case 0x20:
+        return 1;
+    case 0x15:
+        return 2;
+    case 0x16:
+    case 0x22:
+        return i.rex_w() ? 8 : 4;
+    default:
+        return 4;
+    }
+}
+
+bool has_immediate(const Insn& i)
+{
+    return i.row->operands[1] == Ib || i.row->operands[2] == Ib;
+}
+
+}
+
+// Not natively: what reads or writes registers that its operands don't name, and everything with MMX.
+bool sse_suits(const Insn& i)
+{
+    const auto& o = i.row->operands;
+    if (i.memory() && (i.flags & Insn::flag_checked || i.address_size == 2))
+        return false;
+    if (in(OpcodeMap::map_0f, i) && i.opcode == 0xf7)
+        return false;
+    if (in(OpcodeMap::map_0f3a, i) && i.opcode >= 0x60 && i.opcode <= 0x63)
+        return false;
+    const bool crypto = (in(OpcodeMap::map_0f38, i) && i.opcode >= 0xdb && i.opcode <= 0xdf)
+        || (in(OpcodeMap::map_0f3a, i) && (i.opcode == 0x44 || i.opcode == 0xdf));
+    static const bool host_has_crypto = __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
+    if (crypto && !host_has_crypto)
+        return false;
+    for (const x86::Operand operand : o)
+        if (operand == P || operand == Q || operand == N)
+            return false;
+    return o[0] == V || o[1] == V || o[1] == U || o[1] == W || (o[0] == U && o[1] == Ib);
+}
+
+FlagUse sse_flags(const Insn& i)
+{
+    return compares(i) ? FlagUse{0, all_flags, true} : FlagUse{};
+}
+
+u8 BlockTranslator::xmm(u8 number, bool reads, bool writes)
+{
+    if (reads && !(xmm_loaded_ >> number & 1))
+        a_.op(0x0f28, 4, number, xmm_slot(number));
+    xmm_loaded_ |= u16(1 << number);
+    if (writes)
+        xmm_dirty_ |= u16(1 << number);
+    return number;
+}
+
+void BlockTranslator::store_xmm(u16 which)
+{
+    for (u8 n = 0; n < 16; ++n)
+        if (which >> n & 1)
+            a_.op(0x0f29, 4, n, xmm_slot(n));
+}
+
+void BlockTranslator::load_xmm(u16 which)
+{
+    for (u8 n = 0; n < 16; ++n)
+        if (which >> n & 1)
+            a_.op(0x0f28, 4, n, xmm_slot(n));
+}
+
+void BlockTranslator::settle_xmm()
+{
+    store_xmm(xmm_dirty_);
+    xmm_dirty_ = 0;
+}
+
+void BlockTranslator::access_sse(const Insn& i, bool writes)
+{
+    const unsigned size = memory_size(i);
+    spoil_flags();
+    address(i);
+    if (in_64() && i.segment >= x86::fs)
+        a_.op(0x03, 8, scratch_a, state_at(offset_base + 8 * i.segment));
+    if (i.row->traits & x86::aligned_16) {
+        a_.op_imm(0xf6, 1, 0, Rm::of(scratch_a), 15, 1);
+        u8* const misaligned = a_.jump_if(cond_ne);
+        handlers_.push_back({misaligned, &i, a_.at(), xmm_loaded_, xmm_dirty_});
+    }
+    access_linear(i, size, writes ? Access::write : Access::read);
+}
+
+void BlockTranslator::emit_sse(const Insn& i)
+{
+    static constexpr u8 prefixes[] = {0, 0x66, 0xf3, 0xf2};
+    const u32 map = in(OpcodeMap::map_0f, i) ? 0x0f00u : in(OpcodeMap::map_0f38, i) ? 0x0f3800u : 0x0f3a00u;
+    const auto op = [&](u8 reg, const Rm& rm) {
+        a_.op(map | i.opcode, i.rex_w() ? 8 : 4, reg, rm, prefixes[i.prefix]);
+        if (has_immediate(i))
+            a_.byte(u8(i.imm));
+    };
+    const auto& o = i.row->operands;
+    const bool stores = o[1] == V;
+    if (i.memory())
+        access_sse(i, stores);
+    if (in(OpcodeMap::map_0f38, i) && (i.opcode == 0x10 || i.opcode == 0x14 || i.opcode == 0x15))
+        xmm(0, true, false);    // PBLENDVB and its kin choose by XMM0
+
+    if (o[0] == U)    // shifts by an immediate
+        return op(i.modrm >> 3 & 7, Rm::of(xmm(i.rm, true, true)));
+    if (o[0] == V) {
+        Rm from = Rm::at(scratch_a);
+        const bool general = o[1] == Ey || o[1] == Ed;
+        if (!i.memory())
+            from = Rm::of(general ? in_register(u8(i.rm * 8), 8) : xmm(i.rm, true, false));
+        op(xmm(i.reg, !overwrites(i), !compares(i)), from);
+        if (compares(i))
+            flags_made();
+        return;
+    }
+    if (stores) {
+        const u8 from = xmm(i.reg, true, false);
+        if (i.memory())
+            return op(from, Rm::at(scratch_a));
+        if (o[0] != W) {    // a general register
+            op(from, Rm::of(begin_destination(u8(i.rm * 8), 8, false)));
+            return end_destination(u8(i.rm * 8), 8);
+        }
+        return op(from, Rm::of(xmm(i.rm, true, true)));
+    }
+    const Rm from = i.memory() ? Rm::at(scratch_a) : Rm::of(xmm(i.rm, true, false));
+    op(begin_destination(u8(i.reg * 8), 8, false), from);
+    end_destination(u8(i.reg * 8), 8);
+}
+
+}

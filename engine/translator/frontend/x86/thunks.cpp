@@ -1,0 +1,209 @@
+#include "engine/translator/frontend/x86/thunks.h"
+
+#include <bit>
+
+#include "engine/cpu/x86/access.h"
+
+namespace engine::translator {
+
+using x86::Access;
+
+namespace {
+
+void flags_to_interpreter(Cpu& c)
+{
+    c.lazy.set_all(x86::unpack_flags(c.host_code.flags));
+}
+
+// A handler by itself: what follows `i` is a mark that stops it, or the block's end. If it raises, the state is already
+// where the interpreter keeps it.
+void run_handler(Cpu& c, const Insn* i)
+{
+    flags_to_interpreter(c);
+    c.host_code.running = false;
+    c.host_code.framed = true;
+    i->handler(c, i);
+    c.host_code.framed = false;
+    c.host_code.running = true;
+    c.host_code.flags = x86::pack_flags(c.lazy.all());
+}
+
+u8* slow_access(Cpu& c, const Insn* i, u64 linear, unsigned size, Access access)
+{
+    if (u8* const at = x86::host_address(c, i, linear, size, access))
+        return at;
+    run_handler(c, i);
+    return nullptr;
+}
+
+class Writer {
+public:
+    explicit Writer(CodeCache& cache) : cache_(cache), a_(cache.reserve(4096)) { }
+
+    Thunks write()
+    {
+        Thunks t;
+        enter(t);
+        leave(t);
+        slow(t);
+        handlers(t);
+        jump_by_address(t);
+        cache_.commit(a_.at());
+        return t;
+    }
+
+private:
+    const u8* here() const { return cache_.executable(a_.at()); }
+    void save()
+    {
+        for (unsigned n = 0; n < pinned_count; ++n)
+            a_.store(8, gpr_slot(n), host_of[n]);
+    }
+    void restore()
+    {
+        for (unsigned n = 0; n < pinned_count; ++n)
+            a_.load(8, host_of[n], gpr_slot(n));
+    }
+    void cpu_to(u8 reg) { a_.lea(8, reg, Rm::at(state_register, -state_bias)); }
+    template <class Function> void call(Function* function)
+    {
+        a_.load_imm(host::rax, std::bit_cast<u64>(function));
+        a_.op_extended(0xff, 4, 2, Rm::of(host::rax));
+    }
+    void move_stack(int bytes) { a_.op_imm(0x83, 8, bytes < 0 ? 5 : 0, Rm::of(host::rsp), u64(bytes < 0 ? -bytes : bytes), 1); }
+
+    static constexpr u8 kept[] = {host::rbx, host::rbp, host::r12, host::r13, host::r14, host::r15};
+    void push(u8 reg)
+    {
+        if (reg & 8)
+            a_.byte(0x41);
+        a_.byte(0x50 | (reg & 7));
+    }
+    void pop(u8 reg)
+    {
+        if (reg & 8)
+            a_.byte(0x41);
+        a_.byte(0x58 | (reg & 7));
+    }
+
+    void enter(Thunks& t)
+    {
+        t.enter = reinterpret_cast<Thunks::Enter>(reinterpret_cast<u64>(here()));
+        for (const u8 reg : kept)
+            push(reg);
+        move_stack(-8);
+        a_.mov(state_register, host::rdi);
+        a_.mov(scratch_a, host::rsi);
+        restore();
+        a_.op_extended(0xff, 4, 4, Rm::of(scratch_a));
+    }
+
+    void leave(Thunks& t)
+    {
+        t.leave_unlinked = here();
+        a_.load_imm(scratch_b, 0);
+        t.leave = here();
+        save();
+        a_.mov(host::rax, scratch_b);
+        u8* const returns = a_.at();
+        move_stack(8);
+        for (unsigned n = std::size(kept); n-- > 0;)
+            pop(kept[n]);
+        a_.byte(0xc3);
+        saved_return_ = returns;
+    }
+    // Leaves with everything saved and nothing to link.
+    void leave_saved()
+    {
+        a_.load_imm(host::rax, 0);
+        a_.jump_to(saved_return_);
+    }
+
+    void slow(Thunks& t)
+    {
+        u8* const common = a_.at();
+        save();
+        pop(host::rcx);
+        pop(host::r8);
+        cpu_to(host::rdi);
+        a_.mov(host::rsi, scratch_b);
+        a_.mov(host::rdx, scratch_a);
+        move_stack(-8);
+        call(&slow_access);
+        move_stack(8);
+        a_.op(0x85, 8, host::rax, Rm::of(host::rax));
+        u8* const none = a_.jump_if(cond_e);
+        a_.mov(scratch_a, host::rax);
+        restore();
+        a_.byte(0xc3);
+        a_.bind(none);
+        move_stack(8);
+        leave_saved();
+        for (unsigned access = 0; access < 2; ++access)
+            for (unsigned log = 0; log < 6; ++log) {
+                t.slow[access][log] = here();
+                a_.byte(0x6a);
+                a_.byte(access);
+                a_.byte(0x6a);
+                a_.byte(1u << log);
+                a_.jump_to(common);
+            }
+    }
+
+    void handlers(Thunks& t)
+    {
+        t.call_handler = here();
+        save();
+        cpu_to(host::rdi);
+        a_.mov(host::rsi, scratch_b);
+        move_stack(-8);
+        call(&run_handler);
+        move_stack(8);
+        restore();
+        a_.byte(0xc3);
+
+        t.end_with_handler = here();
+        save();
+        cpu_to(host::rdi);
+        a_.mov(host::rsi, scratch_b);
+        call(&run_handler);
+        leave_saved();
+    }
+
+    void jump_by_address(Thunks& t)
+    {
+        t.jump_by_address = here();
+        a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
+        a_.mov(scratch_b, scratch_a);
+        a_.op_imm(0xc1, 8, 5, Rm::of(scratch_b), 12, 1);
+        a_.op(0x33, 4, scratch_b, Rm::of(scratch_a));
+        a_.op_imm(0x81, 4, 4, Rm::of(scratch_b), jump_table_entries - 1, 4);
+        static_assert(sizeof(JumpTarget) == 32);
+        a_.op_imm(0xc1, 4, 4, Rm::of(scratch_b), 5, 1);
+        a_.op(0x03, 8, scratch_b, state_at(offset_jump_table));
+        a_.op(0x3b, 8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, rip)));
+        u8* const other_address = a_.jump_if(cond_ne);
+        a_.load(8, scratch_a, state_at(offset_context));
+        a_.op(0x3b, 8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, context)));
+        u8* const other_context = a_.jump_if(cond_ne);
+        a_.load(8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, page)));
+        a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
+        a_.op_extended(0xff, 4, 4, Rm::at(scratch_b, offsetof(JumpTarget, code)));
+        a_.bind(other_address);
+        a_.bind(other_context);
+        a_.jump_to(cache_.writable(t.leave_unlinked));
+    }
+
+    CodeCache& cache_;
+    Assembler a_;
+    u8* saved_return_ = nullptr;
+};
+
+}
+
+Thunks write_thunks(CodeCache& cache)
+{
+    return Writer(cache).write();
+}
+
+}

@@ -1,0 +1,27 @@
+#pragma once
+// The code that blocks share: the way in and out, slow memory accesses, handlers, jumps by address.
+
+#include "engine/translator/frontend/x86/host_layout.h"
+#include "engine/translator/runtime/code_cache.h"
+
+namespace engine::translator {
+
+// Addresses in the executable mapping.
+struct Thunks {
+    // Runs `code` on the state; returns the number of the link that could not be followed, 0 for none.
+    using Enter = u64 (*)(Cpu* biased, const u8* code);
+    Enter enter = nullptr;
+    const u8* leave = nullptr;    // jump here; guest RIP is in its slot, scratch_b holds the link's number
+    const u8* leave_unlinked = nullptr;
+    // Call, with the linear address in scratch_a and the instruction in scratch_b; the host address comes back in scratch_a.
+    // Where there is none the interpreter finishes the block. By access (read, write) and log2 of the size.
+    const u8* slow[2][6] = {};
+    const u8* call_handler = nullptr;    // call, with the instruction in scratch_b; flags are in their slot
+    const u8* end_with_handler = nullptr;    // jump, likewise
+    const u8* jump_by_address = nullptr;    // jump, with RIP in scratch_a
+};
+
+// Writes them at the cache's start.
+Thunks write_thunks(CodeCache& cache);
+
+}

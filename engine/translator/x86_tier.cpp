@@ -1,0 +1,226 @@
+#include "engine/translator/x86_tier.h"
+
+#include <unordered_map>
+#include <vector>
+
+#include "engine/cpu/x86/handlers.h"
+#include "engine/cpu/x86/rendezvous.h"
+#include "engine/translator/frontend/x86/block_translator.h"
+
+namespace engine::translator {
+
+namespace {
+
+constexpr u64 code_budget = 64 << 20;
+constexpr u16 hot = 8;    // entries before a block is worth translating
+constexpr u16 never = 0xffff;
+constexpr unsigned most_rewrites = 16;    // of a page, before its blocks are left to the interpreter
+
+void stop_chain(Cpu&, const Insn*) { }
+
+// Only its handler is read of the mark behind the instruction.
+struct AloneInsn {
+    Insn insn;
+    x86::Handler stop;
+};
+
+class X86Tier final : public x86::HostCodeTier, private BlockSurroundings {
+public:
+    X86Tier(Cpu& c, std::unique_ptr<CodeCache> cache)
+        : cache_(std::move(cache)),
+          thunks_(write_thunks(*cache_)),
+          thunks_size_(cache_->used()),
+          targets_(jump_table_entries)
+    {
+        c.host_code.jump_table = targets_.data();
+    }
+
+    bool run(Cpu& c, Block& b) override
+    {
+        if (!b.code && !worth_translating(c, b)) {
+            pending_link_ = 0;
+            return false;
+        }
+        if (pending_link_)
+            complete_link(b);
+        x86::HostCodeState& state = c.host_code;
+        state.context = u64(c.soft_tlb->generation) << 32 | c.mode;
+        state.flags = x86::pack_flags(c.lazy.all());
+        state.running = true;
+        c.block = nullptr;
+        const u64 rip = c.gpr[x86::gpr_rip];
+        targets_[jump_table_index(rip)] = {rip, state.context, b.code, rip - b.in_page};
+        c.gpr[x86::gpr_rip] = rip - b.in_page;
+        pending_link_ = thunks_.enter(biased(c), b.code);
+        left(c);
+        return true;
+    }
+
+    void left(Cpu& c) override
+    {
+        if (c.host_code.running)
+            c.lazy.set_all(x86::unpack_flags(c.host_code.flags));
+        c.host_code.running = false;
+        c.host_code.framed = false;
+    }
+
+    void drop_stale(Cpu& c) override
+    {
+        bool everything = false;
+        const std::vector<u64> stale = c.rendezvous->take_stale(c, everything);
+        if (everything)
+            return drop_all();
+        for (const u64 page : stale)
+            drop_page(page);
+    }
+
+    void clear() override
+    {
+        pages_.clear();
+        forget();
+    }
+
+private:
+    struct Translated {
+        Block* block;
+        u8* entry;
+        u8* miss;
+    };
+    struct Page {
+        std::vector<Translated> blocks;
+        unsigned rewrites = 0;
+    };
+    struct Link {
+        u8* displacement;
+        u64 host;
+        u32 mode;
+    };
+
+    static Cpu* biased(Cpu& c) { return reinterpret_cast<Cpu*>(reinterpret_cast<u8*>(&c) + state_bias); }
+
+    // Flat code of 32 or 64 bits that does not straddle into the next page.
+    static bool translatable(const Block& b)
+    {
+        using namespace x86;
+        constexpr u32 flat_32 = mode_32 | mode_flat | mode_zero_base | mode_stack_32;
+        const bool is_64 = (b.mode & mode_size_mask) == mode_64;
+        return !b.straddles && !(b.mode & mode_single) && (is_64 || (b.mode & flat_32) == flat_32);
+    }
+
+    bool worth_translating(Cpu& c, Block& b)
+    {
+        if (b.heat == never || ++b.heat < hot)
+            return false;
+        if (!translatable(b) || pages_[page_of(b)].rewrites > most_rewrites) {
+            b.heat = never;
+            return false;
+        }
+        if (!cache_->reserve(BlockTranslator::most_code))
+            drop_all();
+        translate(c, b);
+        return true;
+    }
+
+    static u64 page_of(const Block& b) { return b.host - b.in_page; }
+
+    void translate(Cpu& c, Block& b)
+    {
+        cpu_ = &c;
+        block_ = &b;
+        b.memory[0]->set_code_listener(c.rendezvous);
+        BlockTranslator translator(b, thunks_, *cache_, *this);
+        const BlockTranslator::Result result = translator.translate();
+        cache_->commit(result.end);
+        b.code = cache_->executable(result.entry);
+        pages_[page_of(b)].blocks.push_back({&b, result.entry, result.miss});
+    }
+
+    void complete_link(const Block& b)
+    {
+        const Link& link = links_[pending_link_ - 1];
+        if (link.host == b.host && link.mode == b.mode)
+            Assembler::patch(link.displacement, cache_->writable(b.code));
+    }
+
+    // Blocks that jump to one another within a page go together.
+    void drop_page(u64 page)
+    {
+        const auto at = pages_.find(page);
+        if (at == pages_.end())
+            return;
+        for (const Translated& t : at->second.blocks) {
+            t.block->code = nullptr;
+            t.block->heat = 0;
+            Assembler(t.entry).jump_to(t.miss);
+        }
+        at->second.blocks.clear();
+        ++at->second.rewrites;
+        pending_link_ = 0;
+    }
+    void drop_all()
+    {
+        for (auto& [page, content] : pages_) {
+            for (const Translated& t : content.blocks) {
+                t.block->code = nullptr;
+                t.block->heat = 0;
+            }
+            content.blocks.clear();
+        }
+        forget();
+    }
+    void forget()
+    {
+        cache_->clear(thunks_size_);
+        links_.clear();
+        alone_.clear();
+        std::ranges::fill(targets_, JumpTarget{});
+        pending_link_ = 0;
+    }
+
+    const Insn* alone(const Insn& i) override
+    {
+        alone_.push_back(std::make_unique<AloneInsn>(AloneInsn{i, &stop_chain}));
+        return &alone_.back()->insn;
+    }
+    u32 link(u8* displacement, unsigned in_page) override
+    {
+        links_.push_back({displacement, page_of(*block_) + in_page, block_->mode});
+        return u32(links_.size());
+    }
+    const u8* code_at(unsigned in_page) override
+    {
+        const auto at = pages_.find(page_of(*block_));
+        if (at != pages_.end())
+            for (const Translated& t : at->second.blocks)
+                if (t.block->in_page == in_page && t.block->mode == block_->mode)
+                    return t.block->code;
+        return nullptr;
+    }
+    void looked_at(unsigned in_page, unsigned length) override
+    {
+        x86::BlockCache::claim_code(*cpu_, *block_->memory[0], (block_->page[0] << page_shift) + in_page, length);
+    }
+
+    std::unique_ptr<CodeCache> cache_;
+    Thunks thunks_;
+    u64 thunks_size_;
+    std::vector<JumpTarget> targets_;
+    std::unordered_map<u64, Page> pages_;
+    std::vector<Link> links_;
+    std::vector<std::unique_ptr<AloneInsn>> alone_;
+    u64 pending_link_ = 0;    // 1 + index
+    Cpu* cpu_ = nullptr;    // while translating
+    Block* block_ = nullptr;
+};
+
+}
+
+std::unique_ptr<x86::HostCodeTier> make_x86_tier(Cpu& c)
+{
+    auto cache = CodeCache::create(code_budget);
+    if (!cache)
+        return nullptr;
+    return std::make_unique<X86Tier>(c, std::move(*cache));
+}
+
+}

@@ -1,0 +1,13 @@
+#pragma once
+// The translator as a vCPU sees it: host code for the blocks that its interpreter runs often.
+
+#include <memory>
+
+#include "engine/cpu/x86/host_code_tier.h"
+
+namespace engine::translator {
+
+// Null where no memory for code is to be had; the interpreter goes on alone then.
+std::unique_ptr<x86::HostCodeTier> make_x86_tier(x86::Cpu& c);
+
+}
