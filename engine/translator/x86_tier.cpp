@@ -51,6 +51,7 @@ public:
         const u64 rip = c.gpr[x86::gpr_rip];
         targets_[jump_table_index(rip)] = {rip, state.context, b.code, rip - b.in_page};
         c.gpr[x86::gpr_rip] = rip - b.in_page;
+        set_host_mxcsr(c.mode & x86::mode_sse ? c.fpu.mxcsr : host_mxcsr);
         pending_link_ = thunks_.enter(biased(c), b.code);
         left(c);
         return true;
@@ -60,6 +61,10 @@ public:
     {
         if (c.host_code.running)
             c.lazy.set_all(x86::unpack_flags(c.host_code.flags));
+        if (c.host_code.running || c.host_code.framed) {
+            collect_mxcsr(c);
+            set_host_mxcsr(host_mxcsr);
+        }
         c.host_code.running = false;
         c.host_code.framed = false;
     }

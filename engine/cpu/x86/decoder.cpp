@@ -156,6 +156,7 @@ private:
             }
         }
         to_.prefix = column();
+        to_.map = map;
         if (map == OpcodeMap::one_byte && to_.opcode >= 0xd8 && to_.opcode <= 0xdf)
             return x87();
         row_ = row_at(map, column(), to_.opcode);

@@ -102,6 +102,8 @@ enum Trait : u32 {
     may_end_block = 1 << 19,    // ends it when repeated
 };
 
+enum class OpcodeMap : u8 { one_byte, map_0f, map_0f38, map_0f3a };
+
 // Opcode prefixes that choose a column of the 0F maps.
 enum Prefix : u8 { np, p66, pF3, pF2, any_prefix };
 
@@ -139,6 +141,7 @@ struct Insn {
     u8 opcode;    // last opcode byte
     u8 prefix;    // Prefix: which of 66/F3/F2 came (F2 and F3 before 66)
     u8 modrm;
+    OpcodeMap map;    // that the row stands in
 
     bool memory() const { return flags & flag_memory; }
     bool lock() const { return flags & flag_lock; }

@@ -35,7 +35,7 @@ FlagMask BlockTranslator::live_at(u64 in_page)
         if (x86::decode({page + at, here}, block_.mode, u16(at), insn) != x86::Decoded::ok)
             break;
         at += insn.length;
-        const FlagUse use = flag_use(insn, lowering_of(insn));
+        const FlagUse use = flag_use(insn, lowering_of(insn, block_.mode));
         live |= use.reads & ~killed;
         killed |= use.kills;
         if (ends_block(insn))
@@ -52,7 +52,7 @@ void BlockTranslator::plan()
     FlagMask live = all_flags;
     if (!ends_block(last)) {
         live = live_at(next);
-    } else if (const Lowering* const l = lowering_of(last)) {
+    } else if (const Lowering* const l = lowering_of(last, block_.mode)) {
         if (l->emit == &BlockTranslator::emit_jcc)
             live = live_at(next) | live_at(last.imm);
         else if (l->emit == &BlockTranslator::emit_jmp || l->emit == &BlockTranslator::emit_call)
@@ -61,7 +61,7 @@ void BlockTranslator::plan()
     for (unsigned n = block_.count; n-- > 0;) {
         const Insn& i = block_.insns[n];
         Planned& p = plan_[n];
-        p.lowering = lowering_of(i);
+        p.lowering = lowering_of(i, block_.mode);
         p.use = flag_use(i, p.lowering);
         p.live_after = live;
         live = FlagMask((live & ~p.use.kills) | p.use.reads);
@@ -71,8 +71,10 @@ void BlockTranslator::plan()
 void BlockTranslator::call_handler(const Insn& i)
 {
     spoil_flags();
+    settle_xmm();
     a_.load_imm(scratch_b, std::bit_cast<u64>(around_.alone(i)));
     a_.call_to(relative(thunks_.call_handler));
+    xmm_loaded_ = 0;
     in_host_ = false;
     in_memory_ = true;
 }
@@ -98,6 +100,8 @@ BlockTranslator::Result BlockTranslator::translate()
         live_after_ = p.live_after;
         live_before_ = FlagMask((p.live_after & ~p.use.kills) | p.use.reads);
         ended = ends_block(i);
+        if (ended)
+            settle_xmm();
         if (lowering_)
             (this->*lowering_->emit)(i);
         else if (ended)
@@ -108,6 +112,7 @@ BlockTranslator::Result BlockTranslator::translate()
     if (!ended) {
         live_before_ = live_after_;
         spoil_flags();
+        settle_xmm();
         go_to(block_.insns[block_.count - 1], u64(block_.in_page) + block_.length);
     }
     emit_stubs();

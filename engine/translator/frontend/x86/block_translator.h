@@ -68,6 +68,7 @@ public:
     void emit_bit_test(const Insn& i);
     void emit_exchange_add(const Insn& i);
     void emit_nothing(const Insn& i);
+    void emit_sse(const Insn& i);    // sse.cpp
     // branches.cpp
     void emit_push(const Insn& i);
     void emit_pop(const Insn& i);
@@ -99,6 +100,13 @@ private:
     void flags_made() { in_host_ = true, in_memory_ = false; }
     void before_flags_change(FlagUse use);
 
+    // XMM registers in the host's, by number.
+    u8 xmm(u8 number, bool reads, bool writes);
+    void store_xmm(u16 which);
+    void load_xmm(u16 which);
+    void settle_xmm();    // memory has them all
+    void access_sse(const Insn& i, bool writes);
+
     // Where the run goes on.
     void go_to(const Insn& i, u64 in_page);
     void go_by_address();
@@ -125,6 +133,7 @@ private:
     const Lowering* lowering_ = nullptr;    // of the instruction being emitted
     FlagMask live_before_ = 0, live_after_ = 0;
     bool in_host_ = false, in_memory_ = true;
+    u16 xmm_loaded_ = 0, xmm_dirty_ = 0;
 
     struct Planned {
         const Lowering* lowering;
@@ -140,6 +149,7 @@ private:
         const Insn* insn;
         Access access;
         u8 log_size;
+        u16 xmm_loaded, xmm_dirty;
     };
     struct LinkStub {
         u8* displacement;
@@ -149,6 +159,7 @@ private:
         u8* from;
         const Insn* insn;
         const u8* back;    // null: the handler ends the block
+        u16 xmm_loaded, xmm_dirty;
     };
     std::vector<SlowAccess> slow_;
     std::vector<LinkStub> links_;

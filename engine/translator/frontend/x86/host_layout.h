@@ -34,9 +34,25 @@ inline Rm gpr_slot(unsigned number)
 constexpr std::size_t offset_gpr = offsetof(Cpu, gpr), offset_tlb = offsetof(Cpu, tlb), offset_base = offsetof(Cpu, base),
                       offset_request = offsetof(Cpu, request), offset_flags = offsetof(Cpu, host_code.flags),
                       offset_context = offsetof(Cpu, host_code.context), offset_jump_table = offsetof(Cpu, host_code.jump_table),
-                      offset_spill = offsetof(Cpu, host_code.spill);
+                      offset_spill = offsetof(Cpu, host_code.spill), offset_xmm = offsetof(Cpu, fpu.xmm);
 #pragma GCC diagnostic pop
 static_assert(offset_gpr == 0);
+
+// While host code runs MXCSR is the guest's, if its exceptions are masked; handlers change to it for themselves.
+constexpr u32 host_mxcsr = 0x1f80;
+inline void set_host_mxcsr(u32 value)
+{
+    asm volatile("ldmxcsr %0" : : "m"(value));
+}
+inline void collect_mxcsr(Cpu& c)
+{
+    constexpr u32 exception_flags = 0x3f;
+    if (!(u32(c.host_code.context) & x86::mode_sse))
+        return;
+    u32 value = 0;
+    asm volatile("stmxcsr %0" : "=m"(value));
+    c.fpu.mxcsr |= value & exception_flags;
+}
 
 // An entry of the table of jump targets that go by address.
 struct JumpTarget {

@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "engine/cpu/x86/cpu.h"
 #include "engine/cpu/x86/handlers.h"
 #include "engine/translator/frontend/x86/block_translator.h"
 
@@ -134,7 +135,6 @@ bool plain(const Insn& i)
         && !(first == Place::reg && second == Place::reg && byte && (i.dst >> 3 >= int(pinned_count) || i.src >> 3 >= int(pinned_count)));
 }
 bool wide(const Insn& i) { return plain(i) && i.operand_size >= 4; }
-bool registers_only(const Insn& i) { return plain(i) && !i.memory(); }
 bool with_memory(const Insn& i) { return plain(i) && i.memory(); }
 bool always(const Insn&) { return true; }
 // Byte rotations and the like of memory-resident registers are fine; a locked one has no such form.
@@ -246,10 +246,13 @@ const std::vector<Lowering>& table()
 
 }
 
-const Lowering* lowering_of(const Insn& i)
+const Lowering* lowering_of(const Insn& i, u32 mode)
 {
+    static constexpr Lowering sse_lowering{nullptr, sse_suits, sse_flags, &B::emit_sse};
     if (!i.row->forms || i.handler == &undefined_opcode || i.handler == &too_long)
         return nullptr;
+    if (i.row->traits & sse)
+        return mode & mode_sse && sse_suits(i) ? &sse_lowering : nullptr;
     const auto& rows = table();
     const auto at = std::ranges::lower_bound(rows, i.row->forms, {}, &Lowering::forms);
     return at != rows.end() && at->forms == i.row->forms && at->suits(i) ? &*at : nullptr;

@@ -28,8 +28,11 @@ struct Lowering {
     u8 opcode = 0;    // for `emit`: of the host's instruction, or its number in a group
 };
 
-// Null: call the handler. Looks at the instruction's size and operands too.
-const Lowering* lowering_of(const x86::Insn& i);
+// Null: call the handler. Looks at the instruction's size and operands too, and at the block's mode.
+const Lowering* lowering_of(const x86::Insn& i, u32 mode);
+// sse.cpp
+bool sse_suits(const x86::Insn& i);
+FlagUse sse_flags(const x86::Insn& i);
 // What the guest does with flags at `i`, native or not.
 FlagUse flag_use(const x86::Insn& i, const Lowering* lowering);
 

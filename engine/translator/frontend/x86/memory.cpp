@@ -80,7 +80,7 @@ void BlockTranslator::access_linear(const Insn& i, unsigned size, Access access)
     a_.op_imm(0x81, 8, 7, Rm::of(scratch_a), page_size - size, 4);
     u8* const slow = a_.jump_if(cond_a);
     a_.op(0x03, 8, scratch_a, Rm::at(scratch_b, table + host_in_entry));
-    slow_.push_back({slow, a_.at(), &i, access, u8(std::countr_zero(size))});
+    slow_.push_back({slow, a_.at(), &i, access, u8(std::countr_zero(size)), xmm_loaded_, xmm_dirty_});
 }
 
 void BlockTranslator::access(const Insn& i, unsigned size, Access kind)
@@ -97,8 +97,10 @@ void BlockTranslator::emit_stubs()
     for (const SlowAccess& s : slow_) {
         a_.bind(s.from);
         a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(s.access)));
+        store_xmm(s.xmm_dirty);
         a_.load_imm(scratch_b, std::bit_cast<u64>(s.insn));
         a_.call_to(relative(thunks_.slow[unsigned(s.access)][s.log_size]));
+        load_xmm(s.xmm_loaded);
         a_.jump_to(s.back);
     }
     for (const LinkStub& s : links_) {
@@ -110,12 +112,14 @@ void BlockTranslator::emit_stubs()
     }
     for (const HandlerStub& s : handlers_) {
         a_.bind(s.from);
+        store_xmm(s.xmm_dirty);
         a_.load_imm(scratch_b, std::bit_cast<u64>(s.back ? around_.alone(*s.insn) : s.insn));
         if (!s.back) {
             a_.jump_to(relative(thunks_.end_with_handler));
             continue;
         }
         a_.call_to(relative(thunks_.call_handler));
+        load_xmm(s.xmm_loaded);
         a_.jump_to(s.back);
     }
 }

@@ -20,6 +20,7 @@ void flags_to_interpreter(Cpu& c)
 void run_handler(Cpu& c, const Insn* i)
 {
     flags_to_interpreter(c);
+    collect_mxcsr(c);
     c.host_code.running = false;
     c.host_code.framed = true;
     i->handler(c, i);
