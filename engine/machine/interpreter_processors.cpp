@@ -35,6 +35,8 @@ private:
 };
 
 class InterpreterProcessors final : public Processors {
+    using MakeTier = std::function<std::unique_ptr<x86::HostCodeTier>(x86::Cpu&)>;
+
 public:
     InterpreterProcessors(unsigned count, Wires wires, bool translates)
         : translates_(translates),
@@ -116,9 +118,9 @@ private:
                     wires_.smm(visible);
                 },
         };
-        vcpus_.push_back(
-            make_interpreter_vcpu({wires_.memory, wires_.ports, *lapics_.back(), std::move(wires), model_, rendezvous_, index,
-             translates_ ? translator::make_x86_tier : nullptr}));
+        vcpus_.push_back(make_interpreter_vcpu(
+            {wires_.memory, wires_.ports, *lapics_.back(), std::move(wires), model_, rendezvous_, index,
+             translates_ ? MakeTier([](x86::Cpu& c) { return translator::make_x86_tier(c); }) : nullptr}));
     }
 
     bool translates_;

@@ -11,8 +11,6 @@ namespace engine::translator {
 
 namespace {
 
-constexpr u64 code_budget = 64 << 20;
-constexpr u16 hot = 8;    // entries before a block is worth translating
 constexpr u16 never = 0xffff;
 constexpr unsigned most_rewrites = 16;    // of a page, before its blocks are left to the interpreter
 
@@ -26,8 +24,9 @@ struct AloneInsn {
 
 class X86Tier final : public x86::HostCodeTier, private BlockSurroundings {
 public:
-    X86Tier(Cpu& c, std::unique_ptr<CodeCache> cache)
-        : cache_(std::move(cache)),
+    X86Tier(Cpu& c, std::unique_ptr<CodeCache> cache, unsigned hot)
+        : hot_(hot),
+          cache_(std::move(cache)),
           thunks_(write_thunks(*cache_)),
           thunks_size_(cache_->used()),
           targets_(jump_table_entries)
@@ -114,7 +113,7 @@ private:
 
     bool worth_translating(Cpu& c, Block& b)
     {
-        if (b.heat == never || ++b.heat < hot)
+        if (b.heat == never || ++b.heat < hot_)
             return false;
         if (!translatable(b) || pages_[page_of(b)].rewrites > most_rewrites) {
             b.heat = never;
@@ -206,6 +205,7 @@ private:
         x86::BlockCache::claim_code(*cpu_, *block_->memory[0], (block_->page[0] << page_shift) + in_page, length);
     }
 
+    const unsigned hot_;
     std::unique_ptr<CodeCache> cache_;
     Thunks thunks_;
     u64 thunks_size_;
@@ -220,12 +220,12 @@ private:
 
 }
 
-std::unique_ptr<x86::HostCodeTier> make_x86_tier(Cpu& c)
+std::unique_ptr<x86::HostCodeTier> make_x86_tier(Cpu& c, X86TierOptions options)
 {
-    auto cache = CodeCache::create(code_budget);
+    auto cache = CodeCache::create(options.code_budget);
     if (!cache)
         return nullptr;
-    return std::make_unique<X86Tier>(c, std::move(*cache));
+    return std::make_unique<X86Tier>(c, std::move(*cache), options.hot);
 }
 
 }

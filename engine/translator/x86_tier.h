@@ -7,7 +7,12 @@
 
 namespace engine::translator {
 
+struct X86TierOptions {
+    unsigned hot = 8;    // entries, 1 or more, before a block is worth translating
+    u64 code_budget = 64 << 20;    // bytes; when they are used up everything is dropped and translated anew
+};
+
 // Null where no memory for code is to be had; the interpreter goes on alone then.
-std::unique_ptr<x86::HostCodeTier> make_x86_tier(x86::Cpu& c);
+std::unique_ptr<x86::HostCodeTier> make_x86_tier(x86::Cpu& c, X86TierOptions options = {});
 
 }

@@ -228,7 +228,8 @@ void BlockTranslator::emit_to_register(const Insn& i)
     if (i.memory())
         access(i, size, Access::read);
     before_flags_change(use);
-    const u8 to = begin_destination(i.dst, size, true);
+    // Whole, since BSF and BSR of zero leave all of it.
+    const u8 to = begin_destination(i.dst, 8, true);
     const u32 opcode = 0x0f00u | i.opcode;
     a_.op(opcode, size, to, i.memory() ? Rm::at(scratch_a) : guest(i.src), lowering_->opcode);
     end_destination(i.dst, size);

@@ -65,20 +65,49 @@ constexpr FlagMask c = FlagMask(flag_c), c_and_o = FlagMask(flag_c | flag_o);
 
 // By the low four bits of the opcode, in pairs.
 constexpr FlagMask condition_reads[8] = {
-    FlagMask(flag_o), c, FlagMask(flag_z), FlagMask(flag_c | flag_z), FlagMask(flag_s), FlagMask(flag_p),
+    FlagMask(flag_o),          c,
+    FlagMask(flag_z),          FlagMask(flag_c | flag_z),
+    FlagMask(flag_s),          FlagMask(flag_p),
     FlagMask(flag_s | flag_o), FlagMask(flag_z | flag_s | flag_o),
 };
 
-FlagUse kills_all(const Insn&) { return {0, all_flags, true}; }
-FlagUse adds_carry(const Insn&) { return {c, all_flags, true}; }
-FlagUse all_but_carry(const Insn&) { return {0, FlagMask(all_flags & ~c), true}; }
-FlagUse leaves_flags(const Insn&) { return {}; }
-FlagUse reads_condition(const Insn& i) { return {condition_reads[i.opcode >> 1 & 7], 0, false}; }
-FlagUse sets_carry(const Insn&) { return {0, c, true}; }
-FlagUse turns_carry(const Insn&) { return {c, c, true}; }
+FlagUse kills_all(const Insn&)
+{
+    return {0, all_flags, true};
+}
+FlagUse adds_carry(const Insn&)
+{
+    return {c, all_flags, true};
+}
+FlagUse all_but_carry(const Insn&)
+{
+    return {0, FlagMask(all_flags & ~c), true};
+}
+FlagUse leaves_flags(const Insn&)
+{
+    return {};
+}
+FlagUse reads_condition(const Insn& i)
+{
+    return {condition_reads[i.opcode >> 1 & 7], 0, false};
+}
+FlagUse sets_carry(const Insn&)
+{
+    return {0, c, true};
+}
+FlagUse turns_carry(const Insn&)
+{
+    return {c, c, true};
+}
 
-bool by_cl(const Insn& i) { return i.row->operands[1] == Operand::CL; }
-unsigned count_of(const Insn& i) { return unsigned(i.imm) & (i.operand_size == 8 ? 63 : 31); }
+bool by_cl(const Insn& i)
+{
+    return i.row->operands[1] == Operand::CL;
+}
+unsigned count_of(const Insn& i)
+{
+    return unsigned(i.imm) & (i.operand_size == 8 ? 63 : 31);
+}
 
 // A count of zero leaves all flags; by CL nobody knows.
 FlagUse shifts(const Insn& i)
@@ -106,7 +135,10 @@ FlagUse double_shifts(const Insn& i)
     return count_of(i) ? kills_all(i) : FlagUse{};
 }
 
-bool high_byte(u8 offset) { return offset & 1; }
+bool high_byte(u8 offset)
+{
+    return offset & 1;
+}
 // Whether the register's host form carries a REX prefix as a byte register, or as any.
 bool needs_rex(u8 offset, bool byte)
 {
@@ -132,11 +164,22 @@ bool plain(const Insn& i)
         && !(second == Place::reg && !second_high && needs_rex(i.src, byte))
         // Through scratch_b, which needs one too.
         && !(first == Place::reg && !first_high && !byte && i.dst >> 3 >= int(pinned_count))
-        && !(first == Place::reg && second == Place::reg && byte && (i.dst >> 3 >= int(pinned_count) || i.src >> 3 >= int(pinned_count)));
+        && !(
+            first == Place::reg && second == Place::reg && byte
+            && (i.dst >> 3 >= int(pinned_count) || i.src >> 3 >= int(pinned_count)));
 }
-bool wide(const Insn& i) { return plain(i) && i.operand_size >= 4; }
-bool with_memory(const Insn& i) { return plain(i) && i.memory(); }
-bool always(const Insn&) { return true; }
+bool wide(const Insn& i)
+{
+    return plain(i) && i.operand_size >= 4;
+}
+bool with_memory(const Insn& i)
+{
+    return plain(i) && i.memory();
+}
+bool always(const Insn&)
+{
+    return true;
+}
 // Byte rotations and the like of memory-resident registers are fine; a locked one has no such form.
 bool bit_test(const Insn& i)
 {
@@ -149,13 +192,22 @@ bool double_shift(const Insn& i)
 bool near_branch(const Insn& i)
 {
     const bool sized = i.operand_size >= 4;
-    const bool reaches = i.row->operands[0] != Operand::Jb && i.row->operands[0] != Operand::Jz
-        ? true : i.imm == u64(i64(i32(i.imm)));
+    const bool reaches
+        = i.row->operands[0] != Operand::Jb && i.row->operands[0] != Operand::Jz ? true : i.imm == u64(i64(i32(i.imm)));
     return sized && reaches && plain(i);
 }
-bool stack(const Insn& i) { return plain(i) && i.operand_size != 1; }
-bool leave_frame(const Insn& i) { return i.operand_size >= 4; }
-bool pop_register(const Insn& i) { return !i.memory() && i.operand_size >= 4; }
+bool stack(const Insn& i)
+{
+    return plain(i) && i.operand_size != 1;
+}
+bool leave_frame(const Insn& i)
+{
+    return i.operand_size >= 4;
+}
+bool pop_register(const Insn& i)
+{
+    return !i.memory() && i.operand_size >= 4;
+}
 bool counts_zeros(const Insn& i)
 {
     static const bool host_does = __builtin_cpu_supports("bmi") && __builtin_cpu_supports("lzcnt");

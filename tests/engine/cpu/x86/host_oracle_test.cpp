@@ -11,6 +11,9 @@
 #include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/decoder.h"
 #include "engine/cpu/x86/handlers.h"
+#include "engine/cpu/x86/rendezvous.h"
+#include "engine/cpu/x86/run_loop.h"
+#include "engine/translator/x86_tier.h"
 #include "tests/engine/cpu/x86/handler_rig.h"
 
 using namespace engine;
@@ -93,6 +96,36 @@ protected:
         c->model = &model;
         c->cr4 |= cr4_pae;
         c->cr0 = cr0_pe | cr0_pg | cr0_ne | cr0_mp;
+        c->mode |= mode_zero_base | mode_sse;
+        // What follows a block decides which flags it must leave: PUSHF wants them all.
+        constexpr int pushf = 0x9c;
+        std::memset(ram->data() + 5 * page_size, pushf, page_size);
+        rendezvous.add(*c);
+        c->rendezvous = &rendezvous;
+        tier = translator::make_x86_tier(*c, {.hot = 1});
+    }
+
+    // `insns`, and a mark behind them, as a block of their own on the translator; the vector raised, -1 for none.
+    int run_translated(std::span<Insn> insns)
+    {
+        Block block{};
+        block.insns = insns.data();
+        block.count = u16(insns.size() - 1);
+        block.host = u64(ram->data() + 5 * page_size);
+        block.mode = c->mode;
+        block.memory[0] = ram.get();
+        block.page[0] = 5;
+        insns.back().handler = &end_of_block;
+        insns.back().offset = block.length = u16(insns[insns.size() - 2].offset + insns[insns.size() - 2].length);
+        int vector = -1;
+        if (setjmp(c->fault_exit)) {
+            vector = c->fault.vector;
+            tier->left(*c);
+        } else {
+            tier->run(*c, block);
+        }
+        tier->clear();
+        return vector;
     }
 
     // Four levels of page tables that map one page of RAM at the address where it lies in this process.
@@ -253,6 +286,7 @@ protected:
         if (insns[0].length != tried.size() && insns[0].row == line.row)
             return text("length ", unsigned(insns[0].length), " instead of ", tried.size());
         c->gpr[gpr_rip] = native.code_address();
+        const Start start = begin();
 
         NativeState host;
         rig.to_native(host);
@@ -268,8 +302,79 @@ protected:
             vector = c->fault.vector;
         else
             insns[0].handler(*c, &insns[0]);
-        return compare(line, host, memory_native, vector);
+        const std::string wrong = compare(line, host, memory_native, vector);
+        return wrong.empty() ? translated_difference(line, start, insns, memory_before, host, memory_native) : wrong;
     }
+
+    // The registers that instructions of these tests work on.
+    struct Start {
+        std::array<u64, 18> gpr;
+        u64 rflags;
+        FpuState fpu;
+    };
+    Start begin() const { return {c->gpr, c->rflags(), c->fpu}; }
+    void begin_again(const Start& start)
+    {
+        c->gpr = start.gpr;
+        c->set_rflags(start.rflags);
+        c->fpu = start.fpu;
+    }
+
+    std::string translated_difference(
+        const Line& line, const Start& start, std::span<Insn> insns, const std::array<u8, 4096>& memory_before, NativeState& host,
+        const std::array<u8, 4096>& memory_native)
+    {
+        begin_again(start);
+        memory = memory_before;
+        const std::string wrong = compare(line, host, memory_native, run_translated(insns));
+        return wrong.empty() ? wrong : "translated: " + wrong;
+    }
+
+    // Up to seven instructions, one after another. Where one leaves flags undefined, any later one may have used them.
+    std::string run_difference(const std::vector<Line>& lines)
+    {
+        std::vector<Insn> insns(2 + values.below(7));
+        std::vector<u8> all;
+        u64 undefined = 0;
+        for (std::size_t n = 0; n + 1 < insns.size(); ++n) {
+            const Line& line = lines[values.below(lines.size())];
+            if (n == 0)
+                randomise(line);
+            tried = generate(line);
+            if (decode(tried, c->mode, u16(all.size()), insns[n]) != Decoded::ok || ends(insns[n]))
+                return {};
+            all.insert(all.end(), tried.begin(), tried.end());
+            undefined |= insns[n].row->undefined_flags;
+        }
+        tried = all;
+        c->gpr[gpr_rip] = page();
+        const Start start = begin();
+        const auto memory_before = memory;
+        insns.back().handler = &return_only;
+        int vector = -1;
+        if (setjmp(c->fault_exit))
+            vector = c->fault.vector;
+        else
+            insns[0].handler(*c, &insns[0]);
+        const Start end = begin();
+        const auto memory_interpreted = memory;
+        begin_again(start);
+        memory = memory_before;
+        const int translated = run_translated(insns);
+        if (undefined)
+            return {};    // what is undefined may have been used
+        if (translated != vector)
+            return text("vector ", translated, " instead of ", vector);
+        for (unsigned n = 0; n < 16; ++n)
+            if (c->gpr[n] != end.gpr[n])
+                return text("register ", n, ": ", hex(c->gpr[n]), " instead of ", hex(end.gpr[n]));
+        if (vector < 0 && (c->rflags() ^ end.rflags) & flags_arithmetic)
+            return text("flags ", hex(c->rflags()), " instead of ", hex(end.rflags));
+        if (memory != memory_interpreted)
+            return "memory";
+        return c->fpu == end.fpu ? "" : "SSE or x87 state";
+    }
+    static bool ends(const Insn& i) { return i.row->traits & ends_block || (i.row->traits & may_end_block && i.prefix >= pF3); }
 
     std::string compare(const Line& line, NativeState& host, const std::array<u8, 4096>& memory_native, int vector)
     {
@@ -302,11 +407,13 @@ protected:
     NativeProcessor native;
     Values values;
     std::vector<u8> tried;
-    // The page tables, and the page that instructions work on.
-    std::unique_ptr<MemoryBlock> ram = std::move(*MemoryBlock::create("ram", 5 * page_size));
+    // The page tables, the page that instructions work on, and one where translated code is said to come from.
+    std::unique_ptr<MemoryBlock> ram = std::move(*MemoryBlock::create("ram", 6 * page_size));
     std::array<u8, 4096>& memory = *reinterpret_cast<std::array<u8, 4096>*>(ram->data() + 4 * page_size);
     AddressSpace space;
     CpuModel model;
+    Rendezvous rendezvous;
+    std::unique_ptr<HostCodeTier> tier;
 };
 
 }
@@ -318,6 +425,15 @@ TEST_F(HostOracleTest, every_row_agrees_with_the_host)
         for (unsigned n = 0; n < tries() && found.empty(); ++n)
             found = difference(line);
         EXPECT_EQ(found, "") << line.row->name << ": " << shown();
+    }
+}
+
+TEST_F(HostOracleTest, translated_runs_of_instructions_agree_with_the_interpreter)
+{
+    const std::vector<Line> lines = all_lines();
+    for (unsigned n = 0; n < 50 * tries(); ++n) {
+        const std::string found = run_difference(lines);
+        ASSERT_EQ(found, "") << shown();
     }
 }
 

@@ -263,7 +263,8 @@ TEST_F(SseTest, fxsave_and_fxrstor_carry_everything_over)
 
     alignas(4096) static std::array<u8, 4096> page;
     for (const Access access : {Access::read, Access::write})
-        rig.c.tlb->entry(access, reinterpret_cast<u64>(page.data())) = {.tag = reinterpret_cast<u64>(page.data()), .host = reinterpret_cast<u64>(page.data())};
+        rig.c.tlb->entry(access, reinterpret_cast<u64>(page.data()))
+            = {.tag = reinterpret_cast<u64>(page.data()), .host = reinterpret_cast<u64>(page.data())};
     rig.c.gpr[rbx] = reinterpret_cast<u64>(page.data()) + 16;
     rig.c.fpu.instruction_pointer = 0x123456789abc;
     rig.c.fpu.opcode = 0x123;
