@@ -11,11 +11,15 @@
 
 #include <QApplication>
 #include <QIcon>
+#include <QLibraryInfo>
+#include <QLocale>
+#include <QTranslator>
 
 #include "app/command_line/boot_plan.h"
 #include "app/command_line/boot_run.h"
 #include "app/command_line/commands.h"
 #include "app/command_line/display_check.h"
+#include "app/command_line/host_trouble.h"
 #include "app/command_line/output.h"
 #include "app/command_line/termination.h"
 #include "app/session/hosted_machine.h"
@@ -27,12 +31,25 @@
 namespace app {
 namespace {
 
+// Paddock's own words, and those of Qt's dialogs where its translations are installed.
+void speakTheirLanguage(QCoreApplication& application)
+{
+    for (const auto& [name, folder] :
+         {std::pair{QStringLiteral("paddock"), QStringLiteral(":/translations")},
+          std::pair{QStringLiteral("qtbase"), QLibraryInfo::path(QLibraryInfo::TranslationsPath)}}) {
+        auto translator = std::make_unique<QTranslator>(&application);
+        if (translator->load(QLocale(), name, QStringLiteral("_"), folder))
+            QCoreApplication::installTranslator(translator.release());
+    }
+}
+
 // A machine without a window needs no Qt platform, so it gets no QApplication.
 std::unique_ptr<QCoreApplication> makeApplication(int& argc, char** argv, bool windows)
 {
     if (!windows)
         return std::make_unique<QCoreApplication>(argc, argv);
     auto application = std::make_unique<QApplication>(argc, argv);
+    speakTheirLanguage(*application);
     QApplication::setWindowIcon(QIcon::fromTheme("paddock", QIcon(":/icons/paddock.svg")));
     QApplication::setDesktopFileName("paddock");
     return application;
@@ -82,6 +99,7 @@ int runMachine(int& argc, char** argv, const QStringList& words)
     MachineSession& session = machine.value()->session();
     std::unique_ptr<ui::MachineWindow> window;
     if (headless) {
+        sayAndRetryTrouble(session);
         QObject::connect(&session, &MachineSession::stopped, application.get(), &QCoreApplication::quit, Qt::QueuedConnection);
     } else {
         window = std::make_unique<ui::MachineWindow>(session, settings);
@@ -113,7 +131,9 @@ int bootMachine(int& argc, char** argv, const QStringList& words)
         return refuse(session.error());
     Settings settings;
     std::unique_ptr<ui::MachineWindow> window;
-    if (!plan->headless) {
+    if (plan->headless) {
+        sayAndRetryTrouble(*session.value());
+    } else {
         window = std::make_unique<ui::MachineWindow>(*session.value(), settings);
         window->show();
         // The steps decide when it is over, not the last window.

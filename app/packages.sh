@@ -10,6 +10,8 @@ pkgconf                 finds libepoxy
 qt6-base-dev            windows and dialogs
 libqt6opengl6-dev       draws the guest'"'"'s screen
 qt6-svg-dev             icons
+qt6-l10n-tools          puts the translations into the program
+qt6-translations-l10n   the words of dialogs that are Qt'"'"'s own
 libepoxy-dev            OpenGL without linking to a driver
 libgl1-mesa-dri         OpenGL where there is no driver of its own
 qt6-wayland             windows on a Wayland desktop

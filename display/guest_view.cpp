@@ -2,6 +2,7 @@
 
 #include <QGraphicsOpacityEffect>
 #include <QKeyEvent>
+#include <QMouseEvent>
 #include <QStyle>
 
 namespace display {
@@ -143,6 +144,14 @@ void GuestView::releaseKeys()
     m_gesture.reset();
     for (const quint16 code : m_pressed.releaseAll())
         emit key(code, false);
+}
+
+void GuestView::mouseMoveEvent(QMouseEvent* event)
+{
+    constexpr int edge = 2;    // pixels
+    if (!isCaptured() && event->position().y() < edge)
+        emit upperEdgeTouched();
+    m_pointer.move(*event);
 }
 
 void GuestView::focusOutEvent(QFocusEvent* event)

@@ -45,6 +45,8 @@ signals:
     void guestSizeChanged(QSize pixels);
     // The release gesture while nothing is captured: the person wants the keyboard out of the guest.
     void leaveRequested();
+    // The pointer, not captured, has come to the upper edge.
+    void upperEdgeTouched();
 
 protected:
     bool event(QEvent* event) override;
@@ -54,7 +56,7 @@ protected:
     void mousePressEvent(QMouseEvent* event) override { m_pointer.press(*event); }
     void mouseDoubleClickEvent(QMouseEvent* event) override { m_pointer.press(*event); }
     void mouseReleaseEvent(QMouseEvent* event) override { m_pointer.lift(*event); }
-    void mouseMoveEvent(QMouseEvent* event) override { m_pointer.move(*event); }
+    void mouseMoveEvent(QMouseEvent* event) override;
     void wheelEvent(QWheelEvent* event) override { m_pointer.wheel(*event); }
     void focusOutEvent(QFocusEvent* event) override;
     void hideEvent(QHideEvent* event) override;

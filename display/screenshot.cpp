@@ -33,7 +33,7 @@ engine::Result<void> savePicture(const engine::Frame& frame, const QString& path
             ScreenshotWords::tr("the screen is off").toStdString(),
             {}};
     QSaveFile file(path);
-    if (file.open(QIODevice::WriteOnly) && image.save(&file, "PNG") && file.commit())
+    if (file.open(QIODevice::WriteOnly) && image.save(&file, "PNG") && file.flush() && file.commit())
         return {};
     return engine::Error{
         ScreenshotWords::tr("The picture %1 cannot be written").arg(path).toStdString(), file.errorString().toStdString(),

@@ -34,7 +34,7 @@ struct MachineDefinition {
     enum class Serial : u8 { none, callback, file } serial = Serial::callback;
     std::string serial_file;
     bool test_device = false;    // isa-debug-exit at 0xf4, debug console, pc-testdev
-    std::string firmware_directory;    // "" searches where Debian's seabios package installs
+    std::string firmware;    // a BIOS image, or the directory of one and a VGA BIOS; "" is Debian's seabios package
 };
 
 enum class MachineState : u8 { created, running, paused, stopped };

@@ -5,1121 +5,1141 @@
     <name>app::ControlLink</name>
     <message>
         <source>“%1” is not running</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ läuft nicht</translation>
     </message>
     <message>
         <source>Start it with `paddock start`</source>
-        <translation type="unfinished"></translation>
+        <translation>Starten Sie sie mit „paddock start“</translation>
     </message>
     <message>
         <source>“%1” has not answered</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ hat nicht geantwortet</translation>
     </message>
     <message>
         <source>Look at its window, or try again</source>
-        <translation type="unfinished"></translation>
+        <translation>Sehen Sie in ihr Fenster, oder versuchen Sie es noch einmal</translation>
     </message>
     <message>
         <source>it has ended</source>
-        <translation type="unfinished"></translation>
+        <translation>sie ist beendet</translation>
     </message>
     <message>
         <source>the time is up</source>
-        <translation type="unfinished"></translation>
+        <translation>die Zeit ist um</translation>
     </message>
 </context>
 <context>
     <name>app::ControlPathsWords</name>
     <message>
         <source>The folder for control sockets cannot be made</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Ordner für die Steuersockets lässt sich nicht anlegen</translation>
     </message>
     <message>
         <source>Allow writing in %1, or unset XDG_RUNTIME_DIR</source>
-        <translation type="unfinished"></translation>
+        <translation>Erlauben Sie das Schreiben in %1, oder löschen Sie die Variable XDG_RUNTIME_DIR</translation>
     </message>
     <message>
         <source>The folder for control sockets cannot be trusted</source>
-        <translation type="unfinished"></translation>
+        <translation>Dem Ordner für die Steuersockets ist nicht zu trauen</translation>
     </message>
     <message>
         <source>%1 is not a folder that belongs to you alone</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 ist kein Ordner, der Ihnen allein gehört</translation>
     </message>
     <message>
         <source>Remove it</source>
-        <translation type="unfinished"></translation>
+        <translation>Entfernen Sie ihn</translation>
     </message>
     <message>
         <source>“%1” cannot be reserved</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ lässt sich nicht reservieren</translation>
     </message>
     <message>
         <source>Allow writing to %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Erlauben Sie das Schreiben in %1</translation>
     </message>
     <message>
         <source>“%1” is running already</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ läuft bereits</translation>
     </message>
     <message>
         <source>another process of Paddock runs it</source>
-        <translation type="unfinished"></translation>
+        <translation>ein anderer Prozess von Paddock betreibt sie</translation>
     </message>
     <message>
         <source>Use its window, or stop it with `paddock stop`</source>
-        <translation type="unfinished"></translation>
+        <translation>Benutzen Sie ihr Fenster, oder beenden Sie sie mit „paddock stop“</translation>
     </message>
 </context>
 <context>
     <name>app::ControlServer</name>
     <message>
         <source>“%1” cannot be reached from outside</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ ist von außen nicht erreichbar</translation>
     </message>
     <message>
         <source>Allow making a socket at %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Erlauben Sie, unter %1 einen Socket anzulegen</translation>
     </message>
     <message>
         <source>The message is longer than 1 MiB.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Nachricht ist länger als 1 MiB.</translation>
     </message>
     <message>
         <source>This is not JSON: %1.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das ist kein JSON: %1.</translation>
     </message>
     <message>
         <source>The batch is empty.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Stapel ist leer.</translation>
     </message>
     <message>
         <source>This is not a JSON-RPC 2.0 request.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das ist keine Anfrage nach JSON-RPC 2.0.</translation>
     </message>
     <message>
         <source>Parameters go by name, in an object.</source>
-        <translation type="unfinished"></translation>
+        <translation>Parameter werden mit Namen in einem Objekt übergeben.</translation>
     </message>
     <message>
         <source>The parameter “%1” is missing or of the wrong type.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Parameter „%1“ fehlt oder ist vom falschen Typ.</translation>
     </message>
     <message>
         <source>There is no method “%1”.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es gibt keine Methode „%1“.</translation>
     </message>
     <message>
         <source>The picture&apos;s path must begin with a slash.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Pfad des Bildes muss mit einem Schrägstrich beginnen.</translation>
     </message>
     <message>
         <source>There is no picture to take</source>
-        <translation type="unfinished"></translation>
+        <translation>Es gibt kein Bild aufzunehmen</translation>
     </message>
     <message>
         <source>the machine has not shown anything yet</source>
-        <translation type="unfinished"></translation>
+        <translation>die Maschine hat noch nichts angezeigt</translation>
     </message>
     <message>
         <source>Try again in a moment</source>
-        <translation type="unfinished"></translation>
+        <translation>Versuchen Sie es gleich noch einmal</translation>
     </message>
     <message>
         <source>The image&apos;s path must begin with a slash.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Pfad des Abbilds muss mit einem Schrägstrich beginnen.</translation>
     </message>
 </context>
 <context>
     <name>app::KeyNamesWords</name>
     <message>
         <source>There is no key to press</source>
-        <translation type="unfinished"></translation>
+        <translation>Es gibt keine Taste zu drücken</translation>
     </message>
     <message>
         <source>the combination is empty</source>
-        <translation type="unfinished"></translation>
+        <translation>die Kombination ist leer</translation>
     </message>
     <message>
         <source>Write for example ctrl-alt-delete</source>
-        <translation type="unfinished"></translation>
+        <translation>Schreiben Sie zum Beispiel ctrl-alt-delete</translation>
     </message>
     <message>
         <source>There is no key “%1”</source>
-        <translation type="unfinished"></translation>
+        <translation>Es gibt keine Taste „%1“</translation>
     </message>
     <message>
         <source>Names are as in ctrl-alt-delete, ret, esc, f2, up, kp_5, a</source>
-        <translation type="unfinished"></translation>
+        <translation>Namen lauten wie in ctrl-alt-delete, ret, esc, f2, up, kp_5, a</translation>
     </message>
     <message>
         <source>“%1” cannot be typed</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ lässt sich nicht tippen</translation>
     </message>
     <message>
         <source>a US keyboard has no key for it</source>
-        <translation type="unfinished"></translation>
+        <translation>eine amerikanische Tastatur hat dafür keine Taste</translation>
     </message>
     <message>
         <source>Leave it out</source>
-        <translation type="unfinished"></translation>
+        <translation>Lassen Sie es weg</translation>
     </message>
     <message>
         <source>“%1” has no end</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ hat kein Ende</translation>
     </message>
     <message>
         <source>a key&apos;s name stands between &lt; and &gt;</source>
-        <translation type="unfinished"></translation>
+        <translation>der Name einer Taste steht zwischen &lt; und &gt;</translation>
     </message>
     <message>
         <source>Write &lt;lt&gt; for the character itself</source>
-        <translation type="unfinished"></translation>
+        <translation>Schreiben Sie &lt;lt&gt; für das Zeichen selbst</translation>
     </message>
 </context>
 <context>
     <name>app::MachineLibrary</name>
     <message>
         <source>its field “%1” does not hold what belongs there</source>
-        <translation type="unfinished"></translation>
+        <translation>ihr Feld „%1“ enthält nicht, was dorthin gehört</translation>
     </message>
     <message>
         <source>The definition of “%1” cannot be read</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Beschreibung von „%1“ ist nicht lesbar</translation>
     </message>
     <message>
         <source>Repair or remove %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Reparieren oder entfernen Sie %1</translation>
     </message>
     <message>
         <source>it holds no object</source>
-        <translation type="unfinished"></translation>
+        <translation>sie enthält kein Objekt</translation>
     </message>
     <message>
         <source>a newer version of Paddock has written it</source>
-        <translation type="unfinished"></translation>
+        <translation>eine neuere Fassung von Paddock hat sie geschrieben</translation>
     </message>
     <message>
         <source>A machine cannot be called “%1”</source>
-        <translation type="unfinished"></translation>
+        <translation>Eine Maschine kann nicht „%1“ heißen</translation>
     </message>
     <message>
         <source>Choose another name</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie einen anderen Namen</translation>
     </message>
     <message>
         <source>The machine has no name</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Maschine hat keinen Namen</translation>
     </message>
     <message>
         <source>Give it one</source>
-        <translation type="unfinished"></translation>
+        <translation>Geben Sie ihr einen</translation>
     </message>
     <message>
         <source>a name has at most %1 characters</source>
-        <translation type="unfinished"></translation>
+        <translation>ein Name hat höchstens %1 Zeichen</translation>
     </message>
     <message>
         <source>Shorten it</source>
-        <translation type="unfinished"></translation>
+        <translation>Kürzen Sie ihn</translation>
     </message>
     <message>
         <source>a name cannot hold a slash, because the machine&apos;s folder bears it</source>
-        <translation type="unfinished"></translation>
+        <translation>ein Name darf keinen Schrägstrich enthalten, weil der Ordner der Maschine so heißt</translation>
     </message>
     <message>
         <source>a name cannot begin with a dot or a dash</source>
-        <translation type="unfinished"></translation>
+        <translation>ein Name darf nicht mit einem Punkt oder Strich beginnen</translation>
     </message>
     <message>
         <source>a name cannot begin or end with a space</source>
-        <translation type="unfinished"></translation>
+        <translation>ein Name darf nicht mit einem Leerzeichen beginnen oder enden</translation>
     </message>
     <message>
         <source>it is too long for a file system</source>
-        <translation type="unfinished"></translation>
+        <translation>er ist zu lang für ein Dateisystem</translation>
     </message>
     <message>
         <source>it holds characters that cannot be shown</source>
-        <translation type="unfinished"></translation>
+        <translation>er enthält Zeichen, die sich nicht anzeigen lassen</translation>
     </message>
     <message>
         <source>The machine has no memory</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Maschine hat keinen Arbeitsspeicher</translation>
     </message>
     <message>
         <source>0 MiB was asked for</source>
-        <translation type="unfinished"></translation>
+        <translation>verlangt waren 0 MiB</translation>
     </message>
     <message>
         <source>Give it at least 1 MiB</source>
-        <translation type="unfinished"></translation>
+        <translation>Geben Sie ihr mindestens 1 MiB</translation>
     </message>
     <message>
         <source>The machine cannot have %1 MiB of memory</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Maschine kann keine %1 MiB Arbeitsspeicher haben</translation>
     </message>
     <message>
         <source>this computer can give a machine at most %1 MiB</source>
-        <translation type="unfinished"></translation>
+        <translation>dieser Rechner kann einer Maschine höchstens %1 MiB geben</translation>
     </message>
     <message>
         <source>Choose less</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie weniger</translation>
     </message>
     <message>
         <source>The machine cannot have %1 processors</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Maschine kann nicht %1 Prozessoren haben</translation>
     </message>
     <message>
         <source>it can have 1 to 32</source>
-        <translation type="unfinished"></translation>
+        <translation>möglich sind 1 bis 32</translation>
     </message>
     <message>
         <source>Choose a number in between</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie eine Zahl dazwischen</translation>
     </message>
     <message>
         <source>The disk cannot have %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Platte kann nicht %1 groß sein</translation>
     </message>
     <message>
         <source>the smallest disk has %1</source>
-        <translation type="unfinished"></translation>
+        <translation>die kleinste Platte hat %1</translation>
     </message>
     <message>
         <source>Choose more, or 0 for no disk</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie mehr, oder 0 für keine Platte</translation>
     </message>
     <message>
         <source>the largest disk has %1</source>
-        <translation type="unfinished"></translation>
+        <translation>die größte Platte hat %1</translation>
     </message>
     <message>
         <source>There is a machine “%1” already</source>
-        <translation type="unfinished"></translation>
+        <translation>Es gibt bereits eine Maschine „%1“</translation>
     </message>
     <message>
         <source>The disk image cannot be made</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Plattenabbild lässt sich nicht anlegen</translation>
     </message>
     <message>
         <source>Choose a smaller disk, or make room on the file system of %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie eine kleinere Platte, oder schaffen Sie Platz auf dem Dateisystem von %1</translation>
     </message>
     <message>
         <source>The machine&apos;s definition cannot be written</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Beschreibung der Maschine lässt sich nicht schreiben</translation>
     </message>
     <message>
         <source>Make room on the file system of %1, or allow writing there</source>
-        <translation type="unfinished"></translation>
+        <translation>Schaffen Sie Platz auf dem Dateisystem von %1, oder erlauben Sie dort das Schreiben</translation>
     </message>
     <message>
         <source>“%1” cannot be created</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ lässt sich nicht anlegen</translation>
     </message>
     <message>
         <source>the folder %1 cannot be made</source>
-        <translation type="unfinished"></translation>
+        <translation>der Ordner %1 lässt sich nicht anlegen</translation>
     </message>
     <message>
         <source>There is no machine “%1”</source>
-        <translation type="unfinished"></translation>
+        <translation>Es gibt keine Maschine „%1“</translation>
     </message>
     <message>
         <source>`paddock list` names those there are</source>
-        <translation type="unfinished"></translation>
+        <translation>„paddock list“ nennt die vorhandenen</translation>
     </message>
     <message>
         <source>it is far too large</source>
-        <translation type="unfinished"></translation>
+        <translation>sie ist viel zu groß</translation>
     </message>
     <message>
         <source>Create it first</source>
-        <translation type="unfinished"></translation>
+        <translation>Legen Sie sie zuerst an</translation>
     </message>
     <message>
         <source>“%1” cannot be renamed</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ lässt sich nicht umbenennen</translation>
     </message>
     <message>
         <source>Allow writing in %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Erlauben Sie das Schreiben in %1</translation>
     </message>
     <message>
         <source>“%1” cannot be deleted</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ lässt sich nicht löschen</translation>
     </message>
     <message>
         <source>“%1” cannot be brought back</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ lässt sich nicht zurückholen</translation>
     </message>
     <message>
         <source>Look into %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Sehen Sie in %1 nach</translation>
     </message>
     <message>
         <source>Machine</source>
-        <translation type="unfinished"></translation>
+        <translation>Maschine</translation>
     </message>
 </context>
 <context>
     <name>app::MachineSession</name>
     <message>
         <source>The text is too long to type</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Text ist zu lang zum Tippen</translation>
     </message>
     <message>
         <source>at most %1 key strokes can wait</source>
-        <translation type="unfinished"></translation>
+        <translation>höchstens %1 Anschläge können warten</translation>
     </message>
     <message>
         <source>Type it in parts</source>
-        <translation type="unfinished"></translation>
+        <translation>Tippen Sie ihn in Teilen</translation>
     </message>
 </context>
 <context>
     <name>app::MediumWords</name>
     <message>
         <source>The image is cut short: it should have %1 MiB and has %2 MiB. Download it again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Abbild ist abgeschnitten: Es sollte %1 MiB haben und hat %2 MiB. Laden Sie es noch einmal herunter.</translation>
     </message>
     <message>
         <source>Nothing on this disc starts a machine: it has no boot record.</source>
-        <translation type="unfinished"></translation>
+        <translation>Nichts auf dieser CD startet eine Maschine: Sie hat keinen Startsatz.</translation>
     </message>
     <message>
         <source>This disc starts machines with UEFI firmware only; Paddock&apos;s have a BIOS.</source>
-        <translation type="unfinished"></translation>
+        <translation>Diese CD startet nur Maschinen mit UEFI-Firmware; die von Paddock haben ein BIOS.</translation>
     </message>
     <message>
         <source>%1 cannot be used</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 lässt sich nicht benutzen</translation>
     </message>
     <message>
         <source>it is not a file</source>
-        <translation type="unfinished"></translation>
+        <translation>es ist keine Datei</translation>
     </message>
     <message>
         <source>there is no such file</source>
-        <translation type="unfinished"></translation>
+        <translation>eine solche Datei gibt es nicht</translation>
     </message>
     <message>
         <source>Choose a CD or disk image</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie ein CD- oder Plattenabbild</translation>
     </message>
     <message>
         <source>Allow reading it, or choose another image</source>
-        <translation type="unfinished"></translation>
+        <translation>Erlauben Sie das Lesen, oder wählen Sie ein anderes Abbild</translation>
     </message>
     <message>
         <source>This disk has no boot record, so a machine cannot start from it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Diese Platte hat keinen Startsatz, also kann keine Maschine davon starten.</translation>
     </message>
     <message>
         <source>Memory test</source>
-        <translation type="unfinished"></translation>
+        <translation>Speichertest</translation>
     </message>
     <message>
         <source>Debian installer</source>
-        <translation type="unfinished"></translation>
+        <translation>Debian-Installation</translation>
+    </message>
+    <message>
+        <source>it is neither a CD image nor a disk image</source>
+        <translation>es ist weder ein CD-Abbild noch ein Plattenabbild</translation>
     </message>
 </context>
 <context>
     <name>display::GuestView</name>
     <message>
         <source>Press the right Ctrl key to free the pointer</source>
-        <translation type="unfinished"></translation>
+        <translation>Rechte Strg-Taste drücken, um den Mauszeiger freizugeben</translation>
     </message>
     <message>
         <source>Press Ctrl+Alt to free the pointer</source>
-        <translation type="unfinished"></translation>
+        <translation>Strg+Alt drücken, um den Mauszeiger freizugeben</translation>
     </message>
 </context>
 <context>
     <name>display::ScreenshotWords</name>
     <message>
         <source>There is no picture to take</source>
-        <translation type="unfinished"></translation>
+        <translation>Es gibt kein Bild aufzunehmen</translation>
     </message>
     <message>
         <source>the screen is off</source>
-        <translation type="unfinished"></translation>
+        <translation>der Bildschirm ist aus</translation>
     </message>
     <message>
         <source>The picture %1 cannot be written</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Bild %1 lässt sich nicht schreiben</translation>
     </message>
     <message>
         <source>Choose a folder that you may write to and that has room</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie einen Ordner, in den Sie schreiben dürfen und der Platz hat</translation>
     </message>
 </context>
 <context>
     <name>ui::ActivityLamp</name>
     <message>
         <source>%1: writing</source>
-        <translation type="unfinished"></translation>
+        <translation>%1: schreibt</translation>
     </message>
     <message>
         <source>%1: reading</source>
-        <translation type="unfinished"></translation>
+        <translation>%1: liest</translation>
     </message>
 </context>
 <context>
     <name>ui::EmptyPage</name>
     <message>
         <source>A disc</source>
-        <translation type="unfinished"></translation>
+        <translation>Eine CD</translation>
     </message>
     <message>
         <source>Drop a CD image here</source>
-        <translation type="unfinished"></translation>
+        <translation>CD-Abbild hierher ziehen</translation>
     </message>
     <message>
         <source>&amp;New machine</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Neue Maschine</translation>
     </message>
     <message>
         <source>&amp;Open image…</source>
-        <translation type="unfinished"></translation>
+        <translation>Abbild ö&amp;ffnen …</translation>
     </message>
     <message>
         <source>&amp;Try the demo</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Vorführung starten</translation>
     </message>
     <message>
         <source>Looking whether KVM works here…</source>
-        <translation type="unfinished"></translation>
+        <translation>Es wird geprüft, ob KVM hier funktioniert …</translation>
     </message>
     <message>
         <source>Paddock reads what is on it, suggests a machine, and starts it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Paddock liest, was darauf ist, schlägt eine Maschine vor und startet sie.</translation>
     </message>
     <message>
         <source>Hardware acceleration: on. %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Hardwarebeschleunigung: an. %1</translation>
     </message>
     <message>
         <source>Hardware acceleration: off; machines run on the built-in engine. %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Hardwarebeschleunigung: aus; Maschinen laufen auf Paddocks eigenem Übersetzer. %1</translation>
     </message>
     <message>
         <source>The demo starts “%1” at once; nothing is downloaded.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Vorführung startet sofort „%1“; heruntergeladen wird nichts.</translation>
     </message>
     <message>
         <source>For the demo install the package %1: sudo apt install %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Vorführung braucht das Paket %1: sudo apt install %1</translation>
     </message>
 </context>
 <context>
     <name>ui::LibraryWindow</name>
     <message>
         <source>Paddock</source>
-        <translation type="unfinished"></translation>
+        <translation>Paddock</translation>
     </message>
     <message>
         <source>Machines</source>
-        <translation type="unfinished"></translation>
+        <translation>Maschinen</translation>
     </message>
     <message>
         <source>&amp;New machine</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Neue Maschine</translation>
     </message>
     <message>
         <source>&amp;Open image…</source>
-        <translation type="unfinished"></translation>
+        <translation>Abbild ö&amp;ffnen …</translation>
     </message>
     <message>
         <source>Start the &amp;demo</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Vorführung starten</translation>
     </message>
     <message>
         <source>&amp;Start</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Starten</translation>
     </message>
     <message>
         <source>&amp;Pause</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Anhalten</translation>
     </message>
     <message>
         <source>S&amp;hut down</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Herunterfahren</translation>
     </message>
     <message>
         <source>Power o&amp;ff…</source>
-        <translation type="unfinished"></translation>
+        <translation>Ausschal&amp;ten …</translation>
     </message>
     <message>
         <source>&amp;Rename…</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Umbenennen …</translation>
     </message>
     <message>
         <source>De&amp;lete</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Löschen</translation>
     </message>
     <message>
         <source>&amp;Paddock</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Paddock</translation>
     </message>
     <message>
         <source>&amp;Quit</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Beenden</translation>
     </message>
     <message>
         <source>&amp;Machine</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Maschine</translation>
     </message>
     <message>
         <source>&amp;Continue</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Fortsetzen</translation>
     </message>
     <message>
         <source>Open an image</source>
-        <translation type="unfinished"></translation>
+        <translation>Abbild öffnen</translation>
     </message>
     <message>
         <source>CD and disk images (*.iso *.img *.raw *.flp *.ima);;All files (*)</source>
-        <translation type="unfinished"></translation>
+        <translation>CD- und Plattenabbilder (*.iso *.img *.raw *.flp *.ima);;Alle Dateien (*)</translation>
     </message>
     <message>
         <source>The demo cannot start</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Vorführung kann nicht starten</translation>
     </message>
     <message>
         <source>the package %1 is not installed</source>
-        <translation type="unfinished"></translation>
+        <translation>das Paket %1 ist nicht installiert</translation>
     </message>
     <message>
         <source>Install it with: sudo apt install %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Installieren Sie es mit: sudo apt install %1</translation>
     </message>
     <message>
         <source>“%1” has been asked to shut down. Whether and when is up to the guest.</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ wurde gebeten, herunterzufahren. Ob und wann, entscheidet der Gast.</translation>
     </message>
     <message>
         <source>Power off</source>
-        <translation type="unfinished"></translation>
+        <translation>Ausschalten</translation>
     </message>
     <message>
         <source>Power off “%1”?</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ ausschalten?</translation>
     </message>
     <message>
         <source>Everything in its memory is lost, and what the guest has not yet written to its disk.</source>
-        <translation type="unfinished"></translation>
+        <translation>Alles in ihrem Arbeitsspeicher geht verloren, ebenso was der Gast noch nicht auf seine Platte geschrieben hat.</translation>
     </message>
     <message>
         <source>&amp;Power off</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Ausschalten</translation>
     </message>
     <message>
         <source>Rename</source>
-        <translation type="unfinished"></translation>
+        <translation>Umbenennen</translation>
     </message>
     <message>
         <source>New name of “%1”:</source>
-        <translation type="unfinished"></translation>
+        <translation>Neuer Name von „%1“:</translation>
     </message>
     <message>
         <source>“%1” cannot be deleted</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ lässt sich nicht löschen</translation>
     </message>
     <message>
         <source>it is running</source>
-        <translation type="unfinished"></translation>
+        <translation>sie läuft</translation>
     </message>
     <message>
         <source>Power it off first</source>
-        <translation type="unfinished"></translation>
+        <translation>Schalten Sie sie zuerst aus</translation>
     </message>
     <message>
         <source>“%1” is in the trash and will be kept there for a week.</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ liegt im Papierkorb und bleibt dort eine Woche.</translation>
     </message>
     <message>
         <source>&amp;Undo</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Rückgängig</translation>
     </message>
 </context>
 <context>
     <name>ui::MachineList</name>
     <message>
         <source>Running</source>
-        <translation type="unfinished"></translation>
+        <translation>Läuft</translation>
     </message>
     <message>
         <source>Paused</source>
-        <translation type="unfinished"></translation>
+        <translation>Angehalten</translation>
     </message>
     <message>
         <source>Off</source>
-        <translation type="unfinished"></translation>
+        <translation>Aus</translation>
     </message>
     <message>
         <source>Starting or stopping</source>
-        <translation type="unfinished"></translation>
+        <translation>Startet oder endet</translation>
     </message>
     <message>
         <source>%1, %2</source>
-        <translation type="unfinished"></translation>
+        <translation>%1, %2</translation>
+    </message>
+    <message>
+        <source>one processor</source>
+        <translation>ein Prozessor</translation>
     </message>
     <message numerus="yes">
-        <source>%L1 MiB, %n processor(s), %2 on disk</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
+        <source>%n processors</source>
+        <translation>
+            <numerusform>%n Prozessor</numerusform>
+            <numerusform>%n Prozessoren</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>%L1 MiB, %2, %3 on disk</source>
+        <translation>%L1 MiB, %2, %3 auf der Platte</translation>
     </message>
 </context>
 <context>
     <name>ui::MachineProcessWords</name>
     <message>
         <source>“%1” has ended because Paddock crashed</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ endete, weil Paddock abgestürzt ist</translation>
     </message>
     <message>
         <source>What was on its disks is kept; start it again</source>
-        <translation type="unfinished"></translation>
+        <translation>Was auf ihren Platten war, bleibt; starten Sie sie noch einmal</translation>
     </message>
     <message>
         <source>“%1” has ended with an error</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ endete mit einem Fehler</translation>
     </message>
     <message>
         <source>it did not say why</source>
-        <translation type="unfinished"></translation>
+        <translation>sie sagte nicht, warum</translation>
     </message>
     <message>
         <source>“%1” cannot be started</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ lässt sich nicht starten</translation>
     </message>
 </context>
 <context>
     <name>ui::MachineWindow</name>
     <message>
         <source>Screen of %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Bildschirm von %1</translation>
     </message>
     <message>
         <source>%1 The machine is paused; nothing is lost.</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 Die Maschine ist angehalten; nichts ist verloren.</translation>
     </message>
     <message>
         <source>&amp;Try again</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Noch einmal versuchen</translation>
     </message>
     <message>
         <source>&amp;Machine</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Maschine</translation>
     </message>
     <message>
         <source>&amp;Pause</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Anhalten</translation>
     </message>
     <message>
         <source>&amp;Reset</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Zurücksetzen</translation>
     </message>
     <message>
         <source>Press power &amp;button</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Ein-/Ausschalter drücken</translation>
     </message>
     <message>
         <source>The guest has been asked to shut down. Whether and when is up to it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Gast wurde gebeten, herunterzufahren. Ob und wann, entscheidet er.</translation>
     </message>
     <message>
         <source>Power &amp;off (force)…</source>
-        <translation type="unfinished"></translation>
+        <translation>Aus&amp;schalten (erzwingen) …</translation>
     </message>
     <message>
         <source>Take &amp;screenshot</source>
-        <translation type="unfinished"></translation>
+        <translation>B&amp;ildschirmfoto aufnehmen</translation>
     </message>
     <message>
         <source>&amp;Close</source>
-        <translation type="unfinished"></translation>
+        <translation>S&amp;chließen</translation>
     </message>
     <message>
         <source>&amp;Discs</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Datenträger</translation>
     </message>
     <message>
         <source>&amp;Insert CD or DVD image…</source>
-        <translation type="unfinished"></translation>
+        <translation>CD- oder DVD-Abbild &amp;einlegen …</translation>
     </message>
     <message>
         <source>&amp;Eject CD or DVD</source>
-        <translation type="unfinished"></translation>
+        <translation>CD oder DVD &amp;auswerfen</translation>
     </message>
     <message>
         <source>Insert &amp;floppy image…</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Diskettenabbild einlegen …</translation>
     </message>
     <message>
         <source>Eject f&amp;loppy</source>
-        <translation type="unfinished"></translation>
+        <translation>Diskette aus&amp;werfen</translation>
     </message>
     <message>
         <source>&amp;Keys</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Tasten</translation>
     </message>
     <message>
         <source>Send Ctrl+Alt+&amp;Del</source>
-        <translation type="unfinished"></translation>
+        <translation>Strg+Alt+E&amp;ntf senden</translation>
     </message>
     <message>
         <source>Send Ctrl+Alt+&amp;Backspace</source>
-        <translation type="unfinished"></translation>
+        <translation>Strg+Alt+&amp;Rücktaste senden</translation>
     </message>
     <message>
         <source>Send &amp;Print Screen</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Druck senden</translation>
     </message>
     <message>
         <source>Send Ctrl+Alt+F&amp;%1</source>
-        <translation type="unfinished"></translation>
+        <translation>Strg+Alt+F&amp;%1 senden</translation>
     </message>
     <message>
         <source>&amp;Type the clipboard&apos;s text</source>
-        <translation type="unfinished"></translation>
+        <translation>Text der &amp;Zwischenablage tippen</translation>
     </message>
     <message>
         <source>&amp;Capture the pointer</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Mauszeiger fangen</translation>
     </message>
     <message>
         <source>&amp;Free it with</source>
-        <translation type="unfinished"></translation>
+        <translation>Frei&amp;geben mit</translation>
     </message>
     <message>
         <source>&amp;Ctrl+Alt</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Strg+Alt</translation>
     </message>
     <message>
         <source>&amp;Right Ctrl</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Rechte Strg-Taste</translation>
     </message>
     <message>
         <source>&amp;View</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Ansicht</translation>
     </message>
     <message>
         <source>&amp;Full screen</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Vollbild</translation>
     </message>
     <message>
         <source>Fit the &amp;window</source>
-        <translation type="unfinished"></translation>
+        <translation>An das &amp;Fenster anpassen</translation>
     </message>
     <message>
         <source>W&amp;hole multiples only</source>
-        <translation type="unfinished"></translation>
+        <translation>Nur &amp;ganze Vielfache</translation>
     </message>
     <message>
         <source>&amp;One to one</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Eins zu eins</translation>
     </message>
     <message>
         <source>S&amp;harp edges</source>
-        <translation type="unfinished"></translation>
+        <translation>S&amp;charfe Kanten</translation>
     </message>
     <message>
         <source>&amp;Smooth</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Weich</translation>
     </message>
     <message>
         <source>&amp;Nearest pixel</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Nächster Bildpunkt</translation>
     </message>
     <message>
         <source>Keyboard lamps</source>
-        <translation type="unfinished"></translation>
+        <translation>Lampen der Tastatur</translation>
     </message>
     <message>
         <source>Disk</source>
-        <translation type="unfinished"></translation>
+        <translation>Platte</translation>
     </message>
     <message>
         <source>Hard disk</source>
-        <translation type="unfinished"></translation>
+        <translation>Festplatte</translation>
     </message>
     <message>
         <source>CD</source>
-        <translation type="unfinished"></translation>
+        <translation>CD</translation>
     </message>
     <message>
         <source>CD or DVD drive</source>
-        <translation type="unfinished"></translation>
+        <translation>CD- oder DVD-Laufwerk</translation>
     </message>
     <message>
         <source>Floppy</source>
-        <translation type="unfinished"></translation>
+        <translation>Diskette</translation>
     </message>
     <message>
         <source>Floppy drive</source>
-        <translation type="unfinished"></translation>
+        <translation>Diskettenlaufwerk</translation>
     </message>
     <message>
         <source>&amp;Continue</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Fortsetzen</translation>
     </message>
     <message>
         <source> (off)</source>
-        <translation type="unfinished"></translation>
+        <translation> (aus)</translation>
     </message>
     <message>
         <source> (paused)</source>
-        <translation type="unfinished"></translation>
+        <translation> (angehalten)</translation>
     </message>
     <message>
         <source>%1%2 – Paddock</source>
-        <translation type="unfinished"></translation>
+        <translation>%1%2 – Paddock</translation>
     </message>
     <message>
         <source>KVM</source>
-        <translation type="unfinished"></translation>
+        <translation>KVM</translation>
     </message>
     <message>
         <source>Interpreter</source>
-        <translation type="unfinished"></translation>
+        <translation>Interpreter</translation>
     </message>
     <message>
         <source>Translator</source>
-        <translation type="unfinished"></translation>
+        <translation>Übersetzer</translation>
     </message>
     <message>
         <source>Runs with: %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Läuft mit: %1</translation>
     </message>
     <message>
         <source>CD or DVD drive, empty</source>
-        <translation type="unfinished"></translation>
+        <translation>CD- oder DVD-Laufwerk, leer</translation>
     </message>
     <message>
         <source>The machine has stopped because of an error: %1. What is on its disks is kept; what was only in its memory is lost. Close this window and start the machine again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Maschine hat wegen eines Fehlers angehalten: %1. Was auf ihren Platten ist, bleibt; was nur im Arbeitsspeicher war, ist verloren. Schließen Sie dieses Fenster, und starten Sie die Maschine neu.</translation>
     </message>
     <message>
         <source>the cause is unknown</source>
-        <translation type="unfinished"></translation>
+        <translation>die Ursache ist unbekannt</translation>
     </message>
     <message>
         <source>Close</source>
-        <translation type="unfinished"></translation>
+        <translation>Schließen</translation>
     </message>
     <message>
         <source>Click the screen to capture the pointer</source>
-        <translation type="unfinished"></translation>
+        <translation>Auf den Bildschirm klicken, um den Mauszeiger zu fangen</translation>
     </message>
     <message>
         <source>Scroll</source>
-        <translation type="unfinished"></translation>
+        <translation>Rollen</translation>
     </message>
     <message>
         <source>Num</source>
-        <translation type="unfinished"></translation>
+        <translation>Num</translation>
     </message>
     <message>
         <source>Caps</source>
-        <translation type="unfinished"></translation>
+        <translation>Groß</translation>
     </message>
     <message>
         <source>This machine runs with: %1. %2</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Ctrl+Alt+F leaves full screen.</source>
-        <translation type="unfinished"></translation>
+        <translation>Diese Maschine läuft mit: %1. %2</translation>
     </message>
     <message>
         <source>There is no picture to take</source>
-        <translation type="unfinished"></translation>
+        <translation>Es gibt kein Bild aufzunehmen</translation>
     </message>
     <message>
         <source>the machine has not shown anything yet</source>
-        <translation type="unfinished"></translation>
+        <translation>die Maschine hat noch nichts angezeigt</translation>
     </message>
     <message>
         <source>Screenshot saved as %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Bildschirmfoto gespeichert als %1</translation>
     </message>
     <message>
         <source>Show folder</source>
-        <translation type="unfinished"></translation>
+        <translation>Ordner zeigen</translation>
     </message>
     <message>
         <source>Insert a CD or DVD image</source>
-        <translation type="unfinished"></translation>
+        <translation>CD- oder DVD-Abbild einlegen</translation>
     </message>
     <message>
         <source>CD images (*.iso)</source>
-        <translation type="unfinished"></translation>
+        <translation>CD-Abbilder (*.iso)</translation>
     </message>
     <message>
         <source>All files (*)</source>
-        <translation type="unfinished"></translation>
+        <translation>Alle Dateien (*)</translation>
     </message>
     <message>
         <source>Insert a floppy image</source>
-        <translation type="unfinished"></translation>
+        <translation>Diskettenabbild einlegen</translation>
     </message>
     <message>
         <source>Floppy images (*.img *.ima *.flp *.vfd)</source>
-        <translation type="unfinished"></translation>
+        <translation>Diskettenabbilder (*.img *.ima *.flp *.vfd)</translation>
     </message>
     <message>
         <source>Power off</source>
-        <translation type="unfinished"></translation>
+        <translation>Ausschalten</translation>
     </message>
     <message>
         <source>Power off “%1”?</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ ausschalten?</translation>
     </message>
     <message>
         <source>It is running. Everything in its memory is lost: open programs, unsaved documents, and what the guest has not yet written to its disk. The disk itself is kept.</source>
-        <translation type="unfinished"></translation>
+        <translation>Sie läuft. Alles in ihrem Arbeitsspeicher geht verloren: offene Programme, nicht gespeicherte Dokumente, und was der Gast noch nicht auf seine Platte geschrieben hat. Die Platte selbst bleibt erhalten.</translation>
     </message>
     <message>
         <source>&amp;Power off</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Ausschalten</translation>
     </message>
     <message>
         <source>&amp;Ask the guest to shut down</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Gast um Herunterfahren bitten</translation>
+    </message>
+    <message>
+        <source>Ctrl+Alt+F leaves full screen. Move the pointer to the upper edge to see this again.</source>
+        <translation>Strg+Alt+F verlässt das Vollbild. Bewegen Sie den Mauszeiger an den oberen Rand, um dies wieder zu sehen.</translation>
+    </message>
+    <message>
+        <source>&amp;Leave full screen</source>
+        <translation>Vollbild &amp;verlassen</translation>
     </message>
 </context>
 <context>
     <name>ui::MessageBar</name>
     <message>
         <source>Dismiss the message</source>
-        <translation type="unfinished"></translation>
+        <translation>Meldung schließen</translation>
     </message>
     <message>
         <source>Problem</source>
-        <translation type="unfinished"></translation>
+        <translation>Problem</translation>
     </message>
     <message>
         <source>Information</source>
-        <translation type="unfinished"></translation>
+        <translation>Hinweis</translation>
     </message>
 </context>
 <context>
     <name>ui::NewMachineSheet</name>
     <message>
         <source>New machine</source>
-        <translation type="unfinished"></translation>
+        <translation>Neue Maschine</translation>
     </message>
     <message>
         <source>A CD image (ISO) or disk image; drop it here</source>
-        <translation type="unfinished"></translation>
+        <translation>Ein CD-Abbild (ISO) oder Plattenabbild; hierher ziehen</translation>
     </message>
     <message>
         <source>C&amp;hoose…</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Wählen …</translation>
     </message>
     <message>
         <source>Choose an image</source>
-        <translation type="unfinished"></translation>
+        <translation>Abbild wählen</translation>
     </message>
     <message>
         <source> MiB</source>
-        <translation type="unfinished"></translation>
+        <translation> MiB</translation>
     </message>
     <message>
         <source> GiB</source>
-        <translation type="unfinished"></translation>
+        <translation> GiB</translation>
     </message>
     <message>
         <source>No disk</source>
-        <translation type="unfinished"></translation>
+        <translation>Keine Platte</translation>
     </message>
     <message>
         <source>Automatic</source>
-        <translation type="unfinished"></translation>
+        <translation>Automatisch</translation>
     </message>
     <message>
         <source>KVM</source>
-        <translation type="unfinished"></translation>
+        <translation>KVM</translation>
     </message>
     <message>
         <source>Built-in translator</source>
-        <translation type="unfinished"></translation>
+        <translation>Eingebauter Übersetzer</translation>
     </message>
     <message>
         <source>&amp;Image:</source>
-        <translation type="unfinished"></translation>
+        <translation>A&amp;bbild:</translation>
     </message>
     <message>
         <source>&amp;Name:</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Name:</translation>
     </message>
     <message>
         <source>&amp;Memory:</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Speicher:</translation>
     </message>
     <message>
         <source>&amp;Processors:</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Prozessoren:</translation>
     </message>
     <message>
         <source>New &amp;disk:</source>
-        <translation type="unfinished"></translation>
+        <translation>Neue P&amp;latte:</translation>
     </message>
     <message>
         <source>&amp;Runs with:</source>
-        <translation type="unfinished"></translation>
+        <translation>Läuft &amp;mit:</translation>
     </message>
     <message>
         <source>&amp;Create and start</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Anlegen und starten</translation>
     </message>
     <message>
         <source>CD and disk images (*.iso *.img *.raw *.flp *.ima);;All files (*)</source>
-        <translation type="unfinished"></translation>
+        <translation>CD- und Plattenabbilder (*.iso *.img *.raw *.flp *.ima);;Alle Dateien (*)</translation>
     </message>
     <message>
         <source>KVM cannot be used</source>
-        <translation type="unfinished"></translation>
+        <translation>KVM lässt sich nicht benutzen</translation>
     </message>
     <message>
         <source>Choose Automatic</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie „Automatisch“</translation>
     </message>
     <message>
         <source>Without an image the machine has nothing to start from.</source>
-        <translation type="unfinished"></translation>
+        <translation>Ohne Abbild hat die Maschine nichts, wovon sie starten kann.</translation>
     </message>
     <message>
         <source>%1. The machine writes to this very file.</source>
-        <translation type="unfinished"></translation>
+        <translation>%1. Die Maschine schreibt in genau diese Datei.</translation>
     </message>
     <message>
         <source>This computer can give up to %L1 MiB.</source>
-        <translation type="unfinished"></translation>
+        <translation>Dieser Rechner kann bis zu %L1 MiB geben.</translation>
     </message>
     <message numerus="yes">
         <source>This computer has %n.</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
+        <translation>
+            <numerusform>Dieser Rechner hat %n.</numerusform>
+            <numerusform>Dieser Rechner hat %n.</numerusform>
         </translation>
     </message>
     <message>
         <source>Only %1 are free now; the machine stops when the disk grows beyond that.</source>
-        <translation type="unfinished"></translation>
+        <translation>Zurzeit sind nur %1 frei; die Maschine hält an, wenn die Platte darüber hinaus wächst.</translation>
     </message>
     <message>
         <source>Takes space only as it fills; %1 are free.</source>
-        <translation type="unfinished"></translation>
+        <translation>Belegt nur so viel Platz, wie sie gefüllt ist; %1 sind frei.</translation>
     </message>
     <message>
         <source>Looking whether KVM works here…</source>
-        <translation type="unfinished"></translation>
+        <translation>Es wird geprüft, ob KVM hier funktioniert …</translation>
+    </message>
+    <message>
+        <source>The built-in translator, because there is no KVM here. %1</source>
+        <translation>Mit dem eingebauten Übersetzer, weil es hier kein KVM gibt. %1</translation>
     </message>
 </context>
 </TS>

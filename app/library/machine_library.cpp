@@ -152,10 +152,11 @@ engine::Result<void> writeDefinition(const engine::MachineDefinition& definition
 {
     const QByteArray json = definitionToJson(definition, inFolder);
     QSaveFile file(inFolder + definition_file);
-    if (!file.open(QIODevice::WriteOnly) || file.write(json) != json.size() || !file.commit())
+    // commit() alone does not notice that what it had buffered found no room.
+    if (!file.open(QIODevice::WriteOnly) || file.write(json) != json.size() || !file.flush() || !file.commit())
         return problem(
             MachineLibrary::tr("The machine's definition cannot be written"), file.errorString(),
-            MachineLibrary::tr("Make room on the file system of %1, or allow writing there").arg(inFolder));
+            MachineLibrary::tr("Make room on the file system of %1, or allow writing there").arg(QFileInfo(inFolder).path()));
     return {};
 }
 
@@ -184,11 +185,11 @@ engine::Result<void> MachineLibrary::create(const NewMachine& machine)
     if (!draft.isValid())
         return failed(draft.errorString());
     if (machine.diskBytes != 0) {
-        if (const auto made = makeDisk(draft.path() + disk_file, machine.diskBytes); !made)
+        if (auto made = makeDisk(draft.path() + disk_file, machine.diskBytes); !made)
             return made;
         definition.disks.insert(definition.disks.begin(), (draft.path() + disk_file).toStdString());
     }
-    if (const auto written = writeDefinition(definition, draft.path()); !written)
+    if (auto written = writeDefinition(definition, draft.path()); !written)
         return written;
     if (!moveFolder(draft.path(), folder(name)))
         return errno == EEXIST ? checkNameIsFree(name) : failed(reason(errno));
@@ -244,7 +245,7 @@ engine::Result<void> MachineLibrary::rename(const QString& from, const QString& 
     if (!contains(from))
         return problem(
             tr("There is no machine “%1”").arg(from.left(longestName)), {}, tr("`paddock list` names those there are"));
-    if (const auto check = checkName(to); !check)
+    if (auto check = checkName(to); !check)
         return check;
     if (moveFolder(folder(from), folder(to)))
         return {};

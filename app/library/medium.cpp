@@ -79,8 +79,9 @@ Medium fromIso(const engine::IsoInfo& iso, const QString& path)
     medium.path = path;
     medium.title = titleOf(iso, path);
     medium.warning = warningOf(iso);
-    const bool installer = iso.file_size >= smallest_installer;
-    medium.memoryMib = fittingMemory(!installer ? 256 : iso.file_size >= 2 * gibibyte ? 2048 : 1024);
+    const quint64 size = std::max<quint64>(iso.file_size, iso.volume_size);
+    const bool installer = size >= smallest_installer;
+    medium.memoryMib = fittingMemory(!installer ? 256 : size >= 2 * gibibyte ? 2048 : 1024);
     medium.diskBytes = installer ? 20 * gibibyte : 0;
     return medium;
 }
@@ -112,7 +113,8 @@ engine::Result<Medium> probeMedium(const QString& given)
     const QString suffix = info.suffix().toLower();
     const bool diskName = QStringList{"img", "raw", "ima", "flp", "vfd", "dd"}.contains(suffix);
     if (size == 0 || size % sector != 0 || !(diskName || hasBootSignature(file)))
-        return iso.error();
+        return problem(
+            what, MediumWords::tr("it is neither a CD image nor a disk image"), MediumWords::tr("Choose a CD or disk image"));
     Medium medium;
     medium.kind = size <= largest_floppy ? Medium::Kind::floppy : Medium::Kind::disk;
     medium.path = path;

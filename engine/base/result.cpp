@@ -1,5 +1,6 @@
 #include "engine/base/result.h"
 
+#include <cctype>
 #include <system_error>
 
 namespace engine {
@@ -8,7 +9,7 @@ std::string Error::text() const
 {
     std::string all = what;
     if (!why.empty())
-        all += ": " + why;
+        all += (std::isupper(static_cast<unsigned char>(why.front())) ? ". " : ": ") + why;
     if (!all.empty())
         all += ". ";
     if (!what_to_do.empty())

@@ -1,10 +1,12 @@
 # Sourced by the Linux tests: Debian's own kernel and a first file system with busybox in it.
 
+# linux_guest [FLAVOUR]
 linux_guest() {
+    local flavour=${1:-amd64}
     command -v cpio >/dev/null || skip "cpio is not installed"
     local package
-    package=$(apt-cache depends linux-image-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p' | head -n 1)
-    [ -n "$package" ] || skip "apt does not know linux-image-amd64"
+    package=$(apt-cache depends "linux-image-$flavour" 2>/dev/null | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p' | head -n 1)
+    [ -n "$package" ] || skip "apt does not know linux-image-$flavour"
     packaged "$package" "boot/vmlinuz-*" "./boot/vmlinuz-*"
     kernel=$image
     packaged busybox-static "bin/busybox"

@@ -24,6 +24,20 @@ class GuestViewTest : public QObject {
     Q_OBJECT
 
 private slots:
+    void tellsWhenTheFreePointerIsAtTheUpperEdge()
+    {
+        GuestView view(Renderer::painter);
+        QSignalSpy touched(&view, &GuestView::upperEdgeTouched);
+        const auto moveTo = [&](QPointF at) {
+            QMouseEvent event(QEvent::MouseMove, at, view.mapToGlobal(at), Qt::NoButton, Qt::NoButton, Qt::NoModifier);
+            QCoreApplication::sendEvent(&view, &event);
+        };
+        moveTo({50, 50});
+        QCOMPARE(touched.size(), 0);
+        moveTo({50, 0});
+        QCOMPARE(touched.size(), 1);
+    }
+
     void placesTheGuest_data()
     {
         QTest::addColumn<QSize>("guest");

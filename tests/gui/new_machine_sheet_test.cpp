@@ -97,6 +97,18 @@ private slots:
         QVERIFY(!sheet.isVisible());
     }
 
+    void eachLabelsKeyReachesItsField()
+    {
+        const NewMachineSheet sheet(*m_library);
+        int labels = 0;
+        for (const QLabel* label : sheet.findChildren<QLabel*>())
+            if (label->text().contains(u'&')) {
+                QVERIFY2(label->buddy() && label->buddy()->focusPolicy() != Qt::NoFocus, qPrintable(label->text()));
+                ++labels;
+            }
+        QCOMPARE(labels, 6);
+    }
+
     void saysWhatIsWrong()
     {
         NewMachineSheet sheet(*m_library);

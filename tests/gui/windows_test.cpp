@@ -1,7 +1,10 @@
+#include <QDropEvent>
 #include <QListView>
 #include <QMenuBar>
 #include <QMessageBox>
+#include <QMimeData>
 #include <QStandardPaths>
+#include <QWindow>
 #include <QtTest>
 
 #include "tests/gui/fake_machine.h"
@@ -58,6 +61,36 @@ private slots:
         QCOMPARE(accelerator->toolTip(), QString("/dev/kvm is missing"));
         accelerator->click();
         QVERIFY(window.messages().isVisible() && window.messages().text().contains("/dev/kvm"));
+    }
+
+    // One machine's window closing must not fix the size of the others.
+    void growsToTheGuestUntilThePersonSizesIt()
+    {
+        for (const char* name : {"first", "second"}) {
+            FakeSession fake(name);
+            ui::MachineWindow window(*fake.session, *m_settings);
+            window.show();
+            QVERIFY(QTest::qWaitForWindowExposed(&window));
+            fake.machine->show(320, 200, 0);
+            QTRY_COMPARE(window.view().size() * window.devicePixelRatio(), QSize(320, 200));
+            fake.machine->show(400, 300, 0);
+            QTRY_COMPARE(window.view().size() * window.devicePixelRatio(), QSize(400, 300));
+            window.close();
+        }
+        const QSize theirs(700, 500);
+        for (const bool again : {false, true}) {
+            FakeSession fake("first");
+            ui::MachineWindow window(*fake.session, *m_settings);
+            window.show();
+            QVERIFY(QTest::qWaitForWindowExposed(&window));
+            if (!again)
+                window.windowHandle()->resize(theirs);    // as a window manager does it
+            QTRY_COMPARE(window.size(), theirs);
+            fake.machine->show(320, 200, 0);
+            QTest::qWait(50);
+            QCOMPARE(window.size(), theirs);
+            window.close();
+        }
     }
 
     void asksBeforeItPowersOff()
@@ -164,6 +197,33 @@ private slots:
         demo->click();
         QCOMPARE(library.names(), QStringList{"Memory test"});
         QVERIFY(window.findChild<QListView*>()->isVisible());
+    }
+
+    void opensTheSheetForADroppedImage()
+    {
+        app::MachineLibrary library(m_folder->path());
+        app::NewMachine made;
+        made.definition.name = "one";
+        made.definition.memory_mib = 64;
+        QVERIFY(library.create(made));
+        ui::LibraryWindow window(library, *m_settings, "/bin/true");
+        window.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&window));
+        auto* list = window.findChild<QListView*>();
+        QMimeData data;
+        data.setUrls({QUrl::fromLocalFile("/somewhere/a disc.iso")});
+        QDragEnterEvent enter(QPoint(9, 9), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+        QCoreApplication::sendEvent(&window, &enter);
+        QVERIFY(enter.isAccepted() && !list->isVisible());    // instead of the list: “Drop a CD image here”
+        QDragLeaveEvent leave;
+        QCoreApplication::sendEvent(&window, &leave);
+        QVERIFY(list->isVisible());
+        QCoreApplication::sendEvent(&window, &enter);
+        QDropEvent drop(QPoint(9, 9), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+        QCoreApplication::sendEvent(&window, &drop);
+        QVERIFY(drop.isAccepted() && list->isVisible());
+        QTRY_VERIFY(window.findChild<ui::NewMachineSheet*>());
+        QVERIFY(named<QLineEdit>(*window.findChild<ui::NewMachineSheet*>(), "/somewhere/a disc.iso"));
     }
 
     void libraryStartsMachinesAndReportsFailures()

@@ -12,6 +12,7 @@
 #include <QVBoxLayout>
 
 #include "app/library/medium.h"
+#include "ui/image_folder.h"
 #include "ui/library/machine_process.h"
 #include "ui/library/machine_tile.h"
 
@@ -161,7 +162,7 @@ void LibraryWindow::offerFile(const QString& path)
 void LibraryWindow::openImage()
 {
     const QString path = QFileDialog::getOpenFileName(
-        this, tr("Open an image"), {}, tr("CD and disk images (*.iso *.img *.raw *.flp *.ima);;All files (*)"));
+        this, tr("Open an image"), imageFolder(), tr("CD and disk images (*.iso *.img *.raw *.flp *.ima);;All files (*)"));
     if (!path.isEmpty())
         offerFile(path);
 }
@@ -272,6 +273,8 @@ void LibraryWindow::dragEnterEvent(QDragEnterEvent* event)
 {
     if (droppedFile(event->mimeData()).isEmpty())
         return;
+    // Whatever was shown: this page says what the drop will do.
+    m_pages->setCurrentWidget(m_empty);
     m_empty->setDropHover(true);
     event->acceptProposedAction();
 }
@@ -279,13 +282,17 @@ void LibraryWindow::dragEnterEvent(QDragEnterEvent* event)
 void LibraryWindow::dragLeaveEvent(QDragLeaveEvent*)
 {
     m_empty->setDropHover(false);
+    showWhatIsThere();
 }
 
 void LibraryWindow::dropEvent(QDropEvent* event)
 {
     m_empty->setDropHover(false);
+    showWhatIsThere();
     event->acceptProposedAction();
-    offerFile(droppedFile(event->mimeData()));
+    // The sheet opens once the drop is over: the program that drags waits until then, and windows opened within are misplaced.
+    QMetaObject::invokeMethod(
+        this, [this, path = droppedFile(event->mimeData())] { offerFile(path); }, Qt::QueuedConnection);
 }
 
 }

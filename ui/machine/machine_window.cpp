@@ -1,5 +1,7 @@
 #include "ui/machine/machine_window.h"
 
+#include <algorithm>
+
 #include <QActionGroup>
 #include <QApplication>
 #include <QClipboard>
@@ -21,7 +23,6 @@ namespace ui {
 
 namespace {
 
-const QString geometry_key = QStringLiteral("machine");
 const QKeySequence full_screen_keys(QStringLiteral("Ctrl+Alt+F")), capture_keys(QStringLiteral("Ctrl+Alt+G")),
     screenshot_keys(QStringLiteral("Ctrl+Alt+S"));
 
@@ -69,11 +70,16 @@ MachineWindow::MachineWindow(app::MachineSession& session, app::Settings& settin
         menuBar()->setFocus(Qt::OtherFocusReason);
         menuBar()->setActiveAction(menuBar()->actions().constFirst());
     });
+    connect(m_view, &display::GuestView::upperEdgeTouched, this, [this] {
+        if (isFullScreen())
+            sayHowToLeaveFullScreen();
+    });
     connect(&settings, &app::Settings::changed, this, &MachineWindow::applySettings);
 
-    m_sized = restoreGeometry(settings.windowGeometry(geometry_key));
+    m_sized = restoreGeometry(settings.windowGeometry(geometryKey()));
     if (!m_sized)
         adjustSize();
+    m_grown = size();
     m_view->showFrame(session.frame());
     m_view->setFocus();
     showState();
@@ -283,7 +289,31 @@ void MachineWindow::growTo(QSize guest)
     if (m_sized || isMaximized() || isFullScreen() || guest.isEmpty())
         return;
     const QSize extra = size() - m_view->size();
-    resize((m_view->sizeHint() + extra).boundedTo(screen()->availableSize() * 9 / 10));
+    m_grown = (m_view->sizeHint() + extra).boundedTo(screen()->availableSize() * 9 / 10);
+    resize(m_grown);
+    keepOnScreen();
+}
+
+void MachineWindow::keepOnScreen()
+{
+    const QRect room = screen()->availableGeometry(), frame = frameGeometry();
+    const QPoint out(std::max(0, frame.right() - room.right()), std::max(0, frame.bottom() - room.bottom()));
+    if (!out.isNull())
+        move(pos() - out);
+}
+
+// From now on the window keeps the size that the person gave it. The window system repeats sizes that were not theirs.
+void MachineWindow::resizeEvent(QResizeEvent* event)
+{
+    const bool whole = windowState() & (Qt::WindowFullScreen | Qt::WindowMaximized) || event->size() == screen()->size();
+    m_sized |= event->spontaneous() && !whole && event->size() != m_grown;
+    QMainWindow::resizeEvent(event);
+}
+
+// Each machine has its own: guests differ in the size of their screens.
+QString MachineWindow::geometryKey() const
+{
+    return QStringLiteral("machine/") + m_session.name();
 }
 
 void MachineWindow::toggleFullScreen()
@@ -300,9 +330,16 @@ void MachineWindow::changeEvent(QEvent* event)
         statusBar()->setVisible(!isFullScreen());
         m_fullScreen->setChecked(isFullScreen());
         if (isFullScreen())
-            m_messages->say(MessageBar::Tone::information, tr("Ctrl+Alt+F leaves full screen."));
+            sayHowToLeaveFullScreen();
     }
     QMainWindow::changeEvent(event);
+}
+
+void MachineWindow::sayHowToLeaveFullScreen()
+{
+    m_messages->say(
+        MessageBar::Tone::information, tr("Ctrl+Alt+F leaves full screen. Move the pointer to the upper edge to see this again."),
+        tr("&Leave full screen"), [this] { toggleFullScreen(); });
 }
 
 void MachineWindow::report(const engine::Result<void>& result)

@@ -33,6 +33,7 @@ public:
 protected:
     void closeEvent(QCloseEvent* event) override;
     void changeEvent(QEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
 
 private:
     void addMachineMenu();
@@ -52,7 +53,10 @@ private:
     void showLeds(quint8 leds);
     void explainAccelerator();
     void growTo(QSize guest);
+    void keepOnScreen();
     void toggleFullScreen();
+    void sayHowToLeaveFullScreen();
+    QString geometryKey() const;
     void insertDisc();
     void insertFloppy();
     void report(const engine::Result<void>& result);
@@ -75,7 +79,8 @@ private:
     ActivityLamp* m_cdLamp = nullptr;
     ActivityLamp* m_floppyLamp = nullptr;
     QPointer<QMessageBox> m_question;
-    bool m_sized = false;    // by the person's earlier choice or the first picture
+    QSize m_grown;    // what the window last chose for itself
+    bool m_sized = false;    // by the person, now or in an earlier run
     bool m_over = false;
 };
 

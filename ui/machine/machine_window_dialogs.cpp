@@ -2,15 +2,15 @@
 
 #include <QCloseEvent>
 #include <QFileDialog>
-#include <QFileInfo>
 
+#include "ui/image_folder.h"
 #include "ui/machine/machine_window.h"
 
 namespace ui {
 
 void MachineWindow::insertDisc()
 {
-    auto* chooser = new QFileDialog(this, tr("Insert a CD or DVD image"), QFileInfo(m_session.cdrom()).path());
+    auto* chooser = new QFileDialog(this, tr("Insert a CD or DVD image"), imageFolder(m_session.cdrom()));
     chooser->setAttribute(Qt::WA_DeleteOnClose);
     chooser->setFileMode(QFileDialog::ExistingFile);
     chooser->setNameFilters({tr("CD images (*.iso)"), tr("All files (*)")});
@@ -20,7 +20,7 @@ void MachineWindow::insertDisc()
 
 void MachineWindow::insertFloppy()
 {
-    auto* chooser = new QFileDialog(this, tr("Insert a floppy image"), QFileInfo(m_session.floppy()).path());
+    auto* chooser = new QFileDialog(this, tr("Insert a floppy image"), imageFolder(m_session.floppy()));
     chooser->setAttribute(Qt::WA_DeleteOnClose);
     chooser->setFileMode(QFileDialog::ExistingFile);
     chooser->setNameFilters({tr("Floppy images (*.img *.ima *.flp *.vfd)"), tr("All files (*)")});
@@ -56,8 +56,8 @@ void MachineWindow::closeEvent(QCloseEvent* event)
         askBeforeClosing();
         return;
     }
-    if (!isFullScreen() && !isMaximized())
-        m_settings.setWindowGeometry(QStringLiteral("machine"), saveGeometry());
+    if (m_sized && !isFullScreen() && !isMaximized())
+        m_settings.setWindowGeometry(geometryKey(), saveGeometry());
     event->accept();
 }
 

@@ -14,6 +14,7 @@
 #include <QThread>
 #include <QVBoxLayout>
 
+#include "ui/image_folder.h"
 #include "ui/kvm_verdict.h"
 
 namespace ui {
@@ -133,10 +134,10 @@ void NewMachineSheet::addField(
     column->setSpacing(2);
     column->addWidget(input);
     column->addWidget(remark);
-    auto* name = new QLabel(label);
-    name->setBuddy(input);
-    form->addRow(name, column);
     QWidget* focus = input->focusProxy() ? input->focusProxy() : input;
+    auto* name = new QLabel(label);
+    name->setBuddy(focus);    // a label's key does nothing for a widget that cannot have the focus itself
+    form->addRow(name, column);
     focus->setAccessibleName(QString(label).remove(u'&').remove(u':'));
     m_fields.push_back({focus, remark, check});
 }
@@ -149,7 +150,7 @@ void NewMachineSheet::setImage(const QString& path)
 void NewMachineSheet::chooseImage()
 {
     const QString path = QFileDialog::getOpenFileName(
-        this, tr("Choose an image"), QFileInfo(m_image->text()).path(),
+        this, tr("Choose an image"), imageFolder(m_image->text()),
         tr("CD and disk images (*.iso *.img *.raw *.flp *.ima);;All files (*)"));
     if (!path.isEmpty())
         setImage(path);
@@ -242,7 +243,7 @@ QString NewMachineSheet::remarkFor(const QWidget* input) const
         if (!m_medium)
             return tr("Without an image the machine has nothing to start from.");
         if (!m_medium->warning.isEmpty())
-            return m_medium->warning;
+            return QStringLiteral("⚠ ") + m_medium->warning;
         return m_medium->kind == app::Medium::Kind::disk ? tr("%1. The machine writes to this very file.").arg(m_medium->title)
                                                          : m_medium->title;
     }
@@ -263,7 +264,9 @@ QString NewMachineSheet::remarkFor(const QWidget* input) const
     if (input == m_accelerator) {
         if (!m_kvm)
             return tr("Looking whether KVM works here…");
-        return QString::fromStdString(m_kvm->reason);
+        const QString reason = QString::fromStdString(m_kvm->reason);
+        const bool automatic = m_accelerator->currentData().toInt() == int(engine::Accelerator::automatic);
+        return automatic && !m_kvm->usable ? tr("The built-in translator, because there is no KVM here. %1").arg(reason) : reason;
     }
     return {};
 }

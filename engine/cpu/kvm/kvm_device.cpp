@@ -1,7 +1,11 @@
 #include "engine/cpu/kvm/kvm_device.h"
 
+#include <array>
+
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/kvm.h>
+#include <sys/stat.h>
 
 #include "engine/base/text.h"
 
@@ -10,6 +14,26 @@ namespace engine {
 namespace {
 constexpr const char* path = "/dev/kvm";
 constexpr const char* without = "Let Paddock choose the accelerator: its translator needs nothing of the host";
+
+// Most distributions give the device to the group kvm, but not all do.
+Error not_allowed()
+{
+    const std::string what = "You may not use /dev/kvm";
+    struct stat status { };
+    std::array<char, 4096> names{};
+    group entry{};
+    group* found = nullptr;
+    constexpr mode_t group_uses_it = S_IRGRP | S_IWGRP;
+    if (::stat(path, &status) == 0 && (status.st_mode & group_uses_it) == group_uses_it && status.st_gid != 0
+        && ::getgrgid_r(status.st_gid, &entry, names.data(), names.size(), &found) == 0 && found)
+        return {
+            what, text("It is for members of the group ", found->gr_name),
+            text("Become one: sudo adduser $USER ", found->gr_name, ", then log in again")};
+    return {
+        what, "Nobody but root may open it",
+        "Give it to the group kvm and become a member: sudo chgrp kvm /dev/kvm && sudo chmod 660 /dev/kvm && sudo adduser $USER "
+        "kvm, then log in again"};
+}
 
 Error cannot_open(int error)
 {
@@ -23,9 +47,7 @@ Error cannot_open(int error)
             "or kvm_amd"};
     case EACCES:
     case EPERM:
-        return {
-            "You may not use /dev/kvm", "It belongs to the group kvm",
-            "Add yourself to the group kvm: sudo adduser $USER kvm, then log in again"};
+        return not_allowed();
     case EBUSY:
         return {
             "/dev/kvm is busy", "Another virtual machine program holds the processor's virtualisation for itself",

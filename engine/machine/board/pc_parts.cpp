@@ -47,9 +47,9 @@ Result<std::unique_ptr<MemoryBlock>> block_of(std::string name, const std::vecto
     return block;
 }
 
-Result<void> make_memory(PcParts& parts, const std::string& firmware_directory)
+Result<void> make_memory(PcParts& parts, const std::string& firmware)
 {
-    auto images = load_firmware(firmware_directory);
+    auto images = load_firmware(firmware);
     if (!images)
         return images.error();
     auto ram = MemoryBlock::create("RAM", parts.description.low_memory + parts.description.high_memory);
@@ -131,7 +131,7 @@ Result<PcParts> gather_pc_parts(const MachineDefinition& definition, WorkerPool&
     parts.description = describe(definition);
     if (auto opened = open_images(parts, definition, workers); !opened)
         return opened.error();
-    if (auto made = make_memory(parts, definition.firmware_directory); !made)
+    if (auto made = make_memory(parts, definition.firmware); !made)
         return made.error();
     if (auto opened = open_serial_file(parts, definition); !opened)
         return opened.error();

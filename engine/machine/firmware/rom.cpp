@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine/base/file_descriptor.h"
 #include "engine/base/text.h"
@@ -22,20 +23,25 @@ Error unreadable(const std::string& path, const std::string& what, int error_num
     return {text("Cannot read ", what, " ", path), system_error_text(error_number), "Check the path and who may read the file"};
 }
 
+bool is_file(const std::string& path)
+{
+    struct stat status { };
+    return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
 Result<std::vector<u8>> read_image(const std::string& directory, const std::string& file, u64 limit)
 {
     const std::string path = text(directory, "/", file);
-    struct stat status { };
-    if (::stat(path.c_str(), &status) != 0 && errno == ENOENT)
+    if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT)
         return Error{
             text("The firmware file ", file, " is missing"), text("It was looked for in ", directory),
-            "Install the package seabios (apt install seabios), or name the directory that holds it"};
+            "Install the package seabios (sudo apt install seabios)"};
     return read_whole_file(path, limit, "the firmware");
 }
 
-Error damaged(const std::string& directory, const std::string& file, const std::string& why)
+Error damaged(const std::string& path, const std::string& why)
 {
-    return {text("The firmware file ", directory, "/", file, " is damaged"), why, "Install the package seabios again"};
+    return {text("The firmware file ", path, " is damaged"), why, "Install the package seabios again, or name another file"};
 }
 }
 
@@ -67,21 +73,24 @@ Result<std::vector<u8>> read_whole_file(const std::string& path, u64 limit, cons
     return content;
 }
 
-Result<FirmwareImages> load_firmware(const std::string& directory)
+Result<FirmwareImages> load_firmware(const std::string& from)
 {
-    const std::string& from = directory.empty() ? debian_directory : directory;
     const std::string bios_file = "bios-256k.bin", vga_file = "vgabios-stdvga.bin";
-    auto bios = read_image(from, bios_file, bios_largest);
+    const bool alone = is_file(from);
+    const std::string& directory = from.empty() || alone ? debian_directory : from;
+    auto bios = alone ? read_whole_file(from, bios_largest, "the firmware") : read_image(directory, bios_file, bios_largest);
     if (!bios)
         return bios.error();
     if (bios->size() < bios_smallest || bios->size() % bios_unit)
-        return damaged(from, bios_file, text("Its length of ", bios->size(), " bytes is not that of a PC BIOS"));
-    auto vga_bios = read_image(from, vga_file, vga_bios_largest);
+        return damaged(
+            alone ? from : text(directory, "/", bios_file),
+            text("Its length of ", bios->size(), " bytes is not that of a PC BIOS"));
+    auto vga_bios = read_image(directory, vga_file, vga_bios_largest);
     if (!vga_bios)
         return vga_bios.error();
     const std::vector<u8>& vga = *vga_bios;
     if (vga.size() < option_rom_unit || vga[0] != 0x55 || vga[1] != 0xaa || vga[2] * option_rom_unit > vga.size())
-        return damaged(from, vga_file, "It does not begin like an option ROM");
+        return damaged(text(directory, "/", vga_file), "It does not begin like an option ROM");
     return FirmwareImages{std::move(*bios), std::move(*vga_bios)};
 }
 

@@ -14,8 +14,9 @@ struct FirmwareImages {
     std::vector<u8> vga_bios;    // an option ROM, at most 256 KiB
 };
 
-// `directory` "" means Debian's.
-Result<FirmwareImages> load_firmware(const std::string& directory);
+// `from` is a directory with files named as in Debian's package, or a BIOS image, to which Debian's VGA BIOS is added; ""
+// is Debian's directory.
+Result<FirmwareImages> load_firmware(const std::string& from);
 
 // A whole regular file of at most `limit` bytes. Errors name `what` the file is for: "the kernel".
 Result<std::vector<u8>> read_whole_file(const std::string& path, u64 limit, const std::string& what);

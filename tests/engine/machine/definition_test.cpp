@@ -64,7 +64,7 @@ TEST(Machine, missing_files_are_named)
     const auto machine = Machine::create({.memory_mib = 64, .cdrom = "/nowhere/at/all.iso"}, listener);
     ASSERT_FALSE(machine);
     EXPECT_TRUE(has(machine.error().text(), "/nowhere/at/all.iso"));
-    const auto without_firmware = Machine::create({.memory_mib = 64, .firmware_directory = "/nowhere"}, listener);
+    const auto without_firmware = Machine::create({.memory_mib = 64, .firmware = "/nowhere"}, listener);
     ASSERT_FALSE(without_firmware);
     EXPECT_TRUE(has(without_firmware.error().text(), "seabios"));
 }

@@ -88,7 +88,7 @@ struct Bench {
 
     explicit Bench(MachineDefinition definition = {.memory_mib = 8})
     {
-        definition.firmware_directory = firmware;
+        definition.firmware = firmware;
         auto made = PcBoard::create(
             definition, {lock, deadlines, events, workers, host, host}, [this](unsigned, Processors::Wires wires) {
                 auto idle = std::make_unique<IdleProcessors>(std::move(wires));

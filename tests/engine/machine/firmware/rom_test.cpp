@@ -43,6 +43,16 @@ TEST(Firmware, refuses_damaged_images)
     EXPECT_TRUE(load_firmware(d.path));
 }
 
+TEST(Firmware, an_image_of_ones_own_must_have_the_size_of_a_bios)
+{
+    Directory d;
+    d.put("own.bin", std::string(1000, 0));
+    const auto images = load_firmware(d.path / "own.bin");
+    ASSERT_FALSE(images);
+    EXPECT_NE(images.error().text().find("own.bin is damaged"), std::string::npos);
+    EXPECT_NE(images.error().text().find("1000 bytes"), std::string::npos);
+}
+
 TEST(Firmware, a_file_is_regular_and_bounded)
 {
     Directory d;
