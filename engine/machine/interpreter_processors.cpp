@@ -3,6 +3,7 @@
 #include "engine/cpu/x86/vcpu_x86.h"
 #include "engine/device/interrupt/apic_bus.h"
 #include "engine/machine/processors.h"
+#include "engine/time/entropy.h"
 
 namespace engine {
 
@@ -108,6 +109,7 @@ private:
                     wires_.ferr(level);
                 },
             .tsc = tsc,
+            .entropy = &host_entropy,
             .smm_view =
                 [this](bool visible) {
                     const std::lock_guard lock(wires_.machine_lock);

@@ -17,8 +17,8 @@ Decoded decode(std::span<const u8> bytes, u32 mode, u16 offset, Insn& to);
 constexpr unsigned longest_instruction = 15;
 
 // The tables, for tests and the disassembly view.
-enum class OpcodeMap : u8 { one_byte, map_0f, map_0f38, map_0f3a };
 const Row* row_at(OpcodeMap map, Prefix prefix, u8 opcode);
+const Row* vex_row_at(OpcodeMap map, Prefix prefix, u8 opcode);
 // Number of opcodes that two rows claim; must be zero.
 unsigned opcode_conflicts();
 
