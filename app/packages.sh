@@ -28,6 +28,7 @@ xvfb                    a display for the tests of the windows
 xauth                   lets them into that display
 xdotool                 mouse and keyboard in those tests
 nasm                    assembles the tests of the processor
+libzydis-dev            a second opinion on how instructions decode
 xorriso                 writes the CDs that the guest tests boot
 cpio                    packs the Linux guest'"'"'s first file system
 busybox-static          what is in it

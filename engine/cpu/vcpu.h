@@ -2,6 +2,7 @@
 // One virtual processor, run by a thread of its own. Implemented on /dev/kvm and by Paddock's own engine.
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "engine/base/types.h"
@@ -46,6 +47,8 @@ struct VcpuWires {
     // FERR#: the x87 unmasked-error line (IRQ 13 when CR0.NE is clear).
     std::function<void(bool level)> ferr;
     std::function<u64()> tsc;    // virtual time stamp, any thread
+    // Random bits for RDRAND and RDSEED, empty when there are none now. Called on the vCPU's thread.
+    std::function<std::optional<u64>()> entropy;
     // Shows system management RAM instead of what the rest of the machine sees there. Takes the machine's lock itself.
     std::function<void(bool visible)> smm_view;
 };

@@ -3,6 +3,7 @@
 #include "engine/cpu/x86/vcpu_x86.h"
 #include "engine/device/interrupt/apic_bus.h"
 #include "engine/machine/processors.h"
+#include "engine/time/entropy.h"
 #include "engine/translator/x86_tier.h"
 
 namespace engine {
@@ -41,7 +42,8 @@ public:
     InterpreterProcessors(unsigned count, Wires wires, bool translates)
         : translates_(translates),
           wires_(std::move(wires)),
-          model_{.cpus = count},
+          // Where AVX calls a handler for each instruction, the SSE that programs take without it is the faster.
+          model_{.cpus = count, .features = x86::host_features() & (translates ? u32(x86::feature_sha) : ~0u)},
           rendezvous_(make_rendezvous()),
           rounds_(*rendezvous_)
     {
@@ -112,6 +114,7 @@ private:
                     wires_.ferr(level);
                 },
             .tsc = tsc,
+            .entropy = &host_entropy,
             .smm_view =
                 [this](bool visible) {
                     const std::lock_guard lock(wires_.machine_lock);

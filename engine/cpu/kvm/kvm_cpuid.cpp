@@ -18,18 +18,18 @@ struct Leaf {
     u32 subleaves;    // 0: the leaf has none
 };
 constexpr Leaf leaves[] = {{0, 0},          {1, 0},          {2, 0},          {4, 5},          {6, 0},          {7, 1},
-                           {0xb, 3},        {0x15, 0},       {0x40000000, 0}, {0x80000000, 0}, {0x80000001, 0}, {0x80000002, 0},
-                           {0x80000003, 0}, {0x80000004, 0}, {0x80000006, 0}, {0x80000007, 0}, {0x80000008, 0}};
+                           {0xb, 3},        {0xd, 3},        {0x15, 0},       {0x40000000, 0}, {0x80000000, 0}, {0x80000001, 0},
+                           {0x80000002, 0}, {0x80000003, 0}, {0x80000004, 0}, {0x80000006, 0}, {0x80000007, 0}, {0x80000008, 0}};
 
 // These KVM has whatever it lists: it lists them only for some kinds of its own interrupt chips. HTT only counts.
 constexpr u32 ecx_x2apic = 1 << 21, ecx_tsc_deadline = 1 << 24, ecx_hypervisor = 1u << 31, edx_apic = 1 << 9, edx_htt = 1 << 28;
 
 // Takes from `model` the features of `leaf` that the host doesn't have; every other word stays the model's.
-CpuidResult both(const KvmDevice& device, const CpuidTable& host, u32 leaf, CpuidResult model)
+CpuidResult both(const KvmDevice& device, const CpuidTable& host, u32 leaf, u32 subleaf, CpuidResult model)
 {
     kvm_cpuid_entry2 has{};
     for (const kvm_cpuid_entry2& entry : host.entries())
-        if (entry.function == leaf && entry.index == 0)
+        if (entry.function == leaf && entry.index == subleaf)
             has = entry;
     switch (leaf) {
     case 1: {
@@ -38,6 +38,9 @@ CpuidResult both(const KvmDevice& device, const CpuidTable& host, u32 leaf, Cpui
         model.edx &= has.edx | edx_apic | edx_htt;
         return model;
     }
+    // KVM keeps EBX of subleaves 0 and 1 itself. The component's size and place are the same on every host.
+    case 0xd:
+        return {model.eax & has.eax, model.ebx, model.ecx, model.edx};
     case 7:
         return {0, model.ebx & has.ebx, model.ecx & has.ecx, model.edx & has.edx};
     case 0x80000001:
@@ -62,7 +65,8 @@ Result<void> set_kvm_cpuid(const KvmDevice& device, const FileDescriptor& vcpu, 
         if (leaf.number == 0x15 && !round_rate)
             continue;
         for (u32 subleaf = 0; subleaf < std::max(leaf.subleaves, 1u); ++subleaf) {
-            const CpuidResult r = both(device, host, leaf.number, x86::cpuid(model, {.apic_id = apic_id}, leaf.number, subleaf));
+            const CpuidResult r
+                = both(device, host, leaf.number, subleaf, x86::cpuid(model, {.apic_id = apic_id}, leaf.number, subleaf));
             guest.add(
                 {.function = leaf.number,
                  .index = subleaf,

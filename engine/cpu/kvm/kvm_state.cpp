@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include <cpuid.h>
 #include <linux/kvm.h>
 
 #include "engine/base/bits.h"
@@ -168,7 +169,14 @@ void load_registers(const CpuState& s, kvm_regs& regs, kvm_sregs& sregs)
 // The image has the registers in stack order, the canonical state in physical order.
 constexpr unsigned fx_control = 0, fx_status = 2, fx_tags = 4, fx_opcode = 6, fx_instruction = 8, fx_data = 16, fx_mxcsr = 24,
                    fx_registers = 32, fx_xmm = 160, xsave_components = 512;
-constexpr u64 x87_and_sse = 3;
+constexpr u64 x87_and_sse = 3, avx_component = 4;
+// Where the host's processor, and with it KVM, has the upper halves: leaf 0DH, subleaf 2. 576 on all that have them.
+unsigned xsave_avx_at()
+{
+    u32 size = 0, at = 0, ecx = 0, edx = 0;
+    __cpuid_count(0xd, 2, size, at, ecx, edx);
+    return size == sizeof(x86::FpuState::ymm_high) && at + size <= sizeof(KvmXsave::bytes) ? at : 0;
+}
 
 void save_fpu(const KvmXsave& image, x86::FpuState& f)
 {
@@ -188,6 +196,10 @@ void save_fpu(const KvmXsave& image, x86::FpuState& f)
     }
     for (unsigned n = 0; n < f.xmm.size(); ++n)
         std::memcpy(f.xmm[n].q.data(), k + fx_xmm + 16 * n, 16);
+    f.ymm_high = {};
+    const unsigned avx_at = xsave_avx_at();
+    if (avx_at && load_le<u64>(k + xsave_components) & avx_component)
+        std::memcpy(f.ymm_high.data(), k + avx_at, sizeof f.ymm_high);
 }
 
 void load_fpu(const x86::FpuState& f, KvmXsave& image)
@@ -208,7 +220,32 @@ void load_fpu(const x86::FpuState& f, KvmXsave& image)
     }
     for (unsigned n = 0; n < f.xmm.size(); ++n)
         std::memcpy(k + fx_xmm + 16 * n, f.xmm[n].q.data(), 16);
-    store_le<u64>(k + xsave_components, x87_and_sse);
+    const unsigned avx_at = xsave_avx_at();
+    const bool avx = f.ymm_high != x86::FpuState{}.ymm_high;
+    if (avx && avx_at)
+        std::memcpy(k + avx_at, f.ymm_high.data(), sizeof f.ymm_high);
+    // A host without AVX refuses them, as it should.
+    store_le<u64>(k + xsave_components, x87_and_sse | (avx ? avx_component : 0));
+}
+
+// XCR0 is 1 where KVM knows no other.
+u64 read_xcr0(const FileDescriptor& vcpu)
+{
+    kvm_xcrs k{};
+    if (control(vcpu, KVM_GET_XCRS, &k) != 0)
+        return 1;
+    for (unsigned n = 0; n < std::min<unsigned>(k.nr_xcrs, KVM_MAX_XCRS); ++n)
+        if (k.xcrs[n].xcr == 0)
+            return k.xcrs[n].value;
+    return 1;
+}
+
+bool write_xcr0(const FileDescriptor& vcpu, u64 value)
+{
+    kvm_xcrs k{};
+    k.nr_xcrs = 1;
+    k.xcrs[0].value = value;
+    return control(vcpu, KVM_SET_XCRS, &k) == 0 || value == 1;
 }
 
 kvm_debugregs load_debug_registers(const CpuState& s)
@@ -296,6 +333,7 @@ Result<void> save_kvm_state(const FileDescriptor& vcpu, CpuState& to)
     to.nmi_pending = events.nmi.pending;
     to.interrupt_shadow = events.interrupt.shadow != 0;
     to.run_state = run_state_of(mp.mp_state);
+    to.xcr0 = read_xcr0(vcpu);
     save_msrs(vcpu, to);
     return {};
 }
@@ -316,6 +354,8 @@ Result<void> load_kvm_state(const FileDescriptor& vcpu, const CpuState& from)
         && control(vcpu, KVM_SET_DEBUGREGS, &debug) == 0;
     if (!written)
         return kvm_error("take over a processor's state");
+    if (!write_xcr0(vcpu, from.xcr0))
+        return kvm_error("take over the processor's extended states, which this host does not have");
     load_msrs(vcpu, from);
     if (control(vcpu, KVM_SET_VCPU_EVENTS, &events) != 0 || control(vcpu, KVM_SET_MP_STATE, &mp) != 0)
         return kvm_error("take over a processor's pending events");

@@ -2,6 +2,9 @@
 
 #include <bit>
 #include <cstring>
+#include <span>
+
+#include <cpuid.h>
 
 namespace engine::x86 {
 
@@ -10,13 +13,14 @@ namespace {
 // Leaf 1 EDX: FPU VME DE PSE TSC MSR PAE MCE CX8 APIC SEP MTRR PGE MCA CMOV PAT PSE36 CLFSH MMX FXSR SSE SSE2 HTT.
 constexpr u32 leaf1_edx = 0x078bfbff;
 constexpr u32 edx_htt = 1 << 28, edx_apic = 1 << 9;
-// Leaf 1 ECX: SSE3 PCLMULQDQ SSSE3 CX16 PCID SSE4.1 SSE4.2 x2APIC MOVBE POPCNT TSC-deadline AES, and the hypervisor bit.
+// Leaf 1 ECX: SSE3 PCLMULQDQ SSSE3 CX16 PCID SSE4.1 SSE4.2 x2APIC MOVBE POPCNT TSC-deadline AES XSAVE RDRAND, and the hypervisor bit.
 constexpr u32 leaf1_ecx = 1u << 0 | 1u << 1 | 1u << 9 | 1u << 13 | 1u << 17 | 1u << 19 | 1u << 20 | 1u << 21 | 1u << 22 | 1u << 23
-    | 1u << 24 | 1u << 25 | 1u << 31;
+    | 1u << 24 | 1u << 25 | 1u << 26 | 1u << 30 | 1u << 31;
 constexpr u32 ecx_osxsave = 1 << 27;
-// Leaf 7 EBX: FSGSBASE SMEP ERMS INVPCID SMAP; ECX: UMIP; EDX: FSRM, SPEC_CTRL, ARCH_CAPABILITIES.
-constexpr u32 leaf7_ebx = 1u << 0 | 1u << 7 | 1u << 9 | 1u << 10 | 1u << 20;
-constexpr u32 leaf7_ecx = 1u << 2;
+// Leaf 7 EBX: FSGSBASE BMI1 SMEP BMI2 ERMS INVPCID RDSEED ADX SMAP CLFLUSHOPT CLWB; ECX: UMIP RDPID; EDX: FSRM, SPEC_CTRL, ARCH_CAPABILITIES.
+constexpr u32 leaf7_ebx
+    = 1u << 0 | 1u << 3 | 1u << 7 | 1u << 8 | 1u << 9 | 1u << 10 | 1u << 18 | 1u << 19 | 1u << 20 | 1u << 23 | 1u << 24;
+constexpr u32 leaf7_ecx = 1u << 2 | 1u << 22;
 constexpr u32 leaf7_edx = 1u << 4 | 1u << 26 | 1u << 29;
 // Extended leaf 1: LAHF in 64-bit mode, LZCNT, PREFETCHW; SYSCALL, NX, RDTSCP, long mode.
 constexpr u32 extended1_ecx = 1u << 0 | 1u << 5 | 1u << 8;
@@ -30,6 +34,65 @@ CpuidResult brand_part(unsigned part)
     CpuidResult r;
     std::memcpy(&r, brand + 16 * part, 16);
     return r;
+}
+
+unsigned xsave_size(u64 components)
+{
+    return xsave_legacy_size + xsave_header_size + (components & xcr0_avx ? xsave_avx_size : 0);
+}
+
+// Leaf 0DH. The two formats lay AVX out alike, so sizes are the same.
+CpuidResult extended_states(const CpuModel& m, const CpuidContext& x, u32 subleaf)
+{
+    constexpr u32 xsaveopt = 1, xsavec = 2, xgetbv_1 = 4;
+    const u64 supported = supported_components(m);
+    if (subleaf == 0)
+        return {u32(supported), xsave_size(x.xcr0), xsave_size(supported), 0};
+    if (subleaf == 1)
+        return {xsaveopt | xsavec | xgetbv_1, xsave_size(x.xcr0), 0, 0};
+    if (subleaf == 2 && supported & xcr0_avx)
+        return {xsave_avx_size, xsave_legacy_size + xsave_header_size, 0, 0};
+    return {};
+}
+
+// The features that depend on the host, in the words that show them.
+struct HostBit {
+    HostFeature feature;
+    u32 bit;
+};
+constexpr HostBit leaf1_ecx_bits[] = {{feature_fma, 1 << 12}, {feature_avx, 1 << 28}, {feature_f16c, 1 << 29}};
+constexpr HostBit leaf7_ebx_bits[] = {{feature_avx2, 1 << 5}, {feature_sha, 1 << 29}};
+constexpr HostBit leaf7_ecx_bits[] = {{feature_vaes, 1 << 9}, {feature_vpclmulqdq, 1 << 10}};
+
+u32 shown(std::span<const HostBit> bits, u32 features)
+{
+    u32 word = 0;
+    for (const auto& [feature, bit] : bits)
+        word |= features & feature ? bit : 0;
+    return word;
+}
+u32 found(std::span<const HostBit> bits, u32 word)
+{
+    u32 features = 0;
+    for (const auto& [feature, bit] : bits)
+        features |= word & bit ? u32(feature) : 0;
+    return features;
+}
+
+u32 detect_host_features()
+{
+    struct Leaf {
+        u32 eax = 0, ebx = 0, ecx = 0, edx = 0;
+    } one, seven;
+    __get_cpuid(1, &one.eax, &one.ebx, &one.ecx, &one.edx);
+    __get_cpuid_count(7, 0, &seven.eax, &seven.ebx, &seven.ecx, &seven.edx);
+    const u32 features = found(leaf1_ecx_bits, one.ecx) | found(leaf7_ebx_bits, seven.ebx) | found(leaf7_ecx_bits, seven.ecx);
+    // All but SHA are AVX, which the host's kernel must have switched on.
+    u32 enabled = 0, upper = 0;
+    if (one.ecx & ecx_osxsave)
+        asm("xgetbv" : "=a"(enabled), "=d"(upper) : "c"(0));
+    const bool avx = features & feature_avx && (enabled & (xcr0_sse | xcr0_avx)) == (xcr0_sse | xcr0_avx);
+    return avx ? features : features & feature_sha;
 }
 
 CpuidResult vendor(u32 highest)
@@ -63,6 +126,17 @@ CpuidResult topology(const CpuModel& m, const CpuidContext& x, u32 subleaf)
 
 }
 
+u32 host_features()
+{
+    static const u32 features = detect_host_features();
+    return features;
+}
+
+u64 supported_components(const CpuModel& model)
+{
+    return xcr0_x87 | xcr0_sse | (model.features & feature_avx ? xcr0_avx : 0);
+}
+
 CpuidResult cpuid(const CpuModel& m, const CpuidContext& x, u32 leaf, u32 subleaf)
 {
     switch (leaf) {
@@ -70,7 +144,8 @@ CpuidResult cpuid(const CpuModel& m, const CpuidContext& x, u32 leaf, u32 sublea
         return vendor(0x15);
     case 1:
         return {
-            family_model_stepping, 8u << 8 | m.cpus << 16 | x.apic_id << 24, leaf1_ecx | (x.osxsave ? ecx_osxsave : 0),
+            family_model_stepping, 8u << 8 | m.cpus << 16 | x.apic_id << 24,
+            leaf1_ecx | shown(leaf1_ecx_bits, m.features) | (x.osxsave ? ecx_osxsave : 0),
             (leaf1_edx & (x.apic_enabled ? ~0u : ~edx_apic)) | (m.cpus > 1 ? edx_htt : 0)};
     case 2:
         return {0x00feff01, 0, 0, 0};
@@ -79,9 +154,13 @@ CpuidResult cpuid(const CpuModel& m, const CpuidContext& x, u32 leaf, u32 sublea
     case 6:
         return {1u << 2, 0, 0, 0};    // ARAT: the APIC timer never stops
     case 7:
-        return subleaf == 0 ? CpuidResult{0, leaf7_ebx, leaf7_ecx, leaf7_edx} : CpuidResult{};
+        return subleaf == 0
+            ? CpuidResult{0, leaf7_ebx | shown(leaf7_ebx_bits, m.features), leaf7_ecx | shown(leaf7_ecx_bits, m.features), leaf7_edx}
+            : CpuidResult{};
     case 0xb:
         return topology(m, x, subleaf);
+    case 0xd:
+        return extended_states(m, x, subleaf);
     case 0x15:
         return {1'000, u32(m.tsc_hz / 1'000'000), 1'000'000'000, 0};    // the crystal is the local APIC's 1 GHz
     case 0x40000000:

@@ -5,6 +5,7 @@
 
 #include "engine/base/bits.h"
 #include "engine/cpu/x86/cpu.h"
+#include "engine/cpu/x86/decoder_operands.h"
 #include "engine/cpu/x86/handlers.h"
 #include "engine/cpu/x86/x87_tables.h"
 
@@ -17,9 +18,9 @@ constexpr Row movsxd_row{"movsxd", {Operand::Gv, Operand::Ed}, &movsxd_forms, on
 // What does not decode stands in a block as an instruction that faults.
 constexpr Row undefined_row{"(undefined)", {}, nullptr, ends_block};
 
-class Decoder {
+class Decoder : OperandBytes {
 public:
-    Decoder(std::span<const u8> bytes, u32 mode, u16 offset, Insn& to) : bytes_(bytes), mode_(mode), to_(to)
+    Decoder(std::span<const u8> bytes, u32 mode, u16 offset, Insn& to) : OperandBytes(bytes, mode, to)
     {
         to_ = {};
         to_.offset = offset;
@@ -41,35 +42,6 @@ public:
     }
 
 private:
-    bool in_64() const { return (mode_ & mode_size_mask) == mode_64; }
-
-    bool take(u8& byte)
-    {
-        if (at_ >= bytes_.size()) {
-            truncated_ = true;
-            return false;
-        }
-        byte = bytes_[at_++];
-        return true;
-    }
-    u64 take_value(unsigned size)
-    {
-        u64 value = 0;
-        if (at_ + size > bytes_.size()) {
-            truncated_ = true;
-            return 0;
-        }
-        for (unsigned n = 0; n < size; ++n)
-            value |= u64(bytes_[at_ + n]) << (8 * n);
-        at_ += size;
-        return value;
-    }
-    u64 take_signed(unsigned size)
-    {
-        const u64 value = take_value(size);
-        return u64(i64(value << (64 - 8 * size)) >> (64 - 8 * size));
-    }
-
     bool prefixes()
     {
         u8 byte = 0;
@@ -144,7 +116,7 @@ private:
 
     bool opcode()
     {
-        OpcodeMap map = OpcodeMap::one_byte;
+        OpcodeMap& map = to_.map;
         if (to_.opcode == 0x0f) {
             map = OpcodeMap::map_0f;
             if (!take(to_.opcode))
@@ -154,9 +126,14 @@ private:
                 if (!take(to_.opcode))
                     return false;
             }
+        } else if (to_.opcode == 0xc4 || to_.opcode == 0xc5) {
+            bool begins = false;
+            if (!begins_vex(begins))
+                return false;
+            if (begins)
+                return vex();
         }
         to_.prefix = column();
-        to_.map = map;
         if (map == OpcodeMap::one_byte && to_.opcode >= 0xd8 && to_.opcode <= 0xdf)
             return x87();
         row_ = row_at(map, column(), to_.opcode);
@@ -170,10 +147,60 @@ private:
             return false;
         if (map == OpcodeMap::map_0f && mod_ == 3 && (to_.opcode == 0x01 || to_.opcode == 0xae || to_.opcode == 0xc7))
             row_ = register_only_row(to_.opcode, column(), to_.modrm);
-        else if (row_->group) {
-            outer_traits_ = row_->traits;
-            row_ = row_->group[to_.modrm >> 3 & 7].forms ? &row_->group[to_.modrm >> 3 & 7] : nullptr;
+        else
+            enter_group();
+        return true;
+    }
+    void enter_group()
+    {
+        if (!row_->group)
+            return;
+        outer_traits_ = row_->traits;
+        row_ = row_->group[to_.modrm >> 3 & 7].forms ? &row_->group[to_.modrm >> 3 & 7] : nullptr;
+    }
+
+    // C4 and C5 are LES and LDS in real and virtual-8086 mode, and elsewhere but in 64-bit mode with a memory operand.
+    bool begins_vex(bool& yes)
+    {
+        yes = in_64();
+        if (yes || !(mode_ & mode_protected))
+            return true;
+        if (at_ >= bytes_.size()) {
+            truncated_ = true;
+            return false;
         }
+        yes = bytes_[at_] >= 0xc0;
+        return true;
+    }
+    // SDM vol. 2, 2.3.5: R, X, B and vvvv are stored inverted; C5 implies X, B and W clear and map 0F. #UD after LOCK, 66,
+    // F2, F3 and REX.
+    bool vex()
+    {
+        const bool refused = lock_ || repeat_ != np || operand_prefix_ || rex_;
+        const bool three = to_.opcode == 0xc4;
+        u8 first = 0, last = 0;
+        if (!take(first) || (three && !take(last)) || !take(to_.opcode))
+            return false;
+        if (!three)
+            last = first & 0x7f;
+        rex_ = u8(~first >> 5 & (three ? 7 : 4));
+        if (!in_64())
+            rex_ = 0;
+        else if (last & 0x80)
+            rex_ |= 8;
+        to_.vvvv = u8(~last >> 3 & 15);
+        to_.vex = u8(Insn::vex_encoded | (last & 4 ? Insn::vex_wide : 0) | (last & 0x80 ? Insn::vex_w : 0));
+        to_.prefix = last & 3;
+        to_.map = three ? OpcodeMap(first & 0x1f) : OpcodeMap::map_0f;
+        size_ = rex_ & 8 ? 8 : 4;
+        if (refused || to_.map < OpcodeMap::map_0f || to_.map > OpcodeMap::map_0f3a)
+            return true;
+        row_ = vex_row_at(to_.map, Prefix(to_.prefix), to_.opcode);
+        if (!row_)
+            return true;
+        if (needs_modrm(*row_) && !read_modrm())
+            return false;
+        enter_group();
         return true;
     }
     bool x87()
@@ -191,19 +218,6 @@ private:
     static bool needs_modrm(const Row& row)
     {
         return row.traits & has_modrm || row.group || std::ranges::any_of(row.operands, in_modrm);
-    }
-
-    bool read_modrm()
-    {
-        if (modrm_read_)
-            return true;
-        modrm_read_ = true;
-        if (!take(to_.modrm))
-            return false;
-        mod_ = to_.modrm >> 6;
-        to_.reg = u8((to_.modrm >> 3 & 7) | (rex_ & 4) << 1);
-        to_.rm = u8((to_.modrm & 7) | (rex_ & 1) << 3);
-        return true;
     }
 
     bool allowed() const
@@ -227,7 +241,7 @@ private:
         // Branches in 64-bit mode ignore 66; PUSH and the like keep it.
         if (modrm_read_ && mod_ != 3 && !(row_->traits & ignores_mod)) {
             to_.flags |= Insn::flag_memory;
-            if (!memory_operand())
+            if (!memory_operand(row_->traits & vsib ? Index::vector : Index::general))
                 return false;
         }
         if (!modrm_read_)
@@ -235,75 +249,32 @@ private:
         for (unsigned n = 0; n < row_->operands.size(); ++n)
             if (!operand(n, row_->operands[n]))
                 return false;
+        if (to_.vex && !vex_operands())
+            return false;
         if (row_->operands[0] == Operand::none && row_->traits & byte_sized)
             leading_size_ = 1;
         return true;
     }
 
-    bool memory_operand()
+    // vvvv must be all ones where it names no operand, and VEX.L and W of a form that there is. W says the size of general
+    // registers in 64-bit mode only. The three registers of a gather must differ.
+    bool vex_operands()
     {
-        default_segment_ = ds;
-        const bool ok = to_.address_size == 2 ? memory_16() : memory_32();
-        to_.segment = override_ != no_override ? override_ : default_segment_;
-        return ok;
-    }
-
-    bool memory_16()
-    {
-        static constexpr u8 bases[8] = {rbx, rbx, rbp, rbp, rsi, rdi, rbp, rbx};
-        static constexpr u8 indices[8] = {rsi, rdi, rsi, rdi, gpr_zero, gpr_zero, gpr_zero, gpr_zero};
-        const unsigned rm = to_.modrm & 7;
-        if (mod_ == 0 && rm == 6) {
-            to_.disp = i32(take_value(2));
-            return !truncated_;
-        }
-        to_.base = bases[rm];
-        to_.index = indices[rm];
-        if (to_.base == rbp)
-            default_segment_ = ss;
-        if (mod_)
-            to_.disp = i32(i64(take_signed(mod_ == 1 ? 1 : 2)));
-        return !truncated_;
-    }
-
-    bool memory_32()
-    {
-        const unsigned rm = to_.modrm & 7;
-        if (rm == 4) {
-            if (!sib())
-                return false;
-        } else if (mod_ == 0 && rm == 5) {
-            to_.disp = i32(take_value(4));
-            rip_relative_ = in_64();
-            if (rip_relative_)
-                to_.base = gpr_rip;
-            return !truncated_;
-        } else {
-            to_.base = to_.rm;
-        }
-        if ((to_.base & 7) == rsp || (to_.base & 7) == rbp)
-            default_segment_ = to_.base == rsp || to_.base == rbp ? ss : ds;
-        if (mod_)
-            to_.disp = i32(i64(take_signed(mod_ == 1 ? 1 : 4)));
-        return !truncated_;
-    }
-
-    bool sib()
-    {
-        u8 sib = 0;
-        if (!take(sib))
+        using enum Operand;
+        const auto has = [&](Operand o) { return std::ranges::find(row_->operands, o) != row_->operands.end(); };
+        const bool unused = (!has(H) && !has(By)) || (row_->traits & register_vvvv && to_.memory());
+        if (unused && to_.vvvv)
             return false;
-        const u8 index = u8((sib >> 3 & 7) | (rex_ & 2) << 2);
-        if (index != rsp) {
-            to_.index = index;
-            to_.scale = sib >> 6;
-        }
-        if ((sib & 7) == 5 && mod_ == 0) {
-            to_.disp = i32(take_value(4));
-            return !truncated_;
-        }
-        to_.base = u8((sib & 7) | (rex_ & 1) << 3);
-        return true;
+        if (!in_64())
+            to_.vvvv &= 7;
+        if (row_->traits & vsib && ((to_.modrm & 7) != 4 || to_.address_size == 2))
+            return false;
+        if (row_->traits & vsib && (to_.reg == to_.vvvv || to_.reg == to_.src || to_.vvvv == to_.src))
+            return false;
+        const bool general = has(Gy) || has(Ey) || has(By);
+        const bool w = general ? rex_ & 8 : to_.vex & Insn::vex_w;
+        to_.handler = row_->forms->by[0][vex_index(to_.wide(), w)];
+        return to_.handler;
     }
 
     u8 byte_register(unsigned number) const
@@ -431,6 +402,8 @@ private:
             return true;
         case V:
         case P:
+        case H:
+        case By:
             kinds_[n] = Kind::reg;
             set_size(v);
             return true;
@@ -444,6 +417,8 @@ private:
             kinds_[n] = Kind::reg;
             set_size(v);
             return !to_.memory();
+        case L:
+            return immediate(n, take_value(1));
         case Iw_Ib: {
             const u64 size = take_value(2);
             return immediate(n, size | take_value(1) << 16);
@@ -492,7 +467,8 @@ private:
         const Forms* forms = row_->forms;
         if (forms == jcc_forms.data())
             forms += to_.opcode & 15;
-        to_.handler = forms->by[form()][unsigned(std::countr_zero(size))];
+        if (!to_.vex)
+            to_.handler = forms->by[form()][unsigned(std::countr_zero(size))];
         if (!to_.handler)
             return fail(&undefined_opcode);
         if (lock_ && (!(row_->traits & lockable) || kinds_[0] != Kind::mem))
@@ -535,20 +511,14 @@ private:
     }
     Decoded finish_short() { return bytes_.size() >= longest_instruction ? fail(&too_long) : Decoded::truncated; }
 
-    static constexpr u8 no_override = 0xff;
     enum class Kind : u8 { none, reg, mem, imm };
 
-    std::span<const u8> bytes_;
-    u32 mode_;
-    Insn& to_;
-    std::size_t at_ = 0;
     const Row* row_ = nullptr;
     u32 outer_traits_ = 0;    // of the row that led to a group
-    std::array<Kind, 3> kinds_{};
-    u8 rex_ = 0, override_ = no_override, default_segment_ = ds, mod_ = 0, size_ = 4, leading_size_ = 0;
+    std::array<Kind, 4> kinds_{};
+    u8 size_ = 4, leading_size_ = 0;
     Prefix repeat_ = np;
-    bool operand_prefix_ = false, address_prefix_ = false, lock_ = false, modrm_read_ = false, rip_relative_ = false,
-         relative_ = false, truncated_ = false;
+    bool operand_prefix_ = false, address_prefix_ = false, lock_ = false, relative_ = false;
 };
 
 }

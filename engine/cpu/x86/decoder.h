@@ -18,6 +18,7 @@ constexpr unsigned longest_instruction = 15;
 
 // The tables, for tests and the disassembly view.
 const Row* row_at(OpcodeMap map, Prefix prefix, u8 opcode);
+const Row* vex_row_at(OpcodeMap map, Prefix prefix, u8 opcode);
 // Number of opcodes that two rows claim; must be zero.
 unsigned opcode_conflicts();
 

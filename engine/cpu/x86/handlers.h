@@ -22,6 +22,11 @@ extern const Forms shld_cl_forms, shrd_cl_forms;
 extern const Forms bt_forms, bts_forms, btr_forms, btc_forms;
 extern const Forms bsf_forms, bsr_forms, tzcnt_forms, lzcnt_forms, popcnt_forms, bswap_forms;
 
+// bmi.cpp: by VEX.W (all but the last two)
+extern const Forms andn_forms, blsr_forms, blsmsk_forms, blsi_forms, bextr_forms, bzhi_forms, pext_forms, pdep_forms, mulx_forms;
+extern const Forms shlx_forms, shrx_forms, sarx_forms, rorx_forms;
+extern const Forms adcx_forms, adox_forms;
+
 // move.cpp
 extern const Forms mov_forms, mov_moffs_load_forms, mov_moffs_store_forms, lea_forms, xchg_forms, xlat_forms;
 extern const Forms movzx8_forms, movzx16_forms, movsx8_forms, movsx16_forms, movsxd_forms, movnti_forms, movbe_forms;
@@ -52,6 +57,7 @@ extern const Forms lgdt_forms, lidt_forms, sgdt_forms, sidt_forms, lmsw_forms, s
     wbinvd_forms;
 extern const Forms rdmsr_forms, wrmsr_forms, rdtsc_forms, rdtscp_forms, rdpmc_forms, cpuid_forms, swapgs_forms, rsm_forms;
 extern const Forms clac_forms, stac_forms, pause_forms, fence_forms, prefetch_forms, clflush_forms;
+extern const Forms rdrand_forms, rdpid_forms;
 extern const Forms rdfsbase_forms, rdgsbase_forms, wrfsbase_forms, wrgsbase_forms;
 
 // segment_handlers.cpp

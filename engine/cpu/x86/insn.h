@@ -13,13 +13,19 @@ struct Insn;
 // Does what the instruction means, then calls the next one's handler (see next() in access.h) unless it ends a block.
 using Handler = void (*)(Cpu&, const Insn*);
 
-// Where destination and source are. Rows hold a handler for each form and operand size.
+// Where destination and source are. Rows hold a handler for each form and operand size; VEX rows for VEX.L and VEX.W instead
+// (see vex_index()), and null where these are not for them.
 enum Form : u8 { form_rr, form_rm, form_mr, form_ri, form_mi, form_count };
 
 // Handlers by form and by log2 of the operand size in bytes (index 0: bytes).
 struct Forms {
     std::array<std::array<Handler, 4>, form_count> by{};
 };
+
+constexpr unsigned vex_index(bool wide, bool w)
+{
+    return unsigned(wide) | unsigned(w) << 1;
+}
 
 namespace detail {
 constexpr Forms same_for_all(Handler handler)
@@ -77,6 +83,9 @@ enum class Operand : u8 {
     U,
     N,    // SSE and MMX: reg XMM, r/m XMM or memory, reg MMX, r/m MMX or memory, register-only r/m
     Iw_Ib,    // ENTER's pair
+    H,
+    By,
+    L,    // VEX: vvvv as XMM or YMM register, vvvv as general register, bits 7:4 of a last byte as XMM or YMM register
 };
 
 enum Trait : u32 {
@@ -100,6 +109,9 @@ enum Trait : u32 {
     byte_sized = 1 << 17,    // operand size is a byte whatever the prefixes
     always_locked = 1 << 18,    // with a memory operand
     may_end_block = 1 << 19,    // ends it when repeated
+    avx = 1 << 20,    // #UD when not CR4.OSXSAVE or not XCR0[2:1], #NM when CR0.TS
+    vsib = 1 << 21,    // the memory operand's index is a vector register
+    register_vvvv = 1 << 22,    // vvvv is an operand of the register form only
 };
 
 enum class OpcodeMap : u8 { one_byte, map_0f, map_0f38, map_0f3a };
@@ -109,7 +121,7 @@ enum Prefix : u8 { np, p66, pF3, pF2, any_prefix };
 
 struct Row {
     const char* name = nullptr;
-    std::array<Operand, 3> operands{};
+    std::array<Operand, 4> operands{};
     const Forms* forms = nullptr;
     u32 traits = 0;
     const Row* group = nullptr;    // eight rows by ModRM.reg; `forms` is null then
@@ -129,7 +141,7 @@ struct Insn {
     u64 address_mask;    // low 16, 32 or 64 bits
     const Row* row;
     i32 disp;
-    u8 dst, src;    // byte offsets into Cpu::gpr for general registers
+    u8 dst, src;    // byte offsets into Cpu::gpr for general registers; with a vector index its number is in src
     u8 base, index, scale;    // numbers into Cpu::gpr; gpr_zero where absent, gpr_rip for RIP-relative
     u8 segment;    // effective segment of the memory operand
     u16 offset;    // of the instruction in the page its block begins in
@@ -142,6 +154,8 @@ struct Insn {
     u8 prefix;    // Prefix: which of 66/F3/F2 came (F2 and F3 before 66)
     u8 modrm;
     OpcodeMap map;    // that the row stands in
+    u8 vex;    // zero, or vex_encoded with vex_wide (VEX.L) and vex_w
+    u8 vvvv;    // VEX.vvvv as a register number; zero where unused
 
     bool memory() const { return flags & flag_memory; }
     bool lock() const { return flags & flag_lock; }
@@ -149,8 +163,10 @@ struct Insn {
     bool repne() const { return prefix == pF2; }
     bool rex_w() const { return flags & flag_rex_w; }
     bool operand_16() const { return flags & flag_66; }
+    bool wide() const { return vex & vex_wide; }    // 256 bits
 
     static constexpr u8 flag_memory = 1, flag_lock = 2, flag_checked = 4, flag_rex_w = 8, flag_66 = 16, flag_rex = 32;
+    static constexpr u8 vex_encoded = 1, vex_wide = 2, vex_w = 4;
 };
 
 constexpr u8 gpr_zero = 16, gpr_rip = 17;

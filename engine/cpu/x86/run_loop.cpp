@@ -2,6 +2,7 @@
 
 #include "engine/cpu/x86/run_loop.h"
 
+#include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/segments.h"
 #include "engine/device/interrupt/lapic.h"
 
@@ -113,7 +114,8 @@ void load_state(Cpu& c, const CpuState& s)
     c.cr3 = s.cr3;
     c.cr4 = s.cr4;
     c.efer = s.efer;
-    c.xcr0 = s.xcr0;
+    // A state from a host with more: what this one cannot execute stays off.
+    c.xcr0 = s.xcr0 & (host_features() & feature_avx ? ~u64(0) : ~xcr0_avx);
     c.dr = s.dr;
     c.dr6 = s.dr6;
     c.dr7 = s.dr7;
@@ -165,7 +167,7 @@ void reset_cpu(Cpu& c, bool init)
 {
     CpuState fresh;
     if (init) {
-        // INIT leaves the FPU, the caching bits of CR0 and the model-specific registers as they are.
+        // INIT leaves the FPU, XCR0, the caching bits of CR0 and the model-specific registers as they are.
         const CpuState kept = c.msr;
         const FpuState fpu = c.fpu;
         const u64 cache_bits = c.cr0 & (cr0_cd | cr0_nw);
@@ -181,6 +183,7 @@ void reset_cpu(Cpu& c, bool init)
         fresh.idtr = start.idtr;
         fresh.cr0 = 0x10 | cache_bits;
         fresh.cr2 = fresh.cr3 = fresh.cr4 = 0;
+        fresh.xcr0 = c.xcr0;
         fresh.efer = 0;
         fresh.dr = {};
         fresh.dr6 = start.dr6;

@@ -4,9 +4,34 @@ namespace engine::x86 {
 
 void refuse_sse(Cpu& c, const Insn* i)
 {
-    if ((c.cr0 & cr0_em) || !(c.cr4 & cr4_osfxsr))
+    constexpr u64 sse_and_avx = 6;
+    if (i->vex ? !(c.cr4 & cr4_osxsave) || ~c.xcr0 & sse_and_avx : c.cr0 & cr0_em || !(c.cr4 & cr4_osfxsr))
         c.raise(i, invalid_opcode);
     c.raise(i, device_not_available);
+}
+
+namespace {
+
+u64 wide_address(Cpu& c, const Insn* i)
+{
+    const u64 offset = effective_address(c, i);
+    if (i->row->traits & aligned_16 && (c.base[i->segment] + offset) & 31)
+        c.raise(i, general_protection, 0);
+    return offset;
+}
+
+}
+
+Wide load_wide(Cpu& c, const Insn* i)
+{
+    Wide value;
+    load_bytes(c, i, wide_address(c, i), &value, sizeof value);
+    return value;
+}
+
+void store_wide(Cpu& c, const Insn* i, const Wide& value)
+{
+    store_bytes(c, i, wide_address(c, i), &value, sizeof value);
 }
 
 // SDM vol. 1, 11.5: unmasked invalid, denormal and zero-divide come before the result, and hide what rounding would raise.
@@ -24,7 +49,7 @@ namespace {
 
 template <class Bits> bool any_tiny(Lanes result, unsigned count)
 {
-    constexpr unsigned mantissa = sizeof(Bits) == 4 ? 23 : 52;
+    constexpr unsigned mantissa = sizeof(Bits) == 2 ? 10 : sizeof(Bits) == 4 ? 23 : 52;
     constexpr Bits magnitude = Bits(~Bits(0)) >> 1;
     const auto values = elements<Bits>(result);
     for (unsigned n = 0; n < count; ++n)
@@ -52,6 +77,9 @@ u32 exact_underflow(Lanes result, Rounded rounded)
         break;
     case Rounded::sd:
         tiny = any_tiny<u64>(result, 1);
+        break;
+    case Rounded::ph:
+        tiny = any_tiny<u16>(result, 4);
         break;
     }
     return tiny ? mxcsr_underflow : 0;

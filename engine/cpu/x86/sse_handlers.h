@@ -6,8 +6,8 @@
 namespace engine::x86 {
 
 // sse_move.cpp: handlers.
-void load_128(Cpu& c, const Insn* i);    // MOVUPS V,W and everything that moves 16 bytes unchanged
-void store_128(Cpu& c, const Insn* i);
+void load_vector(Cpu& c, const Insn* i);    // MOVUPS V,W and everything that moves a whole register unchanged
+void store_vector(Cpu& c, const Insn* i);
 void movss_load(Cpu& c, const Insn* i);
 void movss_store(Cpu& c, const Insn* i);
 void movsd_load(Cpu& c, const Insn* i);
@@ -25,6 +25,8 @@ void movmskps(Cpu& c, const Insn* i);
 void movmskpd(Cpu& c, const Insn* i);
 void pmovmskb(Cpu& c, const Insn* i);
 void ptest(Cpu& c, const Insn* i);
+void vtestps(Cpu& c, const Insn* i);
+void vtestpd(Cpu& c, const Insn* i);
 void pinsrb(Cpu& c, const Insn* i);
 void pinsrw(Cpu& c, const Insn* i);
 void pinsrd(Cpu& c, const Insn* i);
@@ -76,6 +78,9 @@ void dppd(Cpu& c, const Insn* i);
 void pblendvb(Cpu& c, const Insn* i);
 void blendvps(Cpu& c, const Insn* i);
 void blendvpd(Cpu& c, const Insn* i);
+void vpblendvb(Cpu& c, const Insn* i);
+void vblendvps(Cpu& c, const Insn* i);
+void vblendvpd(Cpu& c, const Insn* i);
 
 // sse_string.cpp: PCMPxSTRx and CRC32.
 void pcmpestrm(Cpu& c, const Insn* i);
@@ -84,6 +89,15 @@ void pcmpistrm(Cpu& c, const Insn* i);
 void pcmpistri(Cpu& c, const Insn* i);
 void crc32_byte(Cpu& c, const Insn* i);
 void crc32_wide(Cpu& c, const Insn* i);
+
+// sse_sha.cpp.
+Lanes sha1rnds4(Lanes first, Lanes second, u8 phase);
+Lanes sha1nexte(Lanes first, Lanes second);
+Lanes sha1msg1(Lanes first, Lanes second);
+Lanes sha1msg2(Lanes first, Lanes second);
+Lanes sha256msg1(Lanes first, Lanes second);
+Lanes sha256msg2(Lanes first, Lanes second);
+void sha256rnds2(Cpu& cpu, const Insn* i);
 
 // sse_crypto.cpp: AES (FIPS 197) and PCLMULQDQ, the same on every host.
 Lanes aesenc(Lanes a, Lanes b);

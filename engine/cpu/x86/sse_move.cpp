@@ -6,10 +6,6 @@ namespace engine::x86 {
 
 namespace {
 
-Xmm& destination(Cpu& c, const Insn* i)
-{
-    return c.fpu.xmm[i->reg];
-}
 const Xmm& register_source(const Cpu& c, const Insn* i)
 {
     return c.fpu.xmm[i->rm];
@@ -19,21 +15,21 @@ template <class T> T element(const Xmm& from, unsigned n)
 {
     return std::bit_cast<Elements<T>>(from)[n];
 }
-template <class T> void set_element(Xmm& to, unsigned n, T value)
+template <class T> Lanes with_element(Lanes all, unsigned n, T value)
 {
-    auto all = std::bit_cast<Elements<T>>(to);
-    all[n] = value;
-    to = std::bit_cast<Xmm>(all);
+    auto changed = elements<T>(all);
+    changed[n] = value;
+    return lanes<T>(changed);
 }
 
-// MOVSS and MOVSD: from memory the rest of the register becomes zero, from a register it stays.
+// MOVSS and MOVSD: from memory the rest of the register becomes zero, from a register it is the first operand's.
 template <class T> void load_scalar(Cpu& c, const Insn* i)
 {
     check_sse(c, i);
     if (i->memory())
-        destination(c, i) = Xmm{{load_operand<T>(c, i), 0}};
+        set_vector(c, i, i->reg, lanes(load_operand<T>(c, i)));
     else
-        set_element<T>(destination(c, i), 0, element<T>(register_source(c, i), 0));
+        set_vector(c, i, i->reg, with_element<T>(first(c, i), 0, element<T>(register_source(c, i), 0)));
     return next(c, i);
 }
 
@@ -44,7 +40,7 @@ template <class T> void store_scalar(Cpu& c, const Insn* i)
     if (i->memory())
         store_operand<T>(c, i, value);
     else
-        set_element<T>(c.fpu.xmm[i->rm], 0, value);
+        set_vector(c, i, i->rm, with_element<T>(lanes(c.fpu.xmm[i->vex ? i->vvvv : i->rm]), 0, value));
     return next(c, i);
 }
 
@@ -52,7 +48,9 @@ template <class T> void store_scalar(Cpu& c, const Insn* i)
 template <unsigned to, unsigned from> void load_half(Cpu& c, const Insn* i)
 {
     check_sse(c, i);
-    destination(c, i).q[to] = i->memory() ? load_operand<u64>(c, i) : register_source(c, i).q[from];
+    Lanes result = first(c, i);
+    result[to] = i->memory() ? load_operand<u64>(c, i) : register_source(c, i).q[from];
+    set_vector(c, i, i->reg, result);
     return next(c, i);
 }
 
@@ -66,7 +64,7 @@ template <unsigned from> void store_half(Cpu& c, const Insn* i)
 template <class T> void insert(Cpu& c, const Insn* i, unsigned n)
 {
     const T value = i->memory() ? load_operand<T>(c, i) : T(c.gpr[i->rm]);
-    set_element<T>(destination(c, i), n, value);
+    set_vector(c, i, i->reg, with_element<T>(first(c, i), n, value));
 }
 
 template <class T> void extract(Cpu& c, const Insn* i, unsigned n)
@@ -86,23 +84,36 @@ template <class T> u64 sign_mask(const Xmm& value)
         mask |= u64(all[n] >> (8 * sizeof(T) - 1)) << n;
     return mask;
 }
+template <class T> u64 sign_mask(const Cpu& c, const Insn* i)
+{
+    const u64 low = sign_mask<T>(c.fpu.xmm[i->rm]);
+    return i->wide() ? low | sign_mask<T>(c.fpu.ymm_high[i->rm]) << (16 / sizeof(T)) : low;
+}
 
 }
 
-void load_128(Cpu& c, const Insn* i)
+void load_vector(Cpu& c, const Insn* i)
 {
     check_sse(c, i);
-    destination(c, i) = xmm(source<Xmm>(c, i));
+    if (i->wide())
+        set_vector(c, i->reg, wide_source<Xmm>(c, i));
+    else
+        set_vector(c, i, i->reg, source<Xmm>(c, i));
     return next(c, i);
 }
 
-void store_128(Cpu& c, const Insn* i)
+void store_vector(Cpu& c, const Insn* i)
 {
     check_sse(c, i);
-    if (i->memory())
+    const Wide value{lanes(c.fpu.xmm[i->reg]), lanes(c.fpu.ymm_high[i->reg])};
+    if (i->memory() && i->wide())
+        store_wide(c, i, value);
+    else if (i->memory())
         store_xmm(c, i, effective_address(c, i), c.fpu.xmm[i->reg]);
+    else if (i->wide())
+        set_vector(c, i->rm, value);
     else
-        c.fpu.xmm[i->rm] = c.fpu.xmm[i->reg];
+        set_vector(c, i, i->rm, value.low);
     return next(c, i);
 }
 
@@ -142,7 +153,7 @@ void movhps_store(Cpu& c, const Insn* i)
 void movq_load(Cpu& c, const Insn* i)
 {
     check_sse(c, i);
-    destination(c, i) = Xmm{{source<u64>(c, i)[0], 0}};
+    set_vector(c, i, i->reg, lanes(source<u64>(c, i)[0]));
     return next(c, i);
 }
 
@@ -153,7 +164,7 @@ void movq_store(Cpu& c, const Insn* i)
     if (i->memory())
         store_operand<u64>(c, i, value);
     else
-        c.fpu.xmm[i->rm] = Xmm{{value, 0}};
+        set_vector(c, i, i->rm, lanes(value));
     return next(c, i);
 }
 
@@ -165,7 +176,7 @@ void movd_to_xmm(Cpu& c, const Insn* i)
         value = i->memory() ? load_operand<u64>(c, i) : c.gpr[i->rm];
     else
         value = i->memory() ? load_operand<u32>(c, i) : u32(c.gpr[i->rm]);
-    destination(c, i) = Xmm{{value, 0}};
+    set_vector(c, i, i->reg, lanes(value));
     return next(c, i);
 }
 
@@ -191,32 +202,47 @@ void maskmovdqu(Cpu& c, const Insn* i)
 void movmskps(Cpu& c, const Insn* i)
 {
     check_sse(c, i);
-    c.gpr[i->reg] = sign_mask<u32>(c.fpu.xmm[i->rm]);
+    c.gpr[i->reg] = sign_mask<u32>(c, i);
     return next(c, i);
 }
 
 void movmskpd(Cpu& c, const Insn* i)
 {
     check_sse(c, i);
-    c.gpr[i->reg] = sign_mask<u64>(c.fpu.xmm[i->rm]);
+    c.gpr[i->reg] = sign_mask<u64>(c, i);
     return next(c, i);
 }
 
 void pmovmskb(Cpu& c, const Insn* i)
 {
     check_sse(c, i);
-    c.gpr[i->reg] = sign_mask<u8>(c.fpu.xmm[i->rm]);
+    c.gpr[i->reg] = sign_mask<u8>(c, i);
+    return next(c, i);
+}
+
+// PTEST, VTESTPS and VTESTPD: the bits of `looked_at` that both have, and that only the second has.
+template <u64 looked_at> void test_bits(Cpu& c, const Insn* i)
+{
+    check_sse(c, i);
+    const Wide b = i->wide() ? wide_source<Xmm>(c, i) : Wide{source<Xmm>(c, i)};
+    const Lanes a = lanes(c.fpu.xmm[i->reg]), a_high = lanes(c.fpu.ymm_high[i->reg]);
+    const Lanes both = (a & b.low) | (a_high & b.high), only_b = (~a & b.low) | (~a_high & b.high);
+    const bool zero = !((both[0] | both[1]) & looked_at), carry = !((only_b[0] | only_b[1]) & looked_at);
+    c.lazy.set_all((zero ? flag_z : 0) | (carry ? flag_c : 0));
     return next(c, i);
 }
 
 void ptest(Cpu& c, const Insn* i)
 {
-    check_sse(c, i);
-    const Lanes b = source<Xmm>(c, i);
-    const Lanes a = lanes(c.fpu.xmm[i->reg]);
-    const Lanes both = a & b, only_b = ~a & b;
-    c.lazy.set_all(((both[0] | both[1]) == 0 ? flag_z : 0) | ((only_b[0] | only_b[1]) == 0 ? flag_c : 0));
-    return next(c, i);
+    return test_bits<~u64(0)>(c, i);
+}
+void vtestps(Cpu& c, const Insn* i)
+{
+    return test_bits<0x8000000080000000>(c, i);
+}
+void vtestpd(Cpu& c, const Insn* i)
+{
+    return test_bits<0x8000000000000000>(c, i);
 }
 
 void pinsrb(Cpu& c, const Insn* i)
@@ -288,10 +314,11 @@ void insertps(Cpu& c, const Insn* i)
     check_sse(c, i);
     const u8 control = immediate(i);
     const u32 value = i->memory() ? load_operand<u32>(c, i) : element<u32>(register_source(c, i), control >> 6);
-    set_element<u32>(destination(c, i), control >> 4 & 3, value);
+    Lanes result = with_element<u32>(first(c, i), control >> 4 & 3, value);
     for (unsigned n = 0; n < 4; ++n)
         if (bit(control, n))
-            set_element<u32>(destination(c, i), n, 0);
+            result = with_element<u32>(result, n, 0);
+    set_vector(c, i, i->reg, result);
     return next(c, i);
 }
 

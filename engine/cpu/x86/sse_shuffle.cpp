@@ -45,12 +45,32 @@ template <class T> void blend_by_xmm0(Cpu& c, const Insn* i)
     return next(c, i);
 }
 
+// With VEX the register of the mask is in the last byte.
+template <class T> void blend_by_register(Cpu& c, const Insn* i)
+{
+    check_sse(c, i);
+    const unsigned mask = immediate(i) >> 4 & (c.code_64() ? 15 : 7);
+    if (i->wide()) {
+        const Wide b = wide_source<Xmm>(c, i);
+        const Lanes low = blend_by_sign<T>(first(c, i), b.low, c.fpu.xmm[mask]);
+        set_vector(c, i->reg, {low, blend_by_sign<T>(first_high(c, i), b.high, c.fpu.ymm_high[mask])});
+    } else {
+        const Lanes b = source<Xmm>(c, i);
+        set_vector(c, i, i->reg, blend_by_sign<T>(first(c, i), b, c.fpu.xmm[mask]));
+    }
+    return next(c, i);
+}
+
 using Stage = Lanes (*)(Lanes, Lanes);
 
-template <Stage stage, Rounded rounded> Lanes run_stage(Cpu& c, const Insn* i, Lanes a, Lanes b)
+template <Stage stage, Rounded rounded> Wide run_stage(Cpu& c, const Insn* i, Wide a, const Wide& b)
 {
-    const u32 raised = with_guest_mxcsr(c, [&] { a = stage(a, b); });
-    report_simd(c, i, raised | underflow_of<rounded>(c, a));
+    const u32 raised = with_guest_mxcsr(c, [&] {
+        a.low = stage(a.low, b.low);
+        if (i->wide())
+            a.high = stage(a.high, b.high);
+    });
+    report_simd(c, i, raised | underflow_of<rounded>(c, a.low) | underflow_of<rounded>(c, a.high));
     return a;
 }
 
@@ -60,12 +80,19 @@ template <class T, Rounded rounded, Stage multiply, Stage add_pairs> void dot_pr
 {
     check_sse(c, i);
     const u8 masks = immediate(i);
-    const Lanes b = source<Xmm>(c, i), zero{};
-    Lanes sum
-        = run_stage<multiply, rounded>(c, i, blend<T>(zero, lanes(c.fpu.xmm[i->reg]), masks >> 4), blend<T>(zero, b, masks >> 4));
+    const auto chosen = [](const Wide& of, unsigned by) {
+        return Wide{blend<T>(Lanes{}, of.low, by), blend<T>(Lanes{}, of.high, by)};
+    };
+    const Wide a{first(c, i), i->wide() ? first_high(c, i) : Lanes{}},
+        b = i->wide() ? wide_source<Xmm>(c, i) : Wide{source<Xmm>(c, i)};
+    Wide sum = run_stage<multiply, rounded>(c, i, chosen(a, masks >> 4), chosen(b, masks >> 4));
     for (unsigned left = 16 / sizeof(T); left > 1; left /= 2)
         sum = run_stage<add_pairs, rounded>(c, i, sum, sum);
-    c.fpu.xmm[i->reg] = xmm(blend<T>(zero, sum, masks & 15));
+    sum = chosen(sum, masks & 15);
+    if (i->wide())
+        set_vector(c, i->reg, sum);
+    else
+        set_vector(c, i, i->reg, sum.low);
     return next(c, i);
 }
 
@@ -175,6 +202,18 @@ void blendvps(Cpu& c, const Insn* i)
 void blendvpd(Cpu& c, const Insn* i)
 {
     return blend_by_xmm0<u64>(c, i);
+}
+void vpblendvb(Cpu& c, const Insn* i)
+{
+    return blend_by_register<u8>(c, i);
+}
+void vblendvps(Cpu& c, const Insn* i)
+{
+    return blend_by_register<u32>(c, i);
+}
+void vblendvpd(Cpu& c, const Insn* i)
+{
+    return blend_by_register<u64>(c, i);
 }
 
 }

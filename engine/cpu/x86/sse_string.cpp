@@ -132,7 +132,7 @@ void give_mask(Cpu& c, const Insn* i, const Comparison& result)
     const unsigned size = 16 / result.count;
     for (unsigned n = 0; n < 16; ++n)
         wide[n] = bit(result.mask, n / size) ? 0xff : 0;
-    c.fpu.xmm[0] = immediate(i) & output_high ? xmm(lanes<u8>(wide)) : Xmm{{result.mask, 0}};
+    set_vector(c, i, 0, immediate(i) & output_high ? lanes<u8>(wide) : lanes(result.mask));
     c.lazy.set_all(result.flags);
 }
 

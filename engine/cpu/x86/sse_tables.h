@@ -1,5 +1,5 @@
 #pragma once
-// The MMX and SSE rows of the opcode maps (SDM vol. 2, appendix A.3), up to SSE4.2, AES and PCLMULQDQ. The 0F AE group, POPCNT, MOVNTI,
+// The MMX and SSE rows of the opcode maps (SDM vol. 2, appendix A.3), up to SSE4.2, AES, PCLMULQDQ and SHA. The 0F AE group, POPCNT, MOVNTI,
 // MOVBE and the prefetches are the integer tables' rows; FXSAVE and FXRSTOR (fpu.h), LDMXCSR and STMXCSR serve 0F AE.
 
 #include <span>

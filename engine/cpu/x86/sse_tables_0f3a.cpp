@@ -41,6 +41,8 @@ constexpr Opcode map_0f3a[] = {
     {p66, 0x61, 0x61, {"pcmpestri", {V, W, Ib}, &any_form<pcmpestri>, sse}},
     {p66, 0x62, 0x62, {"pcmpistrm", {V, W, Ib}, &any_form<pcmpistrm>, sse}},
     {p66, 0x63, 0x63, {"pcmpistri", {V, W, Ib}, &any_form<pcmpistri>, sse}},
+    // SHA.
+    {np, 0xcc, 0xcc, {"sha1rnds4", {V, W, Ib}, &any_form<packed<sha1rnds4>>, sse | aligned_16}},
     // AES.
     {p66, 0xdf, 0xdf, {"aeskeygenassist", {V, W, Ib}, &any_form<packed<aeskeygenassist>>, sse | aligned_16}},
 };

@@ -36,6 +36,8 @@ void FpuState::visit(StateVisitor& v)
     }
     for (unsigned n = 0; n < xmm.size(); ++n)
         v.field("xmm" + std::to_string(n), xmm[n].q);
+    for (unsigned n = 0; n < ymm_high.size(); ++n)
+        v.field("ymm_high" + std::to_string(n), ymm_high[n].q);
     v.field("mxcsr", mxcsr);
 }
 

@@ -54,6 +54,7 @@ struct FpuState {
     u16 data_selector = 0;
     std::array<X87Register, 8> registers{};    // physical order R0-R7; MMn is register n's significand
     std::array<Xmm, 16> xmm{};
+    std::array<Xmm, 16> ymm_high{};    // bits 255:128 of YMM0-15
     u32 mxcsr = 0x1f80;
 
     void visit(StateVisitor& v);

@@ -14,7 +14,7 @@ namespace engine::x86 {
 namespace {
 
 constexpr u64 cr4_writable = cr4_vme | cr4_pvi | cr4_tsd | cr4_de | cr4_pse | cr4_pae | cr4_mce | cr4_pge | cr4_pce | cr4_osfxsr
-    | cr4_osxmmexcpt | cr4_umip | cr4_fsgsbase | cr4_pcide | cr4_smep | cr4_smap;
+    | cr4_osxmmexcpt | cr4_umip | cr4_fsgsbase | cr4_pcide | cr4_osxsave | cr4_smep | cr4_smap;
 
 u64 read_cr(const Cpu& c, unsigned n)
 {
@@ -322,6 +322,21 @@ void rdtscp(Cpu& c, const Insn* i)
     c.gpr[rcx] = u32(c.msr.tsc_aux);
     return next(c, i);
 }
+void rdpid(Cpu& c, const Insn* i)
+{
+    c.gpr[i->rm] = c.msr.tsc_aux;
+    return next(c, i);
+}
+
+// RDRAND and RDSEED. No entropy now: carry clear and a zero, which the guest tries again.
+template <class T> void random_number(Cpu& c, const Insn* i)
+{
+    const std::optional<u64> value = c.wires.entropy ? c.wires.entropy() : std::nullopt;
+    c.set_reg<T>(i->dst, T(value.value_or(0)));
+    c.lazy.set_all(value ? flag_c : 0);
+    return next(c, i);
+}
+
 // No counters: CPUID leaf 0AH is absent.
 void rdpmc(Cpu& c, const Insn* i)
 {
@@ -330,7 +345,7 @@ void rdpmc(Cpu& c, const Insn* i)
 
 void cpuid_handler(Cpu& c, const Insn* i)
 {
-    const CpuidContext context{c.index, bool(c.cr4 & cr4_osxsave), bool(c.msr.apic_base & 0x800)};
+    const CpuidContext context{c.index, bool(c.cr4 & cr4_osxsave), bool(c.msr.apic_base & 0x800), c.xcr0};
     const CpuidResult r = cpuid(*c.model, context, u32(c.gpr[rax]), u32(c.gpr[rcx]));
     c.gpr[rax] = r.eax;
     c.gpr[rbx] = r.ebx;
@@ -427,6 +442,8 @@ constinit const Forms rdmsr_forms = any_form<&rdmsr>;
 constinit const Forms wrmsr_forms = any_form<&wrmsr>;
 constinit const Forms rdtsc_forms = any_form<&rdtsc>;
 constinit const Forms rdtscp_forms = any_form<&rdtscp>;
+constinit const Forms rdpid_forms = any_form<&rdpid>;
+constinit const Forms rdrand_forms = sized_forms(nullptr, &random_number<u16>, &random_number<u32>, &random_number<u64>);
 constinit const Forms rdpmc_forms = any_form<&rdpmc>;
 constinit const Forms cpuid_forms = any_form<&cpuid_handler>;
 constinit const Forms swapgs_forms = any_form<&swapgs>;

@@ -301,7 +301,7 @@ const std::vector<Lowering>& table()
 const Lowering* lowering_of(const Insn& i, u32 mode)
 {
     static constexpr Lowering sse_lowering{nullptr, sse_suits, sse_flags, &B::emit_sse};
-    if (!i.row->forms || i.handler == &undefined_opcode || i.handler == &too_long)
+    if (i.vex || !i.row->forms || i.handler == &undefined_opcode || i.handler == &too_long)
         return nullptr;
     if (i.row->traits & sse)
         return mode & mode_sse && sse_suits(i) ? &sse_lowering : nullptr;

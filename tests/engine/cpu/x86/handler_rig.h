@@ -6,6 +6,7 @@
 #include <random>
 #include <vector>
 
+#include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/fpu.h"
 #include "engine/cpu/x86/sse_tables.h"
 #include "tests/engine/cpu/x86/native.h"
@@ -26,7 +27,8 @@ public:
             for (const Access access : {Access::read, Access::write})
                 c.tlb->entry(access, page) = {.tag = page, .host = page};
         c.cr0 = cr0_pe | cr0_ne;
-        c.cr4 = cr4_osfxsr | cr4_osxmmexcpt;
+        c.cr4 = cr4_osfxsr | cr4_osxmmexcpt | cr4_osxsave;
+        c.xcr0 = xcr0_x87 | xcr0_sse | (host_features() & feature_avx ? xcr0_avx : 0);
         c.efer = efer_lma;
         c.mode = mode_64 | mode_flat;
         c.linear_mask = ~u64(0);
@@ -90,6 +92,8 @@ public:
         native.fx = fx();
         std::copy_n(c.gpr.begin(), 16, native.gpr.begin());
         native.flags = c.lazy.all() | 0x202;
+        native.avx = host_features() & feature_avx;
+        native.ymm_high = c.fpu.ymm_high;
         // A stack of its own for what the host pushes there.
         native.gpr[rsp] = (reinterpret_cast<u64>(stack_.data()) + stack_.size() / 2) & ~u64(63);
     }

@@ -13,6 +13,7 @@
 #include "engine/cpu/x86/handlers.h"
 #include "engine/cpu/x86/rendezvous.h"
 #include "engine/cpu/x86/run_loop.h"
+#include "engine/cpu/x86/sse.h"
 #include "engine/translator/x86_tier.h"
 #include "tests/engine/cpu/x86/handler_rig.h"
 
@@ -34,6 +35,7 @@ struct Line {
     Prefix prefix;
     u8 opcode;
     int reg;    // of a group, else -1
+    bool vex = false;
 };
 
 // What a process may not execute, what depends on more than registers and memory, what leaves the straight line, and what
@@ -41,9 +43,9 @@ struct Line {
 bool out_of_scope(const Row& row)
 {
     static const std::set<std::string_view> names{
-        "pushf",   "xgetbv", "rdtsc",  "rdtscp", "rdpmc",  "cpuid",   "sldt",    "str",     "verr",     "verw",     "lar",
-        "lsl",     "smsw",   "sgdt",   "sidt",   "fxsave", "fxrstor", "ldmxcsr", "push fs", "push gs",  "rdfsbase", "rdgsbase",
-        "fnstenv", "fnsave", "fldenv", "frstor", "rsm",    "clflush", "emms",    "fwait",   "prefetchw"};
+        "pushf",   "xgetbv", "rdtsc",  "rdtscp", "rdpmc",  "cpuid",   "sldt",    "str",     "verr",      "verw",     "lar",
+        "lsl",     "smsw",   "sgdt",   "sidt",   "fxsave", "fxrstor", "ldmxcsr", "push fs", "push gs",   "rdfsbase", "rdgsbase",
+        "fnstenv", "fnsave", "fldenv", "frstor", "rsm",    "clflush", "emms",    "fwait",   "prefetchw", "xsavec"};
     if (row.traits & invalid_in_64 || names.contains(row.name))
         return true;
     const bool segment = std::ranges::find(row.operands, Operand::Sw) != row.operands.end();
@@ -66,11 +68,41 @@ void add_lines(std::vector<Line>& lines, OpcodeMap map)
         }
 }
 
+void add_vex_lines(std::vector<Line>& lines, OpcodeMap map)
+{
+    for (unsigned opcode = 0; opcode < 256; ++opcode)
+        for (const Prefix prefix : {np, p66, pF3, pF2}) {
+            const Row* row = vex_row_at(map, prefix, u8(opcode));
+            for (int reg = 0; row && row->group && reg < 8; ++reg)
+                if (row->group[reg].forms && !out_of_scope(row->group[reg]))
+                    lines.push_back({&row->group[reg], map, prefix, u8(opcode), reg, true});
+            if (row && !row->group)
+                lines.push_back({row, map, prefix, u8(opcode), -1, true});
+        }
+}
+
+// Needs of the host what the model takes from it.
+bool host_has(const Line& line)
+{
+    const std::string_view name = line.row->name;
+    if (!line.vex)
+        return !name.starts_with("sha") || host_features() & feature_sha;
+    const u32 features = name.starts_with("vf")             ? feature_fma
+        : name.starts_with("vcvtph") || name == "vcvtps2ph" ? feature_f16c
+        : name.starts_with("vaes")                          ? feature_vaes
+        : name == "vpclmulqdq"                              ? feature_vpclmulqdq
+                                                            : feature_avx2;
+    return (host_features() & features) == features;
+}
+
 std::vector<Line> all_lines()
 {
     std::vector<Line> lines;
+    for (const OpcodeMap map : {OpcodeMap::map_0f, OpcodeMap::map_0f38, OpcodeMap::map_0f3a})
+        add_vex_lines(lines, map);
     for (const OpcodeMap map : {OpcodeMap::one_byte, OpcodeMap::map_0f, OpcodeMap::map_0f38, OpcodeMap::map_0f3a})
         add_lines(lines, map);
+    std::erase_if(lines, [](const Line& line) { return !host_has(line); });
     return lines;
 }
 
@@ -143,7 +175,7 @@ protected:
     static bool takes_modrm(const Line& line)
     {
         return line.reg >= 0 || line.row->traits & has_modrm
-            || has(*line.row, {Eb, Ew, Ed, Ev, Ey, Eq, Gb, Gw, Gd, Gv, Gy, Gq, M, Sw, Cd, Dd, V, W, P, Q, U, N});
+            || has(*line.row, {By, Eb, Ew, Ed, Ev, Ey, Eq, Gb, Gw, Gd, Gv, Gy, Gq, M, Sw, Cd, Dd, V, W, P, Q, U, N});
     }
 
     void randomise(const Line& line)
@@ -156,21 +188,27 @@ protected:
                                              : u64(i64(values.any()) >> values.below(64));
             c->gpr[n] = bit_string ? values.below(2048) - 1024 : any;
             c->fpu.xmm[n] = values.xmm();
+            c->fpu.ymm_high[n] = values.one_in(4) ? Xmm{} : values.xmm();
         }
         for (unsigned n = 0; n < memory.size(); n += 16) {
             const Xmm value = values.xmm();
             std::memcpy(&memory[n], &value, 16);
         }
+        // AMD's MXCSR has a bit 17, which is reserved otherwise.
+        if (name == "vldmxcsr")
+            for (u8& byte : memory)
+                byte &= 0xfd;
         c->gpr[rsp] = page() + 3072 + 8 * values.below(16);
         c->gpr[rbp] = page() + 2560 + values.below(64);
-        c->gpr[rbx] = page() + 1024 + (values.one_in(2) ? 0 : values.below(32));
+        // AMD's SHA instructions take memory that is not aligned, Intel's do not.
+        c->gpr[rbx] = page() + 1024 + (values.one_in(2) || name.starts_with("sha") ? 0 : values.below(32));
         if (name == "movs" || name == "cmps" || name == "scas" || name == "lods" || name == "stos") {
             c->gpr[rsi] = page() + 1024 + values.below(32);
             c->gpr[rcx] = values.below(9);
         }
         c->gpr[rdi] = page() + 1024 + values.below(64);
         c->set_rflags(0x202 | (values.any() & flags_arithmetic) | (values.one_in(2) ? flag_d : 0));
-        c->fpu.mxcsr = 0x1f80 | u32(values.below(4)) << 13;
+        c->fpu.mxcsr = line.vex ? values.mxcsr() : 0x1f80 | u32(values.below(4)) << 13;
         c->fpu.control = fcw_initial;
         c->fpu.status = 0;
         c->fpu.valid = 0xff;
@@ -211,6 +249,7 @@ protected:
             switch (o) {
             case Ib:
             case Ibs:
+            case L:
                 append(values.any(), 1);
                 break;
             case Iw:
@@ -234,8 +273,71 @@ protected:
             }
     }
 
+    // [RBX + displacement + a vector of small indices].
+    void append_vsib(std::vector<u8>& bytes, unsigned reg, unsigned index)
+    {
+        bytes.push_back(u8(0x44 | reg << 3));
+        bytes.push_back(u8(values.below(4) << 6 | (index & 7) << 3 | rbx));
+        bytes.push_back(u8(values.below(64)));
+        const bool quadwords = values.one_in(2);
+        for (Xmm* half : {&c->fpu.xmm[index], &c->fpu.ymm_high[index]})
+            for (u64& element : half->q) {
+                const u64 low = values.below(64) - 32, high = quadwords ? low >> 32 : values.below(64) - 32;
+                element = u32(low) | high << 32;
+            }
+    }
+
+    // VEX.L, VEX.W and vvvv are right and wrong alike: both sides must refuse the same.
+    std::vector<u8> generate_vex(const Line& line)
+    {
+        const Row& row = *line.row;
+        const bool memory_operand = has(row, {M}) || (has(row, {Ed, Ey, W}) && values.one_in(2));
+        const bool vector_index = row.traits & vsib;
+        const bool general = has(row, {Gd, Gy});
+        unsigned reg = line.reg >= 0 ? unsigned(line.reg) : unsigned(values.below(16));
+        if (general && reg == rsp)
+            reg = rcx;
+        unsigned rm = memory_operand ? unsigned(rbx) : unsigned(values.below(16));
+        if (!memory_operand && rm == rsp)
+            rm = rax;
+        unsigned vvvv = has(row, {H, By}) ? unsigned(values.below(16)) : values.one_in(8) ? unsigned(values.below(16)) : 0;
+        if (has(row, {By}) && vvvv == rsp)
+            vvvv = rdx;
+        if (row.traits & register_vvvv && memory_operand && !values.one_in(4))
+            vvvv = 0;
+        unsigned index = 0;
+        if (vector_index)
+            index = unsigned(values.below(16));
+        const bool w = laxer_than_the_manual(line) || values.one_in(2), wide = values.one_in(2);
+        const u8 last = u8((w ? 0x80 : 0) | (~vvvv & 15) << 3 | (wide ? 4 : 0) | line.prefix);
+        const u8 inverted = u8(~(reg >> 3 << 7 | index >> 3 << 6 | rm >> 3 << 5));
+        std::vector<u8> bytes;
+        if (line.map == OpcodeMap::map_0f && !w && (inverted & 0x60) == 0x60 && values.one_in(2))
+            bytes = {0xc5, u8((inverted & 0x80) | (last & 0x7f))};
+        else
+            bytes = {0xc4, u8((inverted & 0xe0) | unsigned(line.map)), last};
+        bytes.push_back(line.opcode);
+        if (vector_index)
+            append_vsib(bytes, reg & 7, index);
+        else if (takes_modrm(line) && memory_operand)
+            append_modrm(bytes, line, reg & 7, true);
+        else if (takes_modrm(line))
+            bytes.push_back(u8(0xc0 | (reg & 7) << 3 | (rm & 7)));
+        append_immediates(bytes, row, 4);
+        return bytes;
+    }
+
+    // AMD's processors take VPERMQ and VPERMPD with VEX.W clear.
+    static bool laxer_than_the_manual(const Line& line)
+    {
+        const std::string_view name = line.row->name;
+        return name == "vpermq" || name == "vpermpd";
+    }
+
     std::vector<u8> generate(const Line& line)
     {
+        if (line.vex)
+            return generate_vex(line);
         const Row& row = *line.row;
         std::vector<u8> bytes;
         const bool memory_operand = has(row, {M}) || (has(row, {Eb, Ew, Ed, Ev, Ey, Eq, W, Q}) && values.one_in(2));
@@ -382,6 +484,8 @@ protected:
             return text("vector ", vector, " instead of ", host.vector);
         if (memory != memory_native)
             return "memory";
+        if (line.vex && !mxcsr_agrees(host))
+            return "MXCSR";
         if (vector >= 0)
             return {};
         for (unsigned n = 0; n < 16; ++n)
@@ -391,7 +495,17 @@ protected:
         if (wrong)
             return text("flags ", hex(c->rflags()), " instead of ", hex(host.flags));
         Rig::strip_pointers(host.fx);
-        return rig.fx() == host.fx ? "" : "SSE or x87 state";
+        if (rig.fx() != host.fx)
+            return "SSE or x87 state";
+        return !host.avx || c->fpu.ymm_high == host.ymm_high ? "" : "upper halves";
+    }
+
+    // An unmasked overflow or underflow says "inexact" of a result with a wider exponent, which we don't compute.
+    bool mxcsr_agrees(const NativeState& host) const
+    {
+        const u32 theirs = load_le<u32>(&host.fx[fx_mxcsr_offset]);
+        const bool ignored = theirs & ~(theirs >> mxcsr_masks_shift) & (mxcsr_overflow | mxcsr_underflow);
+        return ((theirs ^ c->fpu.mxcsr) & ~(ignored ? mxcsr_precision : 0)) == 0;
     }
 
     std::string shown() const

@@ -1,6 +1,6 @@
 #pragma once
 // Executes one instruction on the host's own processor: the oracle for the interpreter's handlers. The instruction sees
-// all general registers (RSP too), the arithmetic flags and the whole FXSAVE image; memory operands are host addresses.
+// all general registers (RSP too), the arithmetic flags, the whole FXSAVE image and the upper halves of YMM; memory operands are host addresses.
 // Faults come back as the vector the processor raised.
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 #include <ucontext.h>
 
 #include "engine/base/types.h"
+#include "engine/cpu/x86/state.h"
 
 namespace engine::x86::test {
 
@@ -24,9 +25,12 @@ struct alignas(64) NativeState {
     u64 code = 0;
     u64 return_slot = 0;
     int vector = -1;    // of the fault, -1 for none
+    u64 avx = 0;    // not zero: the upper halves of the YMM registers are loaded and stored too
+    alignas(64) std::array<Xmm, 16> ymm_high{};
 };
-static_assert(
-    offsetof(NativeState, gpr) == 512 && offsetof(NativeState, flags) == 640 && offsetof(NativeState, return_slot) == 664);
+static_assert(offsetof(NativeState, gpr) == 512 && offsetof(NativeState, flags) == 640);
+static_assert(offsetof(NativeState, return_slot) == 664 && offsetof(NativeState, avx) == 680);
+static_assert(offsetof(NativeState, ymm_high) == 704);
 
 extern "C" {
 [[gnu::used]] inline NativeState* paddock_native_state = nullptr;
@@ -46,7 +50,25 @@ __attribute__((naked)) inline void paddock_native_run(NativeState*)
         movq 656(%rdi), %rax
         movq %rax, paddock_native_code(%rip)
         fxrstor64 (%rdi)
-        pushq 640(%rdi); popfq
+        cmpq $0, 680(%rdi)
+        je 3f
+        vinsertf128 $1, 704(%rdi), %ymm0, %ymm0
+        vinsertf128 $1, 720(%rdi), %ymm1, %ymm1
+        vinsertf128 $1, 736(%rdi), %ymm2, %ymm2
+        vinsertf128 $1, 752(%rdi), %ymm3, %ymm3
+        vinsertf128 $1, 768(%rdi), %ymm4, %ymm4
+        vinsertf128 $1, 784(%rdi), %ymm5, %ymm5
+        vinsertf128 $1, 800(%rdi), %ymm6, %ymm6
+        vinsertf128 $1, 816(%rdi), %ymm7, %ymm7
+        vinsertf128 $1, 832(%rdi), %ymm8, %ymm8
+        vinsertf128 $1, 848(%rdi), %ymm9, %ymm9
+        vinsertf128 $1, 864(%rdi), %ymm10, %ymm10
+        vinsertf128 $1, 880(%rdi), %ymm11, %ymm11
+        vinsertf128 $1, 896(%rdi), %ymm12, %ymm12
+        vinsertf128 $1, 912(%rdi), %ymm13, %ymm13
+        vinsertf128 $1, 928(%rdi), %ymm14, %ymm14
+        vinsertf128 $1, 944(%rdi), %ymm15, %ymm15
+    3:  pushq 640(%rdi); popfq
         movq 512(%rdi), %rax; movq 520(%rdi), %rcx; movq 528(%rdi), %rdx; movq 536(%rdi), %rbx
         movq 544(%rdi), %rsp; movq 552(%rdi), %rbp; movq 560(%rdi), %rsi
         movq 576(%rdi), %r8; movq 584(%rdi), %r9; movq 592(%rdi), %r10; movq 600(%rdi), %r11
@@ -64,9 +86,31 @@ __attribute__((naked)) inline void paddock_native_run(NativeState*)
         movq 648(%rdi), %rsp
         pushfq; popq 640(%rdi)
         fxsave64 (%rdi)
+        cmpq $0, 680(%rdi)
+        je 2f
+        vextractf128 $1, %ymm0, 704(%rdi)
+        vextractf128 $1, %ymm1, 720(%rdi)
+        vextractf128 $1, %ymm2, 736(%rdi)
+        vextractf128 $1, %ymm3, 752(%rdi)
+        vextractf128 $1, %ymm4, 768(%rdi)
+        vextractf128 $1, %ymm5, 784(%rdi)
+        vextractf128 $1, %ymm6, 800(%rdi)
+        vextractf128 $1, %ymm7, 816(%rdi)
+        vextractf128 $1, %ymm8, 832(%rdi)
+        vextractf128 $1, %ymm9, 848(%rdi)
+        vextractf128 $1, %ymm10, 864(%rdi)
+        vextractf128 $1, %ymm11, 880(%rdi)
+        vextractf128 $1, %ymm12, 896(%rdi)
+        vextractf128 $1, %ymm13, 912(%rdi)
+        vextractf128 $1, %ymm14, 928(%rdi)
+        vextractf128 $1, %ymm15, 944(%rdi)
     2:  movq paddock_native_state(%rip), %rdi
         movq 648(%rdi), %rsp
         cld
+        cmpq $0, 680(%rdi)
+        je 4f
+        vzeroupper
+    4:
         fninit
         movl $0x1f80, paddock_native_scratch(%rip)
         ldmxcsr paddock_native_scratch(%rip)

@@ -1,0 +1,226 @@
+// XSAVE and its kin. Not modelled: the modified optimisation of XSAVEOPT, which may write what has not changed; supervisor
+// components (XSAVES, XRSTORS), which CPUID does not show.
+#include "engine/cpu/x86/xsave.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/cpu/x86/forms.h"
+#include "engine/cpu/x86/fpu.h"
+#include "engine/cpu/x86/handlers.h"
+#include "engine/cpu/x86/run_loop.h"
+#include "engine/cpu/x86/sse.h"
+
+namespace engine::x86 {
+
+namespace {
+
+// The image, SDM vol. 1, 13.4: the legacy region, the header, then AVX at the same place in either format.
+constexpr unsigned header_at = xsave_legacy_size, compaction_at = header_at + 8, avx_at = xsave_legacy_size + xsave_header_size;
+constexpr unsigned x87_head_size = fx_mxcsr_offset, mxcsr_size = 8, x87_registers_at = 32;
+constexpr u64 compacted = u64(1) << 63;
+constexpr u32 mxcsr_initial = 0x1f80;
+
+bool any_set(std::span<const Xmm> registers)
+{
+    return std::ranges::any_of(registers, [](const Xmm& x) { return (x.q[0] | x.q[1]) != 0; });
+}
+
+// `f` with its x87 part as after FNINIT and with empty registers.
+FpuState without_x87(const FpuState& f)
+{
+    FpuState fresh;
+    fresh.xmm = f.xmm;
+    fresh.ymm_high = f.ymm_high;
+    fresh.mxcsr = f.mxcsr;
+    return fresh;
+}
+
+// XMM8-15 and their upper halves are not touched outside 64-bit mode.
+unsigned register_bytes(const Cpu& c)
+{
+    return c.code_64() ? 256 : 128;
+}
+
+struct Image {
+    u64 offset;
+    u64 wanted;    // RFBM
+};
+
+Image image(Cpu& c, const Insn* i)
+{
+    if (!(c.cr4 & cr4_osxsave))
+        c.raise(i, invalid_opcode);
+    if (c.cr0 & cr0_ts)
+        c.raise(i, device_not_available);
+    const u64 offset = effective_address(c, i);
+    if ((c.base[i->segment] + offset) & 63)
+        c.raise(i, general_protection, 0);
+    return {offset, c.xcr0 & (u64(u32(c.gpr[rdx])) << 32 | u32(c.gpr[rax]))};
+}
+
+// Writes the components `saved`, and MXCSR where `with_mxcsr`.
+void write_components(Cpu& c, const Insn* i, u64 offset, u64 saved, bool with_mxcsr)
+{
+    u8 legacy[fx_image_size];
+    write_fx_x87(c.fpu, i->rex_w(), legacy);
+    if (saved & xcr0_x87) {
+        store_bytes(c, i, offset, legacy, x87_head_size);
+        store_bytes(c, i, offset + x87_registers_at, legacy + x87_registers_at, fx_xmm_offset - x87_registers_at);
+    }
+    if (with_mxcsr)
+        store<u64>(c, i, offset + fx_mxcsr_offset, c.fpu.mxcsr | u64(mxcsr_mask) << 32);
+    if (saved & xcr0_sse)
+        store_bytes(c, i, offset + fx_xmm_offset, c.fpu.xmm.data(), register_bytes(c));
+    if (saved & xcr0_avx)
+        store_bytes(c, i, offset + avx_at, c.fpu.ymm_high.data(), register_bytes(c));
+}
+
+// All that may be written can be, before the first byte is.
+void probe_image(Cpu& c, const Insn* i, u64 offset, u64 wanted)
+{
+    const unsigned size = wanted & xcr0_avx ? avx_at + xsave_avx_size : avx_at;
+    probe_write(c, i, linear_address<Access::write>(c, i, i->segment, offset, size), size);
+}
+
+enum class Init : u8 { write, skip };
+
+void save(Cpu& c, const Insn* i, Init unused)
+{
+    const auto [offset, wanted] = image(c, i);
+    probe_image(c, i, offset, wanted);
+    const u64 in_use = components_in_use(c);
+    const u64 others = load<u64>(c, i, offset + header_at) & ~wanted;
+    write_components(c, i, offset, unused == Init::skip ? wanted & in_use : wanted, wanted & (xcr0_sse | xcr0_avx));
+    store<u64>(c, i, offset + header_at, others | (wanted & in_use));
+}
+
+void load_registers(std::array<Xmm, 16>& to, bool from_memory, const u8* bytes, unsigned size)
+{
+    if (from_memory)
+        std::memcpy(to.data(), bytes, size);
+    else
+        std::fill_n(to.begin(), size / sizeof(Xmm), Xmm{});
+}
+
+// SDM vol. 1, 13.8 and 13.8.2: what makes the header of no use.
+bool bad_header(const Cpu& c, u64 present, u64 compaction, std::span<const u8> reserved)
+{
+    if (std::ranges::any_of(reserved, [](u8 byte) { return byte != 0; }))
+        return true;
+    if (compaction & compacted)
+        return (compaction & ~(c.xcr0 | compacted)) || (present & ~(compaction & c.xcr0));
+    return compaction || (present & ~c.xcr0);
+}
+
+void restore(Cpu& c, const Insn* i)
+{
+    const auto [offset, wanted] = image(c, i);
+    u8 bytes[avx_at + xsave_avx_size];
+    load_bytes(c, i, offset, bytes, avx_at);
+    const u64 present = load_le<u64>(bytes + header_at), compaction = load_le<u64>(bytes + compaction_at);
+    const bool compact = compaction & compacted;
+    // The standard form looks at fewer reserved bytes.
+    const unsigned reserved_at = compaction_at + 8, reserved = compact ? avx_at - reserved_at : 8;
+    if (bad_header(c, present, compaction, {bytes + reserved_at, reserved}))
+        c.raise(i, general_protection, 0);
+    if (wanted & present & xcr0_avx)
+        load_bytes(c, i, offset + avx_at, bytes + avx_at, register_bytes(c));
+    const u64 with_mxcsr = compact ? wanted & present & xcr0_sse : wanted & (xcr0_sse | xcr0_avx);
+    const u32 mxcsr = load_le<u32>(bytes + fx_mxcsr_offset);
+    if (with_mxcsr && mxcsr & ~mxcsr_mask)
+        c.raise(i, general_protection, 0);
+
+    FpuState& f = c.fpu;
+    if (with_mxcsr)
+        f.mxcsr = mxcsr;
+    else if (wanted & xcr0_sse)
+        f.mxcsr = mxcsr_initial;
+    if (wanted & ~present & xcr0_x87)
+        f = without_x87(f);
+    if (wanted & present & xcr0_x87)
+        read_fx_x87(f, i->rex_w(), bytes);
+    if (wanted & xcr0_x87)
+        update_x87_summary(c);
+    if (wanted & xcr0_sse)
+        load_registers(f.xmm, present & xcr0_sse, bytes + fx_xmm_offset, register_bytes(c));
+    if (wanted & xcr0_avx)
+        load_registers(f.ymm_high, present & xcr0_avx, bytes + avx_at, register_bytes(c));
+}
+
+}
+
+u64 components_in_use(const Cpu& c)
+{
+    const u64 in_use = (c.fpu == without_x87(c.fpu) ? 0 : xcr0_x87) | (any_set(c.fpu.xmm) ? xcr0_sse : 0)
+        | (any_set(c.fpu.ymm_high) ? xcr0_avx : 0);
+    return c.xcr0 & in_use;
+}
+
+bool write_xcr0(Cpu& c, u64 value)
+{
+    const bool avx_alone = value & xcr0_avx && !(value & xcr0_sse);
+    if (!(value & xcr0_x87) || value & ~supported_components(*c.model) || avx_alone)
+        return false;
+    c.xcr0 = value;
+    return true;
+}
+
+void xsave(Cpu& c, const Insn* i)
+{
+    save(c, i, Init::write);
+    return next(c, i);
+}
+
+void xsaveopt(Cpu& c, const Insn* i)
+{
+    save(c, i, Init::skip);
+    return next(c, i);
+}
+
+// MXCSR goes with SSE, which counts as in use when MXCSR is not as at the start.
+void xsavec(Cpu& c, const Insn* i)
+{
+    const auto [offset, wanted] = image(c, i);
+    probe_image(c, i, offset, wanted);
+    const u64 in_use = components_in_use(c) | (c.fpu.mxcsr != mxcsr_initial ? xcr0_sse : 0);
+    const u64 saved = wanted & in_use;
+    write_components(c, i, offset, saved, saved & xcr0_sse);
+    store<u64>(c, i, offset + header_at, saved);
+    store<u64>(c, i, offset + compaction_at, wanted | compacted);
+    return next(c, i);
+}
+
+void xrstor(Cpu& c, const Insn* i)
+{
+    restore(c, i);
+    update_mode(c);
+    return leave_block(c, i);
+}
+
+void xgetbv(Cpu& c, const Insn* i)
+{
+    if (!(c.cr4 & cr4_osxsave))
+        c.raise(i, invalid_opcode);
+    const u32 index = u32(c.gpr[rcx]);
+    if (index > 1)
+        c.raise(i, general_protection, 0);
+    u64 value = c.xcr0;
+    if (index == 1)
+        value &= components_in_use(c) | (c.fpu.mxcsr != mxcsr_initial ? xcr0_sse : 0);
+    c.gpr[rax] = u32(value);
+    c.gpr[rdx] = value >> 32;
+    return next(c, i);
+}
+
+void xsetbv(Cpu& c, const Insn* i)
+{
+    if (!(c.cr4 & cr4_osxsave))
+        c.raise(i, invalid_opcode);
+    const bool ok = u32(c.gpr[rcx]) == 0 && write_xcr0(c, u64(u32(c.gpr[rdx])) << 32 | u32(c.gpr[rax]));
+    if (!ok)
+        c.raise(i, general_protection, 0);
+    return leave_block(c, i);
+}
+
+}
