@@ -119,6 +119,7 @@ struct Cpu {
     } fault{};
     Block* block = nullptr;    // running now
     bool shadow = false;    // interrupts wait one instruction
+    bool trap_shadow = false;    // debug traps and instruction breakpoints wait with them: MOV SS, POP SS
     bool single_next = false;    // run one instruction on its own, then look again
     bool halted = false, waiting_for_sipi = false, shutdown = false;
     bool nmi_blocked = false, in_smm = false;

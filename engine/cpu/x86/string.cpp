@@ -62,6 +62,9 @@ template <class Element> void repeat(Cpu& c, const Insn* i, Element element)
             break;
         if (count > 1 && (c.request.load(std::memory_order_relaxed) || c.mode & mode_single)) {
             c.gpr[gpr_rip] = c.ip(i);
+            // The rest of it is not a new instruction to a breakpoint.
+            if (c.mode & mode_single)
+                c.rflags_other |= flag_rf;
             if (!c.code_64())
                 c.gpr[gpr_rip] = u32(c.gpr[gpr_rip]);
             return;
@@ -86,7 +89,7 @@ template <class T> u64 elements_in_page(const Insn* i, u64 linear, u64 offset)
 // A stretch of plain memory for a repeated instruction, or null: DF set, segments with limits, registers, page ends.
 template <class T, Access access> T* stretch(Cpu& c, const Insn* i, unsigned segment, Register r, u64& count)
 {
-    if (i->flags & Insn::flag_checked || c.flag(flag_d))
+    if (i->flags & Insn::flag_checked || c.flag(flag_d) || c.mode & mode_single)
         return nullptr;
     const u64 offset = pointer(c, i, r);
     const u64 linear = (c.base[segment] + offset) & c.linear_mask;

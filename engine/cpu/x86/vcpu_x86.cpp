@@ -131,7 +131,8 @@ private:
     void execute();
     void execute_single();
     bool check_code_breakpoint();
-    void after_single(bool trap_flag, bool shadowed);
+    void after_single(bool trap_flag);
+    void tell_debug_traps();
 
     Cpu cpu_;
     BlockCache blocks_;
@@ -161,7 +162,8 @@ void InterpreterVcpu::on_fault()
         c.single_next = true;
         return;
     }
-    c.single_next = false;
+    c.single_next = c.shadow = c.trap_shadow = false;
+    c.pending_debug = 0;
     const int first = std::exchange(c.delivering, -1);
     const bool external = std::exchange(c.delivering_external, false);
     if (first == double_fault) {
@@ -180,9 +182,11 @@ void InterpreterVcpu::on_fault()
 void InterpreterVcpu::deliver_event()
 {
     Cpu& c = cpu_;
+    c.halted = false;
     has_event_ = false;
     c.block = nullptr;
     c.delivering = event_.vector;
+    tell_debug_traps();
     deliver_exception(c, event_.vector, event_.has_error, event_.error);
     c.delivering = -1;
 }
@@ -215,6 +219,7 @@ void InterpreterVcpu::take_interrupts()
     c.request.fetch_or(request_interrupt, std::memory_order_relaxed);
     deliver_external(c, u8(vector));
 }
+    tell_debug_traps();
 
 // False: run() returns to its caller.
 bool InterpreterVcpu::handle_requests()
@@ -262,6 +267,7 @@ bool InterpreterVcpu::handle_requests()
     }
     if (what & request_interrupt)
         take_interrupts();
+        tell_debug_traps();
     return true;
 }
 
@@ -273,11 +279,11 @@ void InterpreterVcpu::wait()
     rendezvous_->enter();
 }
 
-// Instruction breakpoints fault before the instruction, unless RF is set.
+// Instruction breakpoints fault before the instruction, unless RF is set or MOV SS came before.
 bool InterpreterVcpu::check_code_breakpoint()
 {
     Cpu& c = cpu_;
-    if (!(c.dr7 & 0xff) || c.flag(flag_rf))
+    if (!(c.dr7 & 0xff) || c.flag(flag_rf) || c.trap_shadow)
         return false;
     const u64 linear = (c.base[cs] + c.gpr[gpr_rip]) & c.linear_mask;
     u32 hit = 0;
@@ -286,27 +292,29 @@ bool InterpreterVcpu::check_code_breakpoint()
             hit |= 1u << n;
     if (!hit)
         return false;
-    c.dr6 |= hit;
+    report_debug(c, hit);
     event_ = {debug_exception, false, 0, Cpu::Fault::Kind::fault};
     has_event_ = true;
     return true;
 }
 
-void InterpreterVcpu::after_single(bool trap_flag, bool shadowed)
+// MOV SS loses its own single step; breakpoints it hits are told after the next instruction.
+void InterpreterVcpu::after_single(bool trap_flag)
 {
     Cpu& c = cpu_;
     constexpr u32 single_step = 1 << 14;
-    if (trap_flag && !std::exchange(c.no_step, false))
+    if (trap_flag && !std::exchange(c.no_step, false) && !c.trap_shadow)
         c.pending_debug |= single_step;
-    if (shadowed) {
-        c.shadow = false;
-        c.request.fetch_or(request_interrupt, std::memory_order_relaxed);
-    }
-    c.rflags_other &= ~flag_rf;
-    if (!c.pending_debug || c.shadow)
+    tell_debug_traps();
+}
+
+// After an instruction, and after a task switch that delivered an event: its T bit traps before the new task's first one.
+void InterpreterVcpu::tell_debug_traps()
+{
+    Cpu& c = cpu_;
+    if (!c.pending_debug || c.trap_shadow)
         return;
-    c.dr6 |= c.pending_debug;
-    c.pending_debug = 0;
+    report_debug(c, std::exchange(c.pending_debug, 0));
     event_ = {debug_exception, false, 0, Cpu::Fault::Kind::fault};
     has_event_ = true;
 }
@@ -324,13 +332,12 @@ void InterpreterVcpu::execute()
     c.instructions += b->count;
     b->insns[0].handler(c, b->insns);
     if (c.pending_debug) [[unlikely]]
-        after_single(false, false);
+        after_single(false);
 }
 
 void InterpreterVcpu::execute_single()
 {
     Cpu& c = cpu_;
-    const bool shadowed = c.shadow;
     if (check_code_breakpoint())
         return;
     const bool trap_flag = c.flag(flag_t);
@@ -347,7 +354,13 @@ void InterpreterVcpu::execute_single()
     c.instructions += b->count;
     b->insns[0].handler(c, b->insns);
     c.single_next = false;
-    after_single(trap_flag, shadowed);
+    // What the last instruction left behind counts for one; this one may leave the same again.
+    c.rflags_other &= ~flag_rf;
+    if (std::exchange(c.shadow, false))
+        c.request.fetch_or(request_interrupt, std::memory_order_relaxed);
+    c.trap_shadow = false;
+    c.single_next = true;
+    after_single(trap_flag);
 }
 
 VcpuExit InterpreterVcpu::run()
