@@ -5,6 +5,7 @@
 
 #include "engine/cpu/x86/block_cache.h"
 #include "engine/cpu/x86/forms.h"
+#include "engine/cpu/x86/handlers.h"
 #include "engine/cpu/x86/run_loop.h"
 #include "engine/cpu/x86/segments.h"
 #include "engine/device/interrupt/lapic.h"
@@ -197,10 +198,26 @@ void watch(Cpu& c, u64 linear, unsigned size, Access access)
 }
 
 Translation translate_or_raise(Cpu& c, const Insn* i, u64 linear, Access access)
+// Whether an access is one of the stack: by SS, or beside the memory operand of an instruction that pushes or pops.
+bool is_stack_access(const Cpu& c, const Insn* i, u64 linear)
+{
+    if (!i || !i->row)
+        return i && i->segment == ss;
+    if (i->memory()) {
+        constexpr u64 widest_operand = 16;
+        const u64 operand = (c.base[i->segment] + effective_address(c, i)) & c.linear_mask;
+        if (linear - operand < widest_operand)
+            return i->segment == ss;
+    }
+    const Forms* const forms = i->row->forms;
+    return i->row->traits & (defaults_to_64 | forced_64) || forms == &ret_far_forms || forms == &iret_forms
+        || forms == &call_far_indirect_forms;
+}
+
 {
     c.current = i;
     if (c.code_64() && !canonical(linear))
-        c.raise(i, i && i->segment == ss ? stack_fault : general_protection, 0);
+        c.raise(i, is_stack_access(c, i, linear) ? stack_fault : general_protection, 0);
     Translation to;
     if (!translate(c, linear, access, to))
         c.raise_again();
