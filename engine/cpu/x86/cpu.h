@@ -142,6 +142,7 @@ struct Cpu {
     unsigned index = 0;
     std::atomic<bool> intr = false;    // the 8259's line
     std::shared_ptr<const std::vector<FlatRange>> view;
+    bool exclusive = false;    // the other vCPUs stand still for a locked access
     std::unique_ptr<SoftTlb> soft_tlb;
 
     u64 rflags() const { return rflags_other | lazy.all(); }

@@ -38,9 +38,11 @@ void Cpu::raise_again()
 void locked_slow_begin(Cpu& c)
 {
     c.rendezvous->begin_exclusive(c);
+    c.exclusive = true;
 }
 void locked_slow_end(Cpu& c)
 {
+    c.exclusive = false;
     c.rendezvous->end_exclusive();
 }
 
@@ -145,6 +147,8 @@ private:
     // An exception on its way to the guest's handler.
     bool has_event_ = false;
     Cpu::Fault event_{};
+    if (c.exclusive)
+        locked_slow_end(c);
 };
 
 // Combines a fault with one that was being delivered. SDM vol. 3, table 6-5.
