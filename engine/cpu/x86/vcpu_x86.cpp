@@ -195,6 +195,9 @@ void InterpreterVcpu::deliver_event()
     c.delivering = -1;
 }
 
+    c.request.fetch_or(
+        (std::exchange(c.nmi_latched, false) ? u32(request_nmi) : 0)
+        | (std::exchange(c.smi_latched, false) ? u32(request_smi) : 0));
 void InterpreterVcpu::start_up()
 {
     Cpu& c = cpu_;
@@ -250,8 +253,13 @@ bool InterpreterVcpu::handle_requests()
         c.request.fetch_or(what & (request_interrupt | request_nmi | request_smi));
         return false;
     }
-    if (c.waiting_for_sipi || c.shadow || has_event_) {
-        c.request.fetch_or(what & (u32(request_nmi) | request_smi | (c.waiting_for_sipi ? 0 : u32(request_interrupt))));
+    if (c.waiting_for_sipi) {
+        c.nmi_latched |= bool(what & request_nmi);
+        c.smi_latched |= bool(what & request_smi);
+        return true;
+    }
+    if (c.shadow || has_event_) {
+        c.request.fetch_or(what & (u32(request_nmi) | request_smi | request_interrupt));
         return true;
     }
     if (what & request_smi) {
