@@ -19,6 +19,19 @@ u64 hash(u64 host, u32 mode)
 }
 }
 
+namespace {
+void drop_writes(Cpu& c, u64 host_page)
+{
+    c.soft_tlb->drop_writes_to(host_page);
+    if (c.rendezvous->alone())
+        return;
+    c.rendezvous->begin_exclusive(c);
+    for (Cpu* other : c.rendezvous->cpus())
+        other->soft_tlb->drop_writes_to(host_page);
+    c.rendezvous->end_exclusive();
+}
+}
+
 bool holds_page(const Block& block, const MemoryBlock* memory, u64 page)
 {
     return (block.memory[0] == memory && block.page[0] == page) || (block.memory[1] == memory && block.page[1] == page);
@@ -46,15 +59,15 @@ void* BlockCache::allocate(std::size_t size)
     return at;
 }
 
-bool BlockCache::current(Block& b)
+bool BlockCache::current(Cpu& c, Block& b)
 {
     for (unsigned n = 0; n < 2 && b.memory[n]; ++n) {
-        const u32 version = b.memory[n]->code_version(b.page[n]);
-        if (version == b.version[n])
+        if (b.memory[n]->code_version(b.page[n]) == b.version[n])
             continue;
         const u64 split = std::min<u64>(b.length, page_size - (b.host & page_mask));
         const u8* const now = n == 0 ? reinterpret_cast<const u8*>(b.host) : b.memory[1]->data() + (b.page[1] << page_shift);
         const u64 count = n == 0 ? split : b.length - split;
+        const u32 version = claim_code(c, *b.memory[n], u64(now - b.memory[n]->data()), count);
         if (std::memcmp(now, b.bytes + (n == 0 ? 0 : split), count) != 0)
             return false;
         b.version[n] = version;
@@ -83,7 +96,7 @@ Block* BlockCache::find_slow(Cpu& c, u64 linear, u32 mode)
             if (second.memory != b.memory[1] || second.page != b.page[1])
                 break;
         }
-        if (current(b))
+        if (current(c, b))
             return &b;
         break;
     }
@@ -100,21 +113,21 @@ Block* BlockCache::find_slow(Cpu& c, u64 linear, u32 mode)
     return built;
 }
 
-// From here on no vCPU may keep a writable translation of the page.
-void BlockCache::claim_code(Cpu& c, MemoryBlock& memory, u64 offset, u64 length)
+// From here on no vCPU may keep a writable translation of the page: all that is read of it now is good for the code version
+// that is returned.
+u32 BlockCache::claim_code(Cpu& c, MemoryBlock& memory, u64 offset, u64 length)
 {
-    const bool was_code = memory.holds_code(offset >> page_shift);
-    memory.set_code(offset, length);
-    if (was_code)
-        return;
-    const u64 host_page = u64(memory.data()) + (offset & ~page_mask);
-    c.soft_tlb->drop_writes_to(host_page);
-    if (c.rendezvous->alone())
-        return;
-    c.rendezvous->begin_exclusive(c);
-    for (Cpu* other : c.rendezvous->cpus())
-        other->soft_tlb->drop_writes_to(host_page);
-    c.rendezvous->end_exclusive();
+    const u64 page = offset >> page_shift;
+    for (;;) {
+        if (memory.set_code(offset, length)) {
+            drop_writes(c, u64(memory.data()) + (offset & ~page_mask));
+            // Another vCPU may have claimed more of the page meanwhile, and read it before the writers were gone.
+            memory.renew_code_version(page);
+        }
+        const u32 version = memory.code_version(page);
+        if (memory.marked(offset, length))
+            return version;
+    }
 }
 
 Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
@@ -125,8 +138,7 @@ Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
     const u64 in_page = linear & page_mask;
     // Claimed before the bytes are read; where the block will end is not known yet, so to the page's end.
     u64 page_left = page_size - in_page;
-    claim_code(c, *first.memory, (first.page << page_shift) + in_page, std::min<u64>(page_left, most_insns));
-    const u32 version = first.memory->code_version(first.page);
+    const u32 version = claim_code(c, *first.memory, (first.page << page_shift) + in_page, std::min<u64>(page_left, most_insns));
     const unsigned most = mode & mode_single ? 1 : most_insns;
     Insn insns[most_insns + 1];
     u8 bytes[most_insns * longest_instruction];
@@ -153,8 +165,7 @@ Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
             second = fetch_page(c, next_page);
             if (!second.memory)
                 return nullptr;
-            claim_code(c, *second.memory, second.page << page_shift, longest_instruction);
-            second_version = second.memory->code_version(second.page);
+            second_version = claim_code(c, *second.memory, second.page << page_shift, longest_instruction);
             std::memcpy(window + here, second.host, longest_instruction - here);
             decode({window, longest_instruction}, mode, u16(length), insn);
         }

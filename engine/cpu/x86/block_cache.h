@@ -65,8 +65,8 @@ private:
 
     Block* find_slow(Cpu& c, u64 linear, u32 mode);
     Block* build(Cpu& c, u64 linear, u32 mode, u8* host);
-    bool current(Block& block);
-    void claim_code(Cpu& c, MemoryBlock& memory, u64 offset, u64 length);
+    bool current(Cpu& c, Block& block);
+    u32 claim_code(Cpu& c, MemoryBlock& memory, u64 offset, u64 length);
     void* allocate(std::size_t size);
 
     std::vector<Jump> jumps_;

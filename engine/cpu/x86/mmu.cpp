@@ -268,7 +268,8 @@ u8* host_page(Cpu& c, u64 linear, Access access, const Translation& to)
         memory->set_dirty(offset >> page_shift);
         if (memory->holds_code(offset >> page_shift))
             return nullptr;
-        if (to.writable)
+        const bool runs_now = c.block && holds_page(*c.block, memory, offset >> page_shift);
+        if (to.writable && !runs_now)
             c.tlb->fill(Access::write, linear, u64(host), to.global);
     } else {
         c.tlb->fill(access, linear, u64(host), to.global);
@@ -285,7 +286,10 @@ void leave_own_code(Cpu& c, const Insn* i, u64 physical, unsigned size)
     if (!range || !range->write)
         return;
     const u64 offset = range->write_offset + (physical - range->first);
-    if (!range->write->holds_code(offset, size) || !holds_page(*c.block, range->write, offset >> page_shift))
+    // Marks may have gone while the block runs.
+    const u64 page = offset >> page_shift;
+    const bool may_hit = range->write->holds_code(offset, size) || !range->write->holds_code(page);
+    if (!may_hit || !holds_page(*c.block, range->write, page))
         return;
     c.current = i;
     c.fault = {0, false, 0, Cpu::Fault::Kind::retry_single};
