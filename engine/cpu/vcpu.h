@@ -46,8 +46,6 @@ struct VcpuWires {
     // FERR#: the x87 unmasked-error line (IRQ 13 when CR0.NE is clear).
     std::function<void(bool level)> ferr;
     std::function<u64()> tsc;    // virtual time stamp, any thread
-    // Shows system management RAM instead of what the rest of the machine sees there. Takes the machine's lock itself.
-    std::function<void(bool visible)> smm_view;
 };
 
 }

@@ -108,11 +108,6 @@ private:
                     wires_.ferr(level);
                 },
             .tsc = tsc,
-            .smm_view =
-                [this](bool visible) {
-                    const std::lock_guard lock(wires_.machine_lock);
-                    wires_.smm(visible);
-                },
         };
         vcpus_.push_back(
             make_interpreter_vcpu({wires_.memory, wires_.ports, *lapics_.back(), std::move(wires), model_, rendezvous_, index}));

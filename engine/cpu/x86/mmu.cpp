@@ -8,6 +8,7 @@
 #include "engine/cpu/x86/handlers.h"
 #include "engine/cpu/x86/run_loop.h"
 #include "engine/cpu/x86/segments.h"
+#include "engine/cpu/x86/smm.h"
 #include "engine/device/interrupt/lapic.h"
 
 namespace engine::x86 {
@@ -197,7 +198,6 @@ void watch(Cpu& c, u64 linear, unsigned size, Access access)
     }
 }
 
-Translation translate_or_raise(Cpu& c, const Insn* i, u64 linear, Access access)
 // Whether an access is one of the stack: by SS, or beside the memory operand of an instruction that pushes or pops.
 bool is_stack_access(const Cpu& c, const Insn* i, u64 linear)
 {
@@ -214,6 +214,7 @@ bool is_stack_access(const Cpu& c, const Insn* i, u64 linear)
         || forms == &call_far_indirect_forms;
 }
 
+Translation translate_or_raise(Cpu& c, const Insn* i, u64 linear, Access access)
 {
     c.current = i;
     if (c.code_64() && !canonical(linear))
@@ -235,7 +236,7 @@ u64 load_physical(Cpu& c, u64 physical, unsigned size)
 {
     if (local_apic_page(c, physical))
         return c.lapic->read(physical & page_mask, size);
-    return c.memory->read(physical, size);
+    return c.memory->read(physical, size, viewer(c));
 }
 
 void store_physical(Cpu& c, u64 physical, u64 value, unsigned size)
@@ -243,7 +244,7 @@ void store_physical(Cpu& c, u64 physical, u64 value, unsigned size)
     if (local_apic_page(c, physical))
         c.lapic->write(physical & page_mask, value, size);
     else
-        c.memory->write(physical, value, size);
+        c.memory->write(physical, value, size, viewer(c));
 }
 
 // A page's host address for `access` if it is plain memory; fills the TLB where that is allowed.

@@ -46,7 +46,6 @@ public:
             .limit = get<u32>(at + 4),
             .base = get<u64>(at + 8)};
     }
-    std::array<u8, save_size>& bytes() { return bytes_; }
 
 private:
     std::array<u8, save_size> bytes_{};
@@ -54,12 +53,22 @@ private:
 
 constexpr std::array save_order{es, cs, ss, ds, fs, gs};
 
-// What lies in memory changes at once, not at the next look at requests.
-void show_smram(Cpu& c, bool visible)
+// The save area lies where the processor in SMM sees memory.
+void transfer(Cpu& c, u64 at, SaveArea& area, Access access)
 {
-    if (c.wires.smm_view)
-        c.wires.smm_view(visible);
-    c.view = c.memory->view();
+    for (u64 n = 0; n < save_size; n += 8) {
+        if (access == Access::write)
+            c.memory->write(at + n, area.get<u64>(unsigned(n)), 8, Viewer::smm);
+        else
+            area.put<u64>(unsigned(n), c.memory->read(at + n, 8, Viewer::smm));
+    }
+}
+
+}
+
+void take_view(Cpu& c)
+{
+    c.view = c.memory->view(viewer(c));
     c.soft_tlb->flush(false);
 }
 
@@ -89,8 +98,8 @@ void enter_smm(Cpu& c)
         area.put<u64>(at_r15 + 8 * n, c.gpr[15 - n]);
 
     c.in_smm = true;
-    show_smram(c, true);
-    c.memory->dma_write(u64(c.msr.smbase) + save_area, area.bytes());
+    take_view(c);
+    transfer(c, u64(c.msr.smbase) + save_area, area, Access::write);
     constexpr u16 data = 0x8093;
     for (Segment& s : c.seg)
         s = {.selector = 0, .attributes = data, .limit = 0xffffffff, .base = 0};
@@ -110,7 +119,7 @@ void enter_smm(Cpu& c)
 void leave_smm(Cpu& c)
 {
     SaveArea area;
-    c.memory->dma_read(u64(c.msr.smbase) + save_area, area.bytes());
+    transfer(c, u64(c.msr.smbase) + save_area, area, Access::read);
     for (unsigned n = 0; n < save_order.size(); ++n)
         c.seg[save_order[n]] = area.get_segment(at_es + n * segment_step);
     const Segment gdtr = area.get_segment(at_gdtr), idtr = area.get_segment(at_idtr);
@@ -132,7 +141,7 @@ void leave_smm(Cpu& c)
     c.nmi_blocked = false;
     if (std::exchange(c.smi_latched, false))
         c.request.fetch_or(request_smi);
-    show_smram(c, false);
+    take_view(c);
     c.halted = area.get<u8>(at_halt) & 1;
     set_cpl(c, c.cr0 & cr0_pe ? dpl_of(c.seg[ss].attributes) : 0);
     set_flags(c, area.get<u64>(at_rflags));

@@ -66,7 +66,6 @@ public:
         cpu_.rendezvous = rendezvous_.get();
         cpu_.blocks = &blocks_;
         cpu_.index = parts.index;
-        cpu_.view = parts.memory.view();
         rendezvous_->add(cpu_);
         lapic_.set_sink([this](LapicEvent event) { heard(event); });
         parts.memory.on_change([this] { ask(request_flush); });
@@ -77,16 +76,11 @@ public:
     void kick() override { ask(request_kick); }
 
     void save(CpuState& to) override { save_state(cpu_, to); }
-    void load(const CpuState& from) override
-    {
-        cpu_.view = cpu_.memory->view();
-        load_state(cpu_, from);
-    }
+    void load(const CpuState& from) override { load_state(cpu_, from); }
     void reset() override
     {
         failure_.clear();
         has_event_ = false;
-        cpu_.view = cpu_.memory->view();
         reset_cpu(cpu_, false);
     }
 
@@ -147,14 +141,14 @@ private:
     // An exception on its way to the guest's handler.
     bool has_event_ = false;
     Cpu::Fault event_{};
-    if (c.exclusive)
-        locked_slow_end(c);
 };
 
 // Combines a fault with one that was being delivered. SDM vol. 3, table 6-5.
 void InterpreterVcpu::on_fault()
 {
     Cpu& c = cpu_;
+    if (c.exclusive)
+        locked_slow_end(c);
     if (c.current)
         c.gpr[gpr_rip] += c.current->offset;
     if (!c.code_64())
@@ -186,24 +180,24 @@ void InterpreterVcpu::on_fault()
 void InterpreterVcpu::deliver_event()
 {
     Cpu& c = cpu_;
-    c.halted = false;
     has_event_ = false;
     c.block = nullptr;
+    c.halted = false;
     c.delivering = event_.vector;
-    tell_debug_traps();
     deliver_exception(c, event_.vector, event_.has_error, event_.error);
     c.delivering = -1;
+    tell_debug_traps();
 }
 
-    c.request.fetch_or(
-        (std::exchange(c.nmi_latched, false) ? u32(request_nmi) : 0)
-        | (std::exchange(c.smi_latched, false) ? u32(request_smi) : 0));
 void InterpreterVcpu::start_up()
 {
     Cpu& c = cpu_;
     if (!c.waiting_for_sipi)
         return;
     c.waiting_for_sipi = false;
+    c.request.fetch_or(
+        (std::exchange(c.nmi_latched, false) ? u32(request_nmi) : 0)
+        | (std::exchange(c.smi_latched, false) ? u32(request_smi) : 0));
     const u8 page = sipi_vector_.load();
     c.seg[cs].selector = u16(page << 8);
     c.seg[cs].base = u64(page) << 12;
@@ -225,8 +219,8 @@ void InterpreterVcpu::take_interrupts()
     // More may wait behind this one.
     c.request.fetch_or(request_interrupt, std::memory_order_relaxed);
     deliver_external(c, u8(vector));
-}
     tell_debug_traps();
+}
 
 // False: run() returns to its caller.
 bool InterpreterVcpu::handle_requests()
@@ -234,10 +228,8 @@ bool InterpreterVcpu::handle_requests()
     Cpu& c = cpu_;
     c.block = nullptr;
     const u32 what = c.request.exchange(0);
-    if (what & request_flush) {
-        c.view = c.memory->view();
-        c.soft_tlb->flush(false);
-    }
+    if (what & request_flush)
+        take_view(c);
     if (what & request_flush_writes)
         c.soft_tlb->flush_writes();
     if (what & request_rendezvous)
@@ -275,11 +267,11 @@ bool InterpreterVcpu::handle_requests()
         c.halted = false;
         c.request.fetch_or(what & request_interrupt);
         deliver_external(c, nmi_vector);
+        tell_debug_traps();
         return true;
     }
     if (what & request_interrupt)
         take_interrupts();
-        tell_debug_traps();
     return true;
 }
 
@@ -362,16 +354,16 @@ void InterpreterVcpu::execute_single()
     }
     if (!(c.mode & mode_flat) && c.gpr[gpr_rip] + b->length - 1 > c.seg[cs].limit)
         c.raise(nullptr, general_protection, 0);
-    c.block = b;
-    c.instructions += b->count;
-    b->insns[0].handler(c, b->insns);
-    c.single_next = false;
     // What the last instruction left behind counts for one; this one may leave the same again.
     c.rflags_other &= ~flag_rf;
     if (std::exchange(c.shadow, false))
         c.request.fetch_or(request_interrupt, std::memory_order_relaxed);
     c.trap_shadow = false;
     c.single_next = true;
+    c.block = b;
+    c.instructions += b->count;
+    b->insns[0].handler(c, b->insns);
+    c.single_next = false;
     after_single(trap_flag);
 }
 
