@@ -127,6 +127,11 @@ struct Cpu {
     bool no_step = false;    // this instruction has dealt with TF itself: INT, SYSCALL, SYSRET
     u8 sipi_vector = 0;
     u32 pending_debug = 0;    // DR6 bits of a trap to deliver after this instruction
+    // The last port instruction, for an SMI that comes right behind it and wants it done again.
+    struct PortAccess {
+        u64 rip, next_rip, rcx, rsi, rdi;
+        u32 what;    // as the save area tells it: AMD64 vol. 2, figure 10-6
+    } port_access{};
     u64 instructions = 0;
     int delivering = -1;    // vector being delivered, for double faults
     bool delivering_external = false;    // the EXT bit of error codes
@@ -137,12 +142,12 @@ struct Cpu {
     Lapic* lapic = nullptr;
     VcpuWires wires;
     Rendezvous* rendezvous = nullptr;
+    bool exclusive = false;    // the other vCPUs stand still for a locked access
     BlockCache* blocks = nullptr;
     const CpuModel* model = nullptr;
     unsigned index = 0;
     std::atomic<bool> intr = false;    // the 8259's line
     std::shared_ptr<const std::vector<FlatRange>> view;
-    bool exclusive = false;    // the other vCPUs stand still for a locked access
     std::unique_ptr<SoftTlb> soft_tlb;
 
     u64 rflags() const { return rflags_other | lazy.all(); }

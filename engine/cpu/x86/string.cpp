@@ -225,6 +225,7 @@ template <class T> void ins(Cpu& c, const Insn* i)
     const auto one = [&] {
         const u64 linear = linear_address<Access::write>(c, i, es, pointer(c, i, rdi), sizeof(T));
         probe_write(c, i, linear, sizeof(T));
+        note_port_access(c, i, port, sizeof(T), true, true);
         store_linear<T>(c, i, linear, T(c.ports->read(port, sizeof(T))));
         advance(c, i, rdi, step<T>(c));
         return true;
@@ -240,7 +241,9 @@ template <class T> void outs(Cpu& c, const Insn* i)
     const u16 port = c.reg<u16>(rdx * 8);
     check_io_permission(c, i, port, sizeof(T));
     const auto one = [&] {
-        c.ports->write(port, load_source<T>(c, i), sizeof(T));
+        const T value = load_source<T>(c, i);
+        note_port_access(c, i, port, sizeof(T), false, true);
+        c.ports->write(port, value, sizeof(T));
         advance(c, i, rsi, step<T>(c));
         return true;
     };

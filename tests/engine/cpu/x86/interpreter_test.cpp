@@ -143,3 +143,77 @@ TEST(Interpreter, code_outside_memory_stops_the_machine_with_words)
     EXPECT_EQ(m.run(), VcpuExit::failed);
     EXPECT_NE(m.vcpu->failure().find("no memory"), std::string::npos);
 }
+
+TEST(Interpreter, code_in_a_page_that_is_written_often_is_still_decoded_anew)
+{
+    BareMachine m;
+    m.place(0x1040, {0xb0, 0x11, 0xe6, 0x80, 0xf4});    // mov al, 11; out 80, al
+    m.state.rip = 0x1040;
+    m.run();
+    EXPECT_EQ(m.stop.value, 0x11u);
+    m.state.rip = 0x1000;
+    m.state.run_state = x86::RunState::running;
+    // mov cx, 200; mov [1800], cx; loop; mov byte [1041], 22; jmp 1040
+    m.place(0x1000, {0xb9, 0xc8, 0x00, 0x89, 0x0e, 0x00, 0x18, 0xe2, 0xfa, 0xc6, 0x06, 0x41, 0x10, 0x22, 0xeb, 0x30});
+    m.run();
+    EXPECT_EQ(m.stop.value, 0x22u);
+}
+
+TEST(Interpreter, only_a_processor_in_smm_sees_smram)
+{
+    BareMachine m;
+    const auto smram = std::move(*MemoryBlock::create("smram", 0x1000));
+    smram->data()[0] = 0x5a;
+    *m.at(0x9000) = 0x11;
+    const auto region = m.memory.add_ram("smram", 0x9000, 0x1000, 1, *smram, 0);
+    m.memory.enable(region, false);
+    m.memory.enable_in_smm(region, true);
+    m.place(0x38000, {0xa0, 0x00, 0x90, 0xe6, 0x80, 0x0f, 0xaa});    // mov al, [9000]; out 80, al; rsm
+    m.place(0x1000, {0xa0, 0x00, 0x90, 0xe6, 0x80, 0xf4});    // mov al, [9000]; out 80, al
+    m.vcpu->load(m.state);
+    m.vcpu->raise_smi();
+    m.vcpu->run();
+    EXPECT_EQ(m.stop.value, 0x5au);
+    EXPECT_EQ(m.memory.read(0x9000, 1), 0x11u);
+    m.vcpu->run();
+    EXPECT_EQ(m.stop.value, 0x11u);
+}
+
+TEST(Interpreter, an_smi_behind_a_port_instruction_can_have_it_done_again)
+{
+    BareMachine m;
+    struct SmiPort : IoHandler {
+        Vcpu* vcpu = nullptr;
+        unsigned writes = 0;
+        u64 read(u64, unsigned) override { return 0xff; }
+        void write(u64, u64, unsigned) override
+        {
+            if (++writes == 1)
+                vcpu->raise_smi();
+        }
+    } smi;
+    smi.vcpu = m.vcpu.get();
+    m.ports.claim(0xb2, 1, smi);
+    // In the save area at 3fe00, by CS: mov byte cs:[fec8], ff; mov eax, cs:[fec0]; mov [2000], eax; rsm
+    m.place(0x38000, {0x2e, 0xc6, 0x06, 0xc8, 0xfe, 0xff, 0x66, 0x2e, 0xa1, 0xc0, 0xfe, 0x66, 0xa3, 0x00, 0x20, 0x0f, 0xaa});
+    m.place(0x1000, {0xe6, 0xb2, 0xb0, 0x07, 0xe6, 0x80, 0xf4});    // out b2, al; mov al, 7; out 80, al
+    m.run();
+    EXPECT_EQ(m.stop.value, 7u);
+    EXPECT_EQ(smi.writes, 2u);
+    u32 what = 0;
+    std::memcpy(&what, m.at(0x2000), 4);
+    EXPECT_EQ(what, 0x00b20012u);    // port b2, one byte, out
+}
+
+TEST(Interpreter, an_smi_handler_may_end_a_halt)
+{
+    BareMachine m;
+    m.place(0x38000, {0x2e, 0xc6, 0x06, 0xc9, 0xfe, 0x00, 0x0f, 0xaa});    // mov byte cs:[fec9], 0; rsm
+    m.place(0x1000, {0xf4, 0xb0, 0x07, 0xe6, 0x80, 0xf4});    // hlt; mov al, 7; out 80, al
+    m.state.rip = 0x1001;
+    m.state.run_state = x86::RunState::halted;
+    m.vcpu->load(m.state);
+    m.vcpu->raise_smi();
+    m.vcpu->run();
+    EXPECT_EQ(m.stop.value, 7u);
+}
