@@ -49,8 +49,6 @@ struct VcpuWires {
     std::function<u64()> tsc;    // virtual time stamp, any thread
     // Random bits for RDRAND and RDSEED, empty when there are none now. Called on the vCPU's thread.
     std::function<std::optional<u64>()> entropy;
-    // Shows system management RAM instead of what the rest of the machine sees there. Takes the machine's lock itself.
-    std::function<void(bool visible)> smm_view;
 };
 
 }

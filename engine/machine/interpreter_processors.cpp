@@ -115,11 +115,6 @@ private:
                 },
             .tsc = tsc,
             .entropy = &host_entropy,
-            .smm_view =
-                [this](bool visible) {
-                    const std::lock_guard lock(wires_.machine_lock);
-                    wires_.smm(visible);
-                },
         };
         vcpus_.push_back(make_interpreter_vcpu(
             {wires_.memory, wires_.ports, *lapics_.back(), std::move(wires), model_, rendezvous_, index,

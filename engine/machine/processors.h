@@ -27,7 +27,6 @@ public:
         std::function<u8()> acknowledge_interrupt;    // the 8259 pair's INTA cycle
         std::function<void(u8 vector)> end_of_interrupt;    // of a level-triggered vector, for the I/O APIC
         std::function<void(bool level)> ferr;
-        std::function<void(bool inside)> smm;    // the boot processor enters or leaves SMM
     };
 
     virtual ~Processors() = default;

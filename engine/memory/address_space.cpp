@@ -12,14 +12,14 @@ namespace engine {
 AddressSpace::RegionId AddressSpace::add_memory(
     std::string name, u64 first, u64 size, int priority, MemoryBlock* read, u64 read_offset, MemoryBlock* write, u64 write_offset)
 {
-    regions_.push_back({std::move(name), first, size, priority, true, read, read_offset, write, write_offset, nullptr});
+    regions_.push_back({std::move(name), first, size, priority, true, false, read, read_offset, write, write_offset, nullptr});
     changed();
     return regions_.size() - 1;
 }
 
 AddressSpace::RegionId AddressSpace::add_io(std::string name, u64 first, u64 size, int priority, IoHandler& handler)
 {
-    regions_.push_back({std::move(name), first, size, priority, true, nullptr, 0, nullptr, 0, &handler});
+    regions_.push_back({std::move(name), first, size, priority, true, false, nullptr, 0, nullptr, 0, &handler});
     changed();
     return regions_.size() - 1;
 }
@@ -27,6 +27,12 @@ AddressSpace::RegionId AddressSpace::add_io(std::string name, u64 first, u64 siz
 void AddressSpace::enable(RegionId region, bool enabled)
 {
     if (std::exchange(regions_[region].enabled, enabled) != enabled)
+        changed();
+}
+
+void AddressSpace::enable_in_smm(RegionId region, bool enabled)
+{
+    if (std::exchange(regions_[region].enabled_in_smm, enabled) != enabled)
         changed();
 }
 
@@ -79,19 +85,20 @@ FlatRange AddressSpace::slice(const Region& r, u64 first, u64 end) const
     return range;
 }
 
-void AddressSpace::rebuild()
+std::shared_ptr<const AddressSpace::View> AddressSpace::flatten(Viewer viewer) const
 {
+    const auto shown = [&](const Region& r) { return r.enabled || (viewer == Viewer::smm && r.enabled_in_smm); };
     std::set<u64> edges;
     for (const Region& r : regions_)
-        if (r.enabled) {
+        if (shown(r)) {
             edges.insert(r.first);
             edges.insert(r.first + r.size);
         }
-    auto flat = std::make_shared<std::vector<FlatRange>>();
+    auto flat = std::make_shared<View>();
     for (auto edge = edges.begin(); edge != edges.end() && std::next(edge) != edges.end(); ++edge) {
         const Region* top = nullptr;
         for (const Region& r : regions_)
-            if (r.enabled && r.first <= *edge && *edge < r.first + r.size && (!top || r.priority >= top->priority))
+            if (shown(r) && r.first <= *edge && *edge < r.first + r.size && (!top || r.priority >= top->priority))
                 top = &r;
         if (!top)
             continue;
@@ -106,29 +113,38 @@ void AddressSpace::rebuild()
         else
             flat->push_back(next);
     }
+    return flat;
+}
+
+void AddressSpace::rebuild()
+{
+    const auto everyone = flatten(Viewer::everyone);
+    const bool differs = std::ranges::any_of(regions_, [](const Region& r) { return r.enabled_in_smm && !r.enabled; });
+    const auto smm = differs ? flatten(Viewer::smm) : everyone;
     const std::unique_lock lock(view_mutex_);
-    view_ = std::move(flat);
+    views_ = {everyone, smm};
 }
 
-std::shared_ptr<const std::vector<FlatRange>> AddressSpace::view() const
+std::shared_ptr<const std::vector<FlatRange>> AddressSpace::view(Viewer viewer) const
 {
     const std::shared_lock lock(view_mutex_);
-    return view_;
+    return views_[unsigned(viewer)];
 }
 
-FlatRange AddressSpace::find(u64 address) const
+FlatRange AddressSpace::find(u64 address, Viewer viewer) const
 {
     const std::shared_lock lock(view_mutex_);
-    auto after = std::ranges::upper_bound(*view_, address, {}, &FlatRange::first);
-    if (after == view_->begin())
+    const View& view = *views_[unsigned(viewer)];
+    auto after = std::ranges::upper_bound(view, address, {}, &FlatRange::first);
+    if (after == view.begin())
         return {};
     --after;
     return address - after->first < after->size ? *after : FlatRange{};
 }
 
-u64 AddressSpace::read(u64 address, unsigned size)
+u64 AddressSpace::read(u64 address, unsigned size, Viewer viewer)
 {
-    const FlatRange range = find(address);
+    const FlatRange range = find(address, viewer);
     const u64 into = address - range.first;
     if (range.io && into + size <= range.size) {
         std::optional<std::lock_guard<std::mutex>> lock;
@@ -142,9 +158,9 @@ u64 AddressSpace::read(u64 address, unsigned size)
     return value & low_mask(8 * size);
 }
 
-void AddressSpace::write(u64 address, u64 value, unsigned size)
+void AddressSpace::write(u64 address, u64 value, unsigned size, Viewer viewer)
 {
-    const FlatRange range = find(address);
+    const FlatRange range = find(address, viewer);
     const u64 into = address - range.first;
     if (into + size > range.size)
         return;

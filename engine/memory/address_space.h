@@ -1,6 +1,7 @@
 #pragma once
 // What stands at which physical address. Regions overlap by priority; the flat view is what the vCPUs see.
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -30,6 +31,9 @@ struct FlatRange {
     bool operator==(const FlatRange&) const = default;
 };
 
+// Whose view: SMRAM shows to processors in system management mode alone.
+enum class Viewer : u8 { everyone, smm };
+
 class AddressSpace {
 public:
     using RegionId = std::size_t;
@@ -52,6 +56,7 @@ public:
     }
     RegionId add_io(std::string name, u64 first, u64 size, int priority, IoHandler& handler);
     void enable(RegionId region, bool enabled);
+    void enable_in_smm(RegionId region, bool enabled);    // beside everyone's view
     void move(RegionId region, u64 first);
     // Replaces what a memory region shows (PAM, SMRAM, shadowing).
     void show(RegionId region, MemoryBlock* read, u64 read_offset, MemoryBlock* write, u64 write_offset);
@@ -62,13 +67,13 @@ public:
     void end_changes();
 
     // Any thread. Null where nothing stands.
-    std::shared_ptr<const std::vector<FlatRange>> view() const;
+    std::shared_ptr<const std::vector<FlatRange>> view(Viewer viewer = Viewer::everyone) const;
     // The range that covers `address`, copied; `size` is 0 where nothing stands.
-    FlatRange find(u64 address) const;
+    FlatRange find(u64 address, Viewer viewer = Viewer::everyone) const;
 
     // A vCPU's access that is not plain memory: registers (machine's lock taken here), ROM writes, holes (all ones).
-    u64 read(u64 address, unsigned size);
-    void write(u64 address, u64 value, unsigned size);
+    u64 read(u64 address, unsigned size, Viewer viewer = Viewer::everyone);
+    void write(u64 address, u64 value, unsigned size, Viewer viewer = Viewer::everyone);
 
     // Device DMA: reaches memory and never registers, so that no device can call another one. Any thread.
     // False, and zeroes or nothing written from there on, where there is no memory.
@@ -94,21 +99,23 @@ private:
         std::string name;
         u64 first, size;
         int priority;
-        bool enabled;
+        bool enabled, enabled_in_smm;
         MemoryBlock* read;
         u64 read_offset;
         MemoryBlock* write;
         u64 write_offset;
         IoHandler* io;
     };
+    using View = std::vector<FlatRange>;
     void rebuild();
+    std::shared_ptr<const View> flatten(Viewer viewer) const;
     void changed();
     FlatRange slice(const Region& region, u64 first, u64 end) const;
 
     std::mutex* machine_lock_;
     std::vector<Region> regions_;
     mutable std::shared_mutex view_mutex_;
-    std::shared_ptr<const std::vector<FlatRange>> view_ = std::make_shared<std::vector<FlatRange>>();
+    std::array<std::shared_ptr<const View>, 2> views_{std::make_shared<View>(), std::make_shared<View>()};    // by Viewer
     std::vector<std::function<void()>> listeners_;
     unsigned open_changes_ = 0;
     std::atomic<bool> a20_ = true;

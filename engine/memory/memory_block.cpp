@@ -34,6 +34,7 @@ MemoryBlock::MemoryBlock(std::string name, u64 size, FileDescriptor file, u8* da
       data_(data),
       dirty_(std::make_unique<std::atomic<bool>[]>(size >> page_shift)),
       code_(std::make_unique<std::atomic<u64>[]>(size >> page_shift)),
+      slow_writes_(std::make_unique<std::atomic<u8>[]>(size >> page_shift)),
       versions_(std::make_unique<std::atomic<u32>[]>(size >> page_shift))
 {
 }
@@ -45,16 +46,27 @@ MemoryBlock::~MemoryBlock()
 
 void MemoryBlock::written(u64 offset, u64 length)
 {
+    // A page of code that is written again and again is data by now: without marks, stores to it are fast.
+    constexpr u8 most_slow_writes = 64;
+    // The bytes are seen before the marks are looked at.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     while (length) {
         const u64 page = offset >> page_shift;
         const u64 here = std::min(length, page_size - (offset & page_mask));
         set_dirty(page);
-        if (holds_code(offset, here)) {
-            // In this order: who marks the page in between sees either the marks gone or the version grown.
-            code_[page].store(0, std::memory_order_seq_cst);
-            versions_[page].fetch_add(1, std::memory_order_seq_cst);
-            if (CodeListener* const listener = code_listener_.load(std::memory_order_acquire))
-                listener->code_written(*this, page);
+        if (holds_code(page)) {
+            const bool worn
+                = here == page_size || slow_writes_[page].fetch_add(1, std::memory_order_relaxed) + 1 >= most_slow_writes;
+            const bool hit = holds_code(offset, here);
+            if (worn) {
+                code_[page].store(0, std::memory_order_release);
+                slow_writes_[page].store(0, std::memory_order_relaxed);
+            }
+            if (hit || worn) {
+                renew_code_version(page);
+                if (CodeListener* const listener = code_listener_.load(std::memory_order_acquire))
+                    listener->code_written(*this, page);
+            }
         }
         offset += here;
         length -= here;

@@ -34,9 +34,16 @@ public:
     {
         return code_[offset >> page_shift].load(std::memory_order_acquire) & granules(offset & page_mask, length);
     }
-    void set_code(u64 offset, u64 length)
+    // True if the page held no code before. Marks go away again when a page is written often: whoever relies on them reads
+    // the code version after setting them, and then asks marked().
+    bool set_code(u64 offset, u64 length)
     {
-        code_[offset >> page_shift].fetch_or(granules(offset & page_mask, length), std::memory_order_acq_rel);
+        return code_[offset >> page_shift].fetch_or(granules(offset & page_mask, length), std::memory_order_acq_rel) == 0;
+    }
+    bool marked(u64 offset, u64 length) const
+    {
+        const u64 wanted = granules(offset & page_mask, length);
+        return (code_[offset >> page_shift].load(std::memory_order_acquire) & wanted) == wanted;
     }
     void set_dirty(u64 page)
     {
@@ -49,9 +56,9 @@ public:
         return dirty_[page].load(std::memory_order_relaxed) && dirty_[page].exchange(false, std::memory_order_acq_rel);
     }
 
-    // Grows with every write to a granule of the page that holds code, which also takes the page's marks away; decoded
-    // blocks remember it.
+    // Grows with every write to a granule of the page that holds code, and when the marks go; decoded blocks remember it.
     u32 code_version(u64 page) const { return versions_[page].load(std::memory_order_acquire); }
+    void renew_code_version(u64 page) { versions_[page].fetch_add(1, std::memory_order_acq_rel); }
     const std::atomic<u32>* code_version_of(u64 page) const { return &versions_[page]; }
 
     // Told, on the writing thread, of each page whose version has grown. Set by whoever translates code from this memory.
@@ -82,6 +89,7 @@ private:
     u8* data_;
     std::unique_ptr<std::atomic<bool>[]> dirty_;
     std::unique_ptr<std::atomic<u64>[]> code_;
+    std::unique_ptr<std::atomic<u8>[]> slow_writes_;    // since the page last had no code
     std::unique_ptr<std::atomic<u32>[]> versions_;
     std::atomic<CodeListener*> code_listener_ = nullptr;
 };

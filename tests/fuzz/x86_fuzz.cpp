@@ -96,7 +96,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
         {guest.memory,
          guest.ports,
          guest.lapic,
-         {.acknowledge_interrupt = [] { return u8(0x21); }, .ferr = [](bool) {}, .tsc = [] { return u64(1); }, .smm_view = {}},
+         {.acknowledge_interrupt = [] { return u8(0x21); }, .ferr = [](bool) {}, .tsc = [] { return u64(1); }},
          guest.model,
          make_rendezvous(),
          0});

@@ -20,6 +20,19 @@ u64 hash(u64 host, u32 mode)
 }
 }
 
+namespace {
+void drop_writes(Cpu& c, u64 host_page)
+{
+    c.soft_tlb->drop_writes_to(host_page);
+    if (c.rendezvous->alone())
+        return;
+    c.rendezvous->begin_exclusive(c);
+    for (Cpu* other : c.rendezvous->cpus())
+        other->soft_tlb->drop_writes_to(host_page);
+    c.rendezvous->end_exclusive();
+}
+}
+
 bool holds_page(const Block& block, const MemoryBlock* memory, u64 page)
 {
     return (block.memory[0] == memory && block.page[0] == page) || (block.memory[1] == memory && block.page[1] == page);
@@ -49,7 +62,6 @@ void* BlockCache::allocate(std::size_t size)
     return at;
 }
 
-// A write to code takes the page's marks away, so what is still the same is marked anew first.
 bool BlockCache::current(Cpu& c, Block& b)
 {
     for (unsigned n = 0; n < 2 && b.memory[n]; ++n) {
@@ -57,14 +69,11 @@ bool BlockCache::current(Cpu& c, Block& b)
             continue;
         const u64 split = std::min<u64>(b.length, page_size - b.in_page);
         const u64 begin = n == 0 ? b.in_page : 0, length = n == 0 ? split : b.length - split;
-        u32 version;
-        claim_code(c, *b.memory[n], (b.page[n] << page_shift) + begin, length);
-        version = b.memory[n]->code_version(b.page[n]);
+        const u32 version = claim_code(c, *b.memory[n], (b.page[n] << page_shift) + begin, length);
         const u8* const now = n == 0 ? reinterpret_cast<const u8*>(b.host) : b.memory[1]->data() + (b.page[1] << page_shift);
         if (std::memcmp(now, b.bytes + (n == 0 ? 0 : split), length) != 0)
             return false;
-        if (b.memory[n]->holds_code((b.page[n] << page_shift) + begin, length))
-            b.version[n] = version;
+        b.version[n] = version;
     }
     return true;
 }
@@ -107,20 +116,19 @@ Block* BlockCache::find_slow(Cpu& c, u64 linear, u32 mode)
     return built;
 }
 
-void BlockCache::claim_code(Cpu& c, MemoryBlock& memory, u64 offset, u64 length)
+u32 BlockCache::claim_code(Cpu& c, MemoryBlock& memory, u64 offset, u64 length)
 {
-    const bool was_code = memory.holds_code(offset >> page_shift);
-    memory.set_code(offset, length);
-    if (was_code)
-        return;
-    const u64 host_page = u64(memory.data()) + (offset & ~page_mask);
-    c.soft_tlb->drop_writes_to(host_page);
-    if (c.rendezvous->alone())
-        return;
-    c.rendezvous->begin_exclusive(c);
-    for (Cpu* other : c.rendezvous->cpus())
-        other->soft_tlb->drop_writes_to(host_page);
-    c.rendezvous->end_exclusive();
+    const u64 page = offset >> page_shift;
+    for (;;) {
+        if (memory.set_code(offset, length)) {
+            drop_writes(c, u64(memory.data()) + (offset & ~page_mask));
+            // Another vCPU may have claimed more of the page meanwhile, and read it before the writers were gone.
+            memory.renew_code_version(page);
+        }
+        const u32 version = memory.code_version(page);
+        if (memory.marked(offset, length))
+            return version;
+    }
 }
 
 Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
@@ -131,8 +139,7 @@ Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
     const u64 in_page = linear & page_mask;
     // Claimed before the bytes are read; where the block will end is not known yet, so to the page's end.
     u64 page_left = page_size - in_page;
-    claim_code(c, *first.memory, (first.page << page_shift) + in_page, std::min<u64>(page_left, most_insns));
-    const u32 version = first.memory->code_version(first.page);
+    const u32 version = claim_code(c, *first.memory, (first.page << page_shift) + in_page, std::min<u64>(page_left, most_insns));
     const unsigned most = mode & mode_single ? 1 : most_insns;
     Insn insns[most_insns + 1];
     u8 bytes[most_insns * longest_instruction];
@@ -159,8 +166,7 @@ Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
             second = fetch_page(c, next_page);
             if (!second.memory)
                 return nullptr;
-            claim_code(c, *second.memory, second.page << page_shift, longest_instruction);
-            second_version = second.memory->code_version(second.page);
+            second_version = claim_code(c, *second.memory, second.page << page_shift, longest_instruction);
             std::memcpy(window + here, second.host, longest_instruction - here);
             decode({window, longest_instruction}, mode, u16(in_page + length), insn);
         }
@@ -176,13 +182,10 @@ Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
     insns[count].offset = u16(in_page + length);
     ++decoded_;
 
-    // Written to in the meantime: the block is compared when it is next entered.
-    const bool marked = first.memory->holds_code((first.page << page_shift) + in_page, std::min(length, page_left));
-
     auto* const block = static_cast<Block*>(allocate(sizeof(Block)));
     *block = {};
     block->version_at = first.memory->code_version_of(first.page);
-    block->version[0] = marked ? version : version - 1;
+    block->version[0] = version;
     block->version[1] = second_version;
     block->straddles = second.memory != nullptr;
     block->in_page = u16(in_page);

@@ -53,8 +53,9 @@ public:
         return block;
     }
     void clear(Cpu& c);
-    // Marks bytes of one page as code: from here on no vCPU keeps a writable translation of the page.
-    static void claim_code(Cpu& c, MemoryBlock& memory, u64 offset, u64 length);
+    // Marks bytes of one page as code. From here on no vCPU keeps a writable translation of the page: all that is read of
+    // it now is good for the code version that is returned.
+    static u32 claim_code(Cpu& c, MemoryBlock& memory, u64 offset, u64 length);
 
     u64 decoded() const { return decoded_; }
 

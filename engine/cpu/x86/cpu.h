@@ -135,6 +135,7 @@ struct Cpu {
     } fault{};
     Block* block = nullptr;    // running now
     bool shadow = false;    // interrupts wait one instruction
+    bool trap_shadow = false;    // debug traps and instruction breakpoints wait with them: MOV SS, POP SS
     bool single_next = false;    // run one instruction on its own, then look again
     bool halted = false, waiting_for_sipi = false, shutdown = false;
     bool nmi_blocked = false, in_smm = false;
@@ -142,6 +143,11 @@ struct Cpu {
     bool no_step = false;    // this instruction has dealt with TF itself: INT, SYSCALL, SYSRET
     u8 sipi_vector = 0;
     u32 pending_debug = 0;    // DR6 bits of a trap to deliver after this instruction
+    // The last port instruction, for an SMI that comes right behind it and wants it done again.
+    struct PortAccess {
+        u64 rip, next_rip, rcx, rsi, rdi;
+        u32 what;    // as the save area tells it: AMD64 vol. 2, figure 10-6
+    } port_access{};
     u64 instructions = 0;
     int delivering = -1;    // vector being delivered, for double faults
     bool delivering_external = false;    // the EXT bit of error codes
@@ -152,6 +158,7 @@ struct Cpu {
     Lapic* lapic = nullptr;
     VcpuWires wires;
     Rendezvous* rendezvous = nullptr;
+    bool exclusive = false;    // the other vCPUs stand still for a locked access
     BlockCache* blocks = nullptr;
     HostCodeTier* tier = nullptr;    // null: interpreter only
     const CpuModel* model = nullptr;

@@ -8,14 +8,17 @@ namespace engine::x86 {
 // Read, change, write back. `change` runs exactly once with the old value unless the access is locked, when it may run
 // again; it may change flags, since every fault comes before it.
 bool probe_write(Cpu& c, const Insn* i, u64 linear, unsigned size);    // mmu.cpp; true: plain memory on one page
-void locked_slow_begin(Cpu& c);    // vcpu_x86.cpp: stops the other vCPUs
+void locked_slow_begin(Cpu& c);    // vcpu_x86.cpp: stops the other vCPUs, until locked_slow_end or a fault
 void locked_slow_end(Cpu& c);
 
 template <class T, class Change> [[gnu::always_inline]] inline void modify_at(Cpu& c, const Insn* i, u64 offset, Change change)
 {
     const u64 linear = linear_address<Access::write>(c, i, i->segment, offset, sizeof(T));
     const TlbEntry& entry = c.tlb->entry(Access::write, linear);
-    if ((linear ^ entry.tag) > page_size - sizeof(T)) [[unlikely]] {
+    T* at = reinterpret_cast<T*>(entry.host + (linear ^ entry.tag));
+    if ((linear ^ entry.tag) > page_size - sizeof(T)) [[unlikely]]
+        at = reinterpret_cast<T*>(host_address(c, i, linear, sizeof(T), Access::write));
+    if (!at) [[unlikely]] {
         probe_write(c, i, linear, sizeof(T));
         const bool alone = i->lock();
         if (alone)
@@ -26,7 +29,6 @@ template <class T, class Change> [[gnu::always_inline]] inline void modify_at(Cp
             locked_slow_end(c);
         return;
     }
-    T* const at = reinterpret_cast<T*>(entry.host + (linear ^ entry.tag));
     if (!i->lock()) {
         T old;
         __builtin_memcpy(&old, at, sizeof old);

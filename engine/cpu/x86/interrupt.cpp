@@ -313,7 +313,16 @@ void software_interrupt(Cpu& c, const Insn* i, u8 vector, SoftwareInterrupt kind
     const u64 return_ip = c.next_ip(i);
     c.gpr[gpr_rip] = c.ip(i);
     c.no_step = true;
+    if (kind == SoftwareInterrupt::int1)
+        report_debug(c, std::exchange(c.pending_debug, 0));
     deliver(c, {vector, kind != SoftwareInterrupt::int1, false, 0, return_ip});
+}
+
+void report_debug(Cpu& c, u32 causes)
+{
+    constexpr u64 breakpoints = 15, general_detect = 1 << 13;
+    c.dr6 = (c.dr6 & ~breakpoints) | causes;
+    c.dr7 &= ~general_detect;
 }
 
 void deliver_external(Cpu& c, u8 vector)

@@ -13,4 +13,8 @@ void interrupt_return(Cpu& c, const Insn* i);
 void deliver_external(Cpu& c, u8 vector);
 void deliver_exception(Cpu& c, u8 vector, bool has_error, u32 error);
 
+// What a #DB tells in DR6, before it is delivered. SDM vol. 3, 18.2.3: the breakpoints' bits are its own, the others are only
+// ever added, and DR7.GD goes off.
+void report_debug(Cpu& c, u32 causes);
+
 }

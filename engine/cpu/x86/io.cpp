@@ -25,6 +25,19 @@ void check_io_permission(Cpu& c, const Insn* i, u16 port, unsigned size)
         c.raise(i, general_protection, 0);
 }
 
+void note_port_access(Cpu& c, const Insn* i, u16 port, unsigned size, bool is_input, bool is_string)
+{
+    constexpr u32 valid = 2;
+    const bool repeated = is_string && (i->prefix == pF3 || i->prefix == pF2);
+    c.port_access
+        = {.rip = c.ip(i),
+           .next_rip = c.next_ip(i),
+           .rcx = c.gpr[rcx],
+           .rsi = c.gpr[rsi],
+           .rdi = c.gpr[rdi],
+           .what = u32(port) << 16 | size << 4 | u32(repeated) << 3 | u32(is_string) << 2 | valid | u32(is_input)};
+}
+
 namespace {
 
 u16 port_operand(const Cpu& c, const Insn* i)
@@ -37,6 +50,7 @@ template <class T> void in(Cpu& c, const Insn* i)
 {
     const u16 port = port_operand(c, i);
     check_io_permission(c, i, port, sizeof(T));
+    note_port_access(c, i, port, sizeof(T), true, false);
     c.set_reg<T>(0, T(c.ports->read(port, sizeof(T))));
     return leave_block(c, i);
 }
@@ -44,6 +58,7 @@ template <class T> void out(Cpu& c, const Insn* i)
 {
     const u16 port = port_operand(c, i);
     check_io_permission(c, i, port, sizeof(T));
+    note_port_access(c, i, port, sizeof(T), false, false);
     c.ports->write(port, c.reg<T>(0), sizeof(T));
     return leave_block(c, i);
 }

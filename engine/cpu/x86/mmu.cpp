@@ -5,8 +5,10 @@
 
 #include "engine/cpu/x86/block_cache.h"
 #include "engine/cpu/x86/forms.h"
+#include "engine/cpu/x86/handlers.h"
 #include "engine/cpu/x86/run_loop.h"
 #include "engine/cpu/x86/segments.h"
+#include "engine/cpu/x86/smm.h"
 #include "engine/device/interrupt/lapic.h"
 
 namespace engine::x86 {
@@ -196,11 +198,27 @@ void watch(Cpu& c, u64 linear, unsigned size, Access access)
     }
 }
 
+// Whether an access is one of the stack: by SS, or beside the memory operand of an instruction that pushes or pops.
+bool is_stack_access(const Cpu& c, const Insn* i, u64 linear)
+{
+    if (!i || !i->row)
+        return i && i->segment == ss;
+    if (i->memory()) {
+        constexpr u64 widest_operand = 16;
+        const u64 operand = (c.base[i->segment] + effective_address(c, i)) & c.linear_mask;
+        if (linear - operand < widest_operand)
+            return i->segment == ss;
+    }
+    const Forms* const forms = i->row->forms;
+    return i->row->traits & (defaults_to_64 | forced_64) || forms == &ret_far_forms || forms == &iret_forms
+        || forms == &call_far_indirect_forms;
+}
+
 Translation translate_or_raise(Cpu& c, const Insn* i, u64 linear, Access access)
 {
     c.current = i;
     if (c.code_64() && !canonical(linear))
-        c.raise(i, i && i->segment == ss ? stack_fault : general_protection, 0);
+        c.raise(i, is_stack_access(c, i, linear) ? stack_fault : general_protection, 0);
     Translation to;
     if (!translate(c, linear, access, to))
         c.raise_again();
@@ -218,7 +236,7 @@ u64 load_physical(Cpu& c, u64 physical, unsigned size)
 {
     if (local_apic_page(c, physical))
         return c.lapic->read(physical & page_mask, size);
-    return c.memory->read(physical, size);
+    return c.memory->read(physical, size, viewer(c));
 }
 
 void store_physical(Cpu& c, u64 physical, u64 value, unsigned size)
@@ -226,7 +244,7 @@ void store_physical(Cpu& c, u64 physical, u64 value, unsigned size)
     if (local_apic_page(c, physical))
         c.lapic->write(physical & page_mask, value, size);
     else
-        c.memory->write(physical, value, size);
+        c.memory->write(physical, value, size, viewer(c));
 }
 
 // A page's host address for `access` if it is plain memory; fills the TLB where that is allowed.
@@ -251,7 +269,8 @@ u8* host_page(Cpu& c, u64 linear, Access access, const Translation& to)
         memory->set_dirty(offset >> page_shift);
         if (memory->holds_code(offset >> page_shift))
             return nullptr;
-        if (to.writable)
+        const bool runs_now = c.block && holds_page(*c.block, memory, offset >> page_shift);
+        if (to.writable && !runs_now)
             c.tlb->fill(Access::write, linear, u64(host), to.global);
     } else {
         c.tlb->fill(access, linear, u64(host), to.global);
@@ -259,7 +278,8 @@ u8* host_page(Cpu& c, u64 linear, Access access, const Translation& to)
     return host;
 }
 
-// A store into the page that is running now, or from host code into any code: the block is left first and the instruction run on its own.
+// A store into the page that is running now, or from host code into any code: the block is left first and the instruction
+// run on its own.
 void leave_own_code(Cpu& c, const Insn* i, u64 physical, unsigned size)
 {
     if (c.single_next || (!c.block && !c.host_code.framed))
@@ -268,9 +288,10 @@ void leave_own_code(Cpu& c, const Insn* i, u64 physical, unsigned size)
     if (!range || !range->write)
         return;
     const u64 offset = range->write_offset + (physical - range->first);
-    if (!range->write->holds_code(offset, size))
-        return;
-    if (!c.host_code.framed && !holds_page(*c.block, range->write, offset >> page_shift))
+    // Marks may have gone while the block runs.
+    const u64 page = offset >> page_shift;
+    const bool may_hit = range->write->holds_code(offset, size) || (c.block && !range->write->holds_code(page));
+    if (!may_hit || (!c.host_code.framed && !holds_page(*c.block, range->write, page)))
         return;
     c.current = i;
     c.fault = {0, false, 0, Cpu::Fault::Kind::retry_single};

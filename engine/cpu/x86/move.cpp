@@ -211,11 +211,15 @@ void cmpxchg16b(Cpu& c, const Insn* i)
         compare_exchange_16(reinterpret_cast<u128*>(host), before, fresh);
     } else {
         probe_write(c, i, linear, 16);
+        if (i->lock())
+            locked_slow_begin(c);
         before = u128(load_slow(c, i, linear + 8, 8)) << 64 | load_slow(c, i, linear, 8);
         if (before == expected) {
             store_slow(c, i, linear, u64(fresh), 8);
             store_slow(c, i, linear + 8, u64(fresh >> 64), 8);
         }
+        if (i->lock())
+            locked_slow_end(c);
     }
     set_z(c, before == expected);
     if (before != expected) {

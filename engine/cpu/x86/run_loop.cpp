@@ -4,6 +4,7 @@
 
 #include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/segments.h"
+#include "engine/cpu/x86/smm.h"
 #include "engine/device/interrupt/lapic.h"
 
 namespace engine::x86 {
@@ -127,7 +128,7 @@ void load_state(Cpu& c, const CpuState& s)
     c.nmi_blocked = s.nmi_blocked;
     c.shadow = s.interrupt_shadow;
     c.request.fetch_or(u32(request_interrupt) | (s.nmi_pending ? u32(request_nmi) : 0) | (s.smi_pending ? u32(request_smi) : 0));
-    c.soft_tlb->flush(false);
+    take_view(c);
     const bool real = !(c.cr0 & cr0_pe);
     set_cpl(c, real ? 0 : c.v86() ? 3 : dpl_of(c.seg[ss].attributes));
 }

@@ -38,7 +38,7 @@ void mov_to_segment(Cpu& c, const Insn* i)
         c.raise(i, invalid_opcode);
     load_segment(c, i, SegmentName(i->reg), selector_operand(c, i, i->src));
     if (i->reg == ss)
-        c.shadow = true;
+        c.shadow = c.trap_shadow = true;
     return leave_block(c, i);
 }
 

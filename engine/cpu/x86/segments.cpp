@@ -199,6 +199,8 @@ void load_ldtr(Cpu& c, const Insn* i, u16 selector, Vector vector)
         c.raise(i, vector == general_protection ? segment_not_present : vector, selector_error(c, selector));
     if (c.long_mode())
         fetch_upper_half(c, i, d);
+    if (!canonical(d.segment().base))
+        c.raise(i, vector, selector_error(c, selector));
     c.ldtr = d.segment();
 }
 
@@ -214,6 +216,8 @@ void load_tr(Cpu& c, const Insn* i, u16 selector)
         c.raise(i, segment_not_present, selector_error(c, selector));
     if (c.long_mode())
         fetch_upper_half(c, i, d);
+    if (!canonical(d.segment().base))
+        c.raise(i, general_protection, selector_error(c, selector));
     d.raw |= u64(attr_busy) << 40;
     store_system<u8>(c, i, d.address + 5, u8(d.raw >> 40));
     c.tr = d.segment();

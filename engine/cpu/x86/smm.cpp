@@ -1,5 +1,5 @@
 // System management mode with the AMD64 save map (revision 20064h), which SeaBIOS and OVMF know.
-// Not modelled: I/O trapping, auto-halt restart and I/O restart.
+// Not modelled: I/O trapping.
 
 #include "engine/cpu/x86/smm.h"
 
@@ -14,12 +14,15 @@ namespace engine::x86 {
 namespace {
 
 constexpr u64 save_area = 0xfe00, save_size = 0x200;
-constexpr u32 revision = 0x00020064, relocatable = 0x00020000;
+constexpr u32 revision = 0x00030064;    // with relocation (bit 17) and I/O restart (bit 16)
 
 // Offsets in the save area, AMD64 vol. 2, table 10-1.
 constexpr unsigned at_es = 0x00, segment_step = 0x10, at_gdtr = 0x60, at_ldtr = 0x70, at_idtr = 0x80, at_tr = 0x90,
                    at_efer = 0xd0, at_revision = 0xfc, at_smbase = 0x100, at_cr4 = 0x148, at_cr3 = 0x150, at_cr0 = 0x158,
-                   at_dr7 = 0x160, at_dr6 = 0x168, at_rflags = 0x170, at_rip = 0x178, at_r15 = 0x180, at_halt = 0xc9;
+                   at_dr7 = 0x160, at_dr6 = 0x168, at_rflags = 0x170, at_rip = 0x178, at_r15 = 0x180, at_io_rip = 0xa0,
+                   at_io_rcx = 0xa8, at_io_rsi = 0xb0, at_io_rdi = 0xb8, at_io_what = 0xc0, at_io_restart = 0xc8, at_halt = 0xc9,
+                   at_nmi_mask = 0xca;
+constexpr u8 restart_io = 0xff;
 
 class SaveArea {
 public:
@@ -46,7 +49,6 @@ public:
             .limit = get<u32>(at + 4),
             .base = get<u64>(at + 8)};
     }
-    std::array<u8, save_size>& bytes() { return bytes_; }
 
 private:
     std::array<u8, save_size> bytes_{};
@@ -54,20 +56,44 @@ private:
 
 constexpr std::array save_order{es, cs, ss, ds, fs, gs};
 
-// What lies in memory changes at once, not at the next look at requests.
-void show_smram(Cpu& c, bool visible)
+// The save area lies where the processor in SMM sees memory.
+void transfer(Cpu& c, u64 at, SaveArea& area, Access access)
 {
-    if (c.wires.smm_view)
-        c.wires.smm_view(visible);
-    c.view = c.memory->view();
+    for (u64 n = 0; n < save_size; n += 8) {
+        if (access == Access::write)
+            c.memory->write(at + n, area.get<u64>(unsigned(n)), 8, Viewer::smm);
+        else
+            area.put<u64>(unsigned(n), c.memory->read(at + n, 8, Viewer::smm));
+    }
+}
+
+}
+
+void take_view(Cpu& c)
+{
+    c.view = c.memory->view(viewer(c));
     c.soft_tlb->flush(false);
 }
 
+namespace {
+// An SMI right behind a port instruction tells which it was.
+void save_port_access(const Cpu& c, SaveArea& area)
+{
+    const Cpu::PortAccess& io = c.port_access;
+    if (!io.what || (c.gpr[gpr_rip] != io.next_rip && c.gpr[gpr_rip] != io.rip))
+        return;
+    area.put<u64>(at_io_rip, io.rip);
+    area.put<u64>(at_io_rcx, io.rcx);
+    area.put<u64>(at_io_rsi, io.rsi);
+    area.put<u64>(at_io_rdi, io.rdi);
+    area.put<u32>(at_io_what, io.what);
+}
 }
 
 void enter_smm(Cpu& c)
 {
     SaveArea area;
+    save_port_access(c, area);
     for (unsigned n = 0; n < save_order.size(); ++n)
         area.put_segment(at_es + n * segment_step, c.seg[save_order[n]]);
     area.put_segment(at_gdtr, {.selector = 0, .attributes = 0, .limit = c.gdtr.limit, .base = c.gdtr.base});
@@ -85,12 +111,13 @@ void enter_smm(Cpu& c)
     area.put<u64>(at_rflags, c.rflags());
     area.put<u64>(at_rip, c.gpr[gpr_rip]);
     area.put<u8>(at_halt, c.halted);
+    area.put<u8>(at_nmi_mask, c.nmi_blocked);
     for (unsigned n = 0; n < 16; ++n)
         area.put<u64>(at_r15 + 8 * n, c.gpr[15 - n]);
 
     c.in_smm = true;
-    show_smram(c, true);
-    c.memory->dma_write(u64(c.msr.smbase) + save_area, area.bytes());
+    take_view(c);
+    transfer(c, u64(c.msr.smbase) + save_area, area, Access::write);
     constexpr u16 data = 0x8093;
     for (Segment& s : c.seg)
         s = {.selector = 0, .attributes = data, .limit = 0xffffffff, .base = 0};
@@ -110,7 +137,7 @@ void enter_smm(Cpu& c)
 void leave_smm(Cpu& c)
 {
     SaveArea area;
-    c.memory->dma_read(u64(c.msr.smbase) + save_area, area.bytes());
+    transfer(c, u64(c.msr.smbase) + save_area, area, Access::read);
     for (unsigned n = 0; n < save_order.size(); ++n)
         c.seg[save_order[n]] = area.get_segment(at_es + n * segment_step);
     const Segment gdtr = area.get_segment(at_gdtr), idtr = area.get_segment(at_idtr);
@@ -126,17 +153,24 @@ void leave_smm(Cpu& c)
     c.dr7 = area.get<u64>(at_dr7);
     for (unsigned n = 0; n < 16; ++n)
         c.gpr[15 - n] = area.get<u64>(at_r15 + 8 * n);
-    if (revision & relocatable)
-        c.msr.smbase = area.get<u32>(at_smbase);
+    c.msr.smbase = area.get<u32>(at_smbase);
     c.in_smm = false;
-    c.nmi_blocked = false;
+    c.nmi_blocked = area.get<u8>(at_nmi_mask) & 1;
+    if (!c.nmi_blocked && std::exchange(c.nmi_latched, false))
+        c.request.fetch_or(request_nmi);
     if (std::exchange(c.smi_latched, false))
         c.request.fetch_or(request_smi);
-    show_smram(c, false);
+    take_view(c);
     c.halted = area.get<u8>(at_halt) & 1;
     set_cpl(c, c.cr0 & cr0_pe ? dpl_of(c.seg[ss].attributes) : 0);
     set_flags(c, area.get<u64>(at_rflags));
     c.gpr[gpr_rip] = area.get<u64>(at_rip);
+    if (area.get<u8>(at_io_restart) != restart_io)
+        return;
+    c.gpr[rcx] = area.get<u64>(at_io_rcx);
+    c.gpr[rsi] = area.get<u64>(at_io_rsi);
+    c.gpr[rdi] = area.get<u64>(at_io_rdi);
+    c.gpr[gpr_rip] = area.get<u64>(at_io_rip);
 }
 
 }

@@ -7,4 +7,11 @@ namespace engine::x86 {
 void enter_smm(Cpu& c);
 void leave_smm(Cpu& c);
 
+inline Viewer viewer(const Cpu& c)
+{
+    return c.in_smm ? Viewer::smm : Viewer::everyone;
+}
+// Memory as the processor sees it in or out of the mode, from now on.
+void take_view(Cpu& c);
+
 }

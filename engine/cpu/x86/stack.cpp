@@ -65,7 +65,7 @@ void pop_segment(Cpu& c, const Insn* i)
     load_segment(c, i, SegmentName(i->reg), selector);
     c.gpr[rsp] = (c.gpr[rsp] & ~stack_mask) | (after & stack_mask);
     if (i->reg == ss)
-        c.shadow = true;
+        c.shadow = c.trap_shadow = true;
     leave_block(c, i);
 }
 

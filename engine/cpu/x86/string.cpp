@@ -62,6 +62,9 @@ template <class Element> void repeat(Cpu& c, const Insn* i, Element element)
             break;
         if (count > 1 && (c.request.load(std::memory_order_relaxed) || c.mode & mode_single)) {
             c.gpr[gpr_rip] = c.ip(i);
+            // The rest of it is not a new instruction to a breakpoint.
+            if (c.mode & mode_single)
+                c.rflags_other |= flag_rf;
             if (!c.code_64())
                 c.gpr[gpr_rip] = u32(c.gpr[gpr_rip]);
             return;
@@ -86,7 +89,7 @@ template <class T> u64 elements_in_page(const Insn* i, u64 linear, u64 offset)
 // A stretch of plain memory for a repeated instruction, or null: DF set, segments with limits, registers, page ends.
 template <class T, Access access> T* stretch(Cpu& c, const Insn* i, unsigned segment, Register r, u64& count)
 {
-    if (i->flags & Insn::flag_checked || c.flag(flag_d))
+    if (i->flags & Insn::flag_checked || c.flag(flag_d) || c.mode & mode_single)
         return nullptr;
     const u64 offset = pointer(c, i, r);
     const u64 linear = (c.base[segment] + offset) & c.linear_mask;
@@ -222,6 +225,7 @@ template <class T> void ins(Cpu& c, const Insn* i)
     const auto one = [&] {
         const u64 linear = linear_address<Access::write>(c, i, es, pointer(c, i, rdi), sizeof(T));
         probe_write(c, i, linear, sizeof(T));
+        note_port_access(c, i, port, sizeof(T), true, true);
         store_linear<T>(c, i, linear, T(c.ports->read(port, sizeof(T))));
         advance(c, i, rdi, step<T>(c));
         return true;
@@ -237,7 +241,9 @@ template <class T> void outs(Cpu& c, const Insn* i)
     const u16 port = c.reg<u16>(rdx * 8);
     check_io_permission(c, i, port, sizeof(T));
     const auto one = [&] {
-        c.ports->write(port, load_source<T>(c, i), sizeof(T));
+        const T value = load_source<T>(c, i);
+        note_port_access(c, i, port, sizeof(T), false, true);
+        c.ports->write(port, value, sizeof(T));
         advance(c, i, rsi, step<T>(c));
         return true;
     };

@@ -3,6 +3,7 @@
 #include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/forms.h"
 #include "engine/cpu/x86/handlers.h"
+#include "engine/cpu/x86/interrupt.h"
 #include "engine/cpu/x86/msr.h"
 #include "engine/cpu/x86/run_loop.h"
 #include "engine/cpu/x86/segments.h"
@@ -153,8 +154,8 @@ unsigned debug_register(Cpu& c, const Insn* i)
     if (i->reg > 7 || (c.cr4 & cr4_de && (i->reg == 4 || i->reg == 5)))
         c.raise(i, invalid_opcode);
     if (c.dr7 & general_detect) {
-        c.dr6 |= general_detect;
-        c.dr7 &= ~general_detect;
+        report_debug(c, general_detect);
+        c.rflags_other |= flag_rf;
         c.raise(i, debug_exception);
     }
     return i->reg == 4 || i->reg == 5 ? i->reg + 2u : i->reg;

@@ -1,4 +1,4 @@
-// Hardware task switches. SDM vol. 3, chapter 8. Not modelled: the T bit's check that the debug handler's task differs.
+// Hardware task switches. SDM vol. 3, chapter 8.
 
 #include "engine/cpu/x86/far.h"
 #include "engine/cpu/x86/interrupt.h"

@@ -39,9 +39,11 @@ void Cpu::raise_again()
 void locked_slow_begin(Cpu& c)
 {
     c.rendezvous->begin_exclusive(c);
+    c.exclusive = true;
 }
 void locked_slow_end(Cpu& c)
 {
+    c.exclusive = false;
     c.rendezvous->end_exclusive();
 }
 
@@ -65,7 +67,6 @@ public:
         cpu_.rendezvous = rendezvous_.get();
         cpu_.blocks = &blocks_;
         cpu_.index = parts.index;
-        cpu_.view = parts.memory.view();
         if (parts.make_tier) {
             tier_ = parts.make_tier(cpu_);
             cpu_.tier = tier_.get();
@@ -80,16 +81,11 @@ public:
     void kick() override { ask(request_kick); }
 
     void save(CpuState& to) override { save_state(cpu_, to); }
-    void load(const CpuState& from) override
-    {
-        cpu_.view = cpu_.memory->view();
-        load_state(cpu_, from);
-    }
+    void load(const CpuState& from) override { load_state(cpu_, from); }
     void reset() override
     {
         failure_.clear();
         has_event_ = false;
-        cpu_.view = cpu_.memory->view();
         reset_cpu(cpu_, false);
     }
 
@@ -137,7 +133,8 @@ private:
     void begin(Block& b);
     void execute_single();
     bool check_code_breakpoint();
-    void after_single(bool trap_flag, bool shadowed);
+    void after_single(bool trap_flag);
+    void tell_debug_traps();
 
     Cpu cpu_;
     BlockCache blocks_;
@@ -157,6 +154,8 @@ private:
 void InterpreterVcpu::on_fault()
 {
     Cpu& c = cpu_;
+    if (c.exclusive)
+        locked_slow_end(c);
     if (tier_)
         tier_->left(c);
     if (c.current)
@@ -170,7 +169,8 @@ void InterpreterVcpu::on_fault()
         c.single_next = true;
         return;
     }
-    c.single_next = false;
+    c.single_next = c.shadow = c.trap_shadow = false;
+    c.pending_debug = 0;
     const int first = std::exchange(c.delivering, -1);
     const bool external = std::exchange(c.delivering_external, false);
     if (first == double_fault) {
@@ -191,9 +191,11 @@ void InterpreterVcpu::deliver_event()
     Cpu& c = cpu_;
     has_event_ = false;
     c.block = nullptr;
+    c.halted = false;
     c.delivering = event_.vector;
     deliver_exception(c, event_.vector, event_.has_error, event_.error);
     c.delivering = -1;
+    tell_debug_traps();
 }
 
 void InterpreterVcpu::start_up()
@@ -202,6 +204,9 @@ void InterpreterVcpu::start_up()
     if (!c.waiting_for_sipi)
         return;
     c.waiting_for_sipi = false;
+    c.request.fetch_or(
+        (std::exchange(c.nmi_latched, false) ? u32(request_nmi) : 0)
+        | (std::exchange(c.smi_latched, false) ? u32(request_smi) : 0));
     const u8 page = sipi_vector_.load();
     c.seg[cs].selector = u16(page << 8);
     c.seg[cs].base = u64(page) << 12;
@@ -223,6 +228,7 @@ void InterpreterVcpu::take_interrupts()
     // More may wait behind this one.
     c.request.fetch_or(request_interrupt, std::memory_order_relaxed);
     deliver_external(c, u8(vector));
+    tell_debug_traps();
 }
 
 // False: run() returns to its caller.
@@ -231,10 +237,8 @@ bool InterpreterVcpu::handle_requests()
     Cpu& c = cpu_;
     c.block = nullptr;
     const u32 what = c.request.exchange(0);
-    if (what & request_flush) {
-        c.view = c.memory->view();
-        c.soft_tlb->flush(false);
-    }
+    if (what & request_flush)
+        take_view(c);
     if (what & request_stale_code)
         tier_->drop_stale(c);
     if (what & request_flush_writes)
@@ -252,8 +256,13 @@ bool InterpreterVcpu::handle_requests()
         c.request.fetch_or(what & (request_interrupt | request_nmi | request_smi));
         return false;
     }
-    if (c.waiting_for_sipi || c.shadow || has_event_) {
-        c.request.fetch_or(what & (u32(request_nmi) | request_smi | (c.waiting_for_sipi ? 0 : u32(request_interrupt))));
+    if (c.waiting_for_sipi) {
+        c.nmi_latched |= bool(what & request_nmi);
+        c.smi_latched |= bool(what & request_smi);
+        return true;
+    }
+    if (c.shadow || has_event_) {
+        c.request.fetch_or(what & (u32(request_nmi) | request_smi | request_interrupt));
         return true;
     }
     if (what & request_smi) {
@@ -269,6 +278,7 @@ bool InterpreterVcpu::handle_requests()
         c.halted = false;
         c.request.fetch_or(what & request_interrupt);
         deliver_external(c, nmi_vector);
+        tell_debug_traps();
         return true;
     }
     if (what & request_interrupt)
@@ -284,11 +294,11 @@ void InterpreterVcpu::wait()
     rendezvous_->enter();
 }
 
-// Instruction breakpoints fault before the instruction, unless RF is set.
+// Instruction breakpoints fault before the instruction, unless RF is set or MOV SS came before.
 bool InterpreterVcpu::check_code_breakpoint()
 {
     Cpu& c = cpu_;
-    if (!(c.dr7 & 0xff) || c.flag(flag_rf))
+    if (!(c.dr7 & 0xff) || c.flag(flag_rf) || c.trap_shadow)
         return false;
     const u64 linear = (c.base[cs] + c.gpr[gpr_rip]) & c.linear_mask;
     u32 hit = 0;
@@ -297,27 +307,29 @@ bool InterpreterVcpu::check_code_breakpoint()
             hit |= 1u << n;
     if (!hit)
         return false;
-    c.dr6 |= hit;
+    report_debug(c, hit);
     event_ = {debug_exception, false, 0, Cpu::Fault::Kind::fault};
     has_event_ = true;
     return true;
 }
 
-void InterpreterVcpu::after_single(bool trap_flag, bool shadowed)
+// MOV SS loses its own single step; breakpoints it hits are told after the next instruction.
+void InterpreterVcpu::after_single(bool trap_flag)
 {
     Cpu& c = cpu_;
     constexpr u32 single_step = 1 << 14;
-    if (trap_flag && !std::exchange(c.no_step, false))
+    if (trap_flag && !std::exchange(c.no_step, false) && !c.trap_shadow)
         c.pending_debug |= single_step;
-    if (shadowed) {
-        c.shadow = false;
-        c.request.fetch_or(request_interrupt, std::memory_order_relaxed);
-    }
-    c.rflags_other &= ~flag_rf;
-    if (!c.pending_debug || c.shadow)
+    tell_debug_traps();
+}
+
+// After an instruction, and after a task switch that delivered an event: its T bit traps before the new task's first one.
+void InterpreterVcpu::tell_debug_traps()
+{
+    Cpu& c = cpu_;
+    if (!c.pending_debug || c.trap_shadow)
         return;
-    c.dr6 |= c.pending_debug;
-    c.pending_debug = 0;
+    report_debug(c, std::exchange(c.pending_debug, 0));
     event_ = {debug_exception, false, 0, Cpu::Fault::Kind::fault};
     has_event_ = true;
 }
@@ -344,13 +356,12 @@ void InterpreterVcpu::execute()
         return;
     begin(*b);
     if (c.pending_debug) [[unlikely]]
-        after_single(false, false);
+        after_single(false);
 }
 
 void InterpreterVcpu::execute_single()
 {
     Cpu& c = cpu_;
-    const bool shadowed = c.shadow;
     if (check_code_breakpoint())
         return;
     const bool trap_flag = c.flag(flag_t);
@@ -363,9 +374,15 @@ void InterpreterVcpu::execute_single()
     }
     if (!(c.mode & mode_flat) && c.gpr[gpr_rip] + b->length - 1 > c.seg[cs].limit)
         c.raise(nullptr, general_protection, 0);
+    // What the last instruction left behind counts for one; this one may leave the same again.
+    c.rflags_other &= ~flag_rf;
+    if (std::exchange(c.shadow, false))
+        c.request.fetch_or(request_interrupt, std::memory_order_relaxed);
+    c.trap_shadow = false;
+    c.single_next = true;
     begin(*b);
     c.single_next = false;
-    after_single(trap_flag, shadowed);
+    after_single(trap_flag);
 }
 
 VcpuExit InterpreterVcpu::run()

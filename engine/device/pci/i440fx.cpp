@@ -106,7 +106,8 @@ void I440fx::update_memory()
     for (unsigned n = 0; n < segment_count; ++n)
         show_segment(n);
     const u8 control = config(smram);
-    wires_.memory.enable(smram_, control & smram_enable && (in_smm_ || (control & smram_open && !(control & smram_closed))));
+    wires_.memory.enable(smram_, control & smram_enable && control & smram_open && !(control & smram_closed));
+    wires_.memory.enable_in_smm(smram_, control & smram_enable);
     wires_.memory.end_changes();
 }
 
@@ -128,19 +129,10 @@ void I440fx::config_written(u8 offset, unsigned size)
         update_memory();
 }
 
-void I440fx::set_smm_view(bool in_smm)
-{
-    if (in_smm_ == in_smm)
-        return;
-    in_smm_ = in_smm;
-    update_memory();
-}
-
 void I440fx::reset()
 {
     PciFunction::reset();
     apply_smram_lock();
-    in_smm_ = false;
     update_memory();
 }
 

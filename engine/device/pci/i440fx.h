@@ -18,9 +18,6 @@ public:
     // sends reads to the bus. Regions of priority 2 cover c0000-fffff, one of priority 3 SMM space at a0000-bffff.
     static Result<std::unique_ptr<I440fx>> create(PciWires wires, MemoryBlock& ram, MemoryBlock& firmware);
 
-    // While a processor is in system management mode, SMRAM is visible to it. The machine's lock is held.
-    void set_smm_view(bool in_smm);
-
     std::string_view name() const override { return "i440fx"; }
     void reset() override;
     bool restored() override;
@@ -40,7 +37,6 @@ private:
     std::unique_ptr<MemoryBlock> open_bus_;    // all ones
     std::array<AddressSpace::RegionId, segment_count> segments_{};
     AddressSpace::RegionId smram_ = 0;
-    bool in_smm_ = false;
 };
 
 }

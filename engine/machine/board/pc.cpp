@@ -111,8 +111,7 @@ Processors::Wires PcBoard::processor_wires()
         around_.machine_lock,
         [this] { return pic_.acknowledge(); },
         [this](u8 vector) { ioapic_.end_of_interrupt(vector); },
-        [this](bool level) { coprocessor_error_.set_ferr(level); },
-        [this](bool inside) { host_bridge_->set_smm_view(inside); }};
+        [this](bool level) { coprocessor_error_.set_ferr(level); }};
 }
 
 void PcBoard::place_memory()

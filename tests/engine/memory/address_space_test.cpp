@@ -90,3 +90,25 @@ TEST(MemoryBlock, a_write_to_a_code_page_raises_its_version)
     EXPECT_TRUE(ram->take_dirty(0));
     EXPECT_FALSE(ram->take_dirty(0));
 }
+
+TEST(MemoryBlock, a_page_of_code_that_is_written_often_loses_its_marks)
+{
+    const auto memory = block(2 * page_size);
+    EXPECT_TRUE(memory->set_code(page_size + 0x100, 16));
+    EXPECT_FALSE(memory->set_code(page_size + 0x100, 16));
+    const u32 version = memory->code_version(1);
+    memory->written(page_size + 0x800, 8);
+    EXPECT_EQ(memory->code_version(1), version) << "a write beside the code";
+    memory->written(page_size + 0x108, 8);
+    EXPECT_NE(memory->code_version(1), version) << "a write to the code";
+    for (unsigned n = 0; n < 100 && memory->holds_code(1); ++n)
+        memory->written(page_size + 0x800, 8);
+    EXPECT_FALSE(memory->holds_code(1));
+    EXPECT_FALSE(memory->marked(page_size + 0x100, 16));
+    const u32 before = memory->code_version(1);
+    memory->set_code(page_size + 0x100, 16);
+    EXPECT_TRUE(memory->marked(page_size + 0x100, 16));
+    memory->written(0, 2 * page_size);
+    EXPECT_FALSE(memory->holds_code(1)) << "a whole page at once";
+    EXPECT_NE(memory->code_version(1), before);
+}

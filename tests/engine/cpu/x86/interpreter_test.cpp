@@ -1,77 +1,15 @@
-// Whole programs on the interpreter, from the reset of a bare machine: RAM from 0 to 2 MiB and the local APIC.
+// Whole programs on the interpreter.
 
-#include <array>
 #include <cstring>
-#include <initializer_list>
-#include <memory>
-#include <string>
 
 #include <gtest/gtest.h>
 
 #include "engine/cpu/x86/decoder.h"
 #include "engine/cpu/x86/flags.h"
-#include "engine/cpu/x86/vcpu_x86.h"
+#include "tests/engine/cpu/x86/bare_machine.h"
 
 using namespace engine;
 using x86::CpuState;
-
-namespace {
-
-// Writing to port 80h ends the run.
-struct StopPort : IoHandler {
-    Vcpu* vcpu = nullptr;
-    u64 value = 0;
-    u64 read(u64, unsigned) override { return 0xff; }
-    void write(u64, u64 v, unsigned) override
-    {
-        value = v;
-        vcpu->kick();
-    }
-};
-
-struct BareMachine {
-    BareMachine()
-    {
-        memory.add_ram("ram", 0, ram->size(), 0, *ram, 0);
-        ports.claim(0x80, 1, stop);
-        stop.vcpu = vcpu.get();
-        vcpu->save(state);
-        state.segments[x86::cs] = {.selector = 0, .attributes = 0x9b, .limit = 0xffff, .base = 0};
-        state.rip = 0x1000;
-        state.gpr[x86::rsp] = 0x8000;
-    }
-
-    void place(u64 at, std::initializer_list<u8> bytes) { std::memcpy(ram->data() + at, bytes.begin(), bytes.size()); }
-    u8* at(u64 address) { return ram->data() + address; }
-    // Ends programs: OUT 80h, AL and HLT.
-    VcpuExit run()
-    {
-        vcpu->load(state);
-        const VcpuExit exit = vcpu->run();
-        vcpu->save(state);
-        return exit;
-    }
-
-    std::unique_ptr<MemoryBlock> ram = std::move(*MemoryBlock::create("ram", 2 << 20));
-    ManualClock clock;
-    DeadlineQueue deadlines{clock};
-    AddressSpace memory;
-    PortSpace ports;
-    StopPort stop;
-    Lapic lapic{deadlines, {.id = 0, .bootstrap = true}};
-    x86::CpuModel model;
-    std::unique_ptr<Vcpu> vcpu = make_interpreter_vcpu(
-        {memory,
-         ports,
-         lapic,
-         {.acknowledge_interrupt = [] { return u8(0x20); }, .ferr = {}, .tsc = [this] { return clock.now(); }, .smm_view = {}},
-         model,
-         make_rendezvous(),
-         0});
-    CpuState state;
-};
-
-}
 
 TEST(LazyFlags, any_combination_set_by_hand_is_read_back)
 {
@@ -204,4 +142,78 @@ TEST(Interpreter, code_outside_memory_stops_the_machine_with_words)
     m.state.segments[x86::cs].base = 0x10000000;
     EXPECT_EQ(m.run(), VcpuExit::failed);
     EXPECT_NE(m.vcpu->failure().find("no memory"), std::string::npos);
+}
+
+TEST(Interpreter, code_in_a_page_that_is_written_often_is_still_decoded_anew)
+{
+    BareMachine m;
+    m.place(0x1040, {0xb0, 0x11, 0xe6, 0x80, 0xf4});    // mov al, 11; out 80, al
+    m.state.rip = 0x1040;
+    m.run();
+    EXPECT_EQ(m.stop.value, 0x11u);
+    m.state.rip = 0x1000;
+    m.state.run_state = x86::RunState::running;
+    // mov cx, 200; mov [1800], cx; loop; mov byte [1041], 22; jmp 1040
+    m.place(0x1000, {0xb9, 0xc8, 0x00, 0x89, 0x0e, 0x00, 0x18, 0xe2, 0xfa, 0xc6, 0x06, 0x41, 0x10, 0x22, 0xeb, 0x30});
+    m.run();
+    EXPECT_EQ(m.stop.value, 0x22u);
+}
+
+TEST(Interpreter, only_a_processor_in_smm_sees_smram)
+{
+    BareMachine m;
+    const auto smram = std::move(*MemoryBlock::create("smram", 0x1000));
+    smram->data()[0] = 0x5a;
+    *m.at(0x9000) = 0x11;
+    const auto region = m.memory.add_ram("smram", 0x9000, 0x1000, 1, *smram, 0);
+    m.memory.enable(region, false);
+    m.memory.enable_in_smm(region, true);
+    m.place(0x38000, {0xa0, 0x00, 0x90, 0xe6, 0x80, 0x0f, 0xaa});    // mov al, [9000]; out 80, al; rsm
+    m.place(0x1000, {0xa0, 0x00, 0x90, 0xe6, 0x80, 0xf4});    // mov al, [9000]; out 80, al
+    m.vcpu->load(m.state);
+    m.vcpu->raise_smi();
+    m.vcpu->run();
+    EXPECT_EQ(m.stop.value, 0x5au);
+    EXPECT_EQ(m.memory.read(0x9000, 1), 0x11u);
+    m.vcpu->run();
+    EXPECT_EQ(m.stop.value, 0x11u);
+}
+
+TEST(Interpreter, an_smi_behind_a_port_instruction_can_have_it_done_again)
+{
+    BareMachine m;
+    struct SmiPort : IoHandler {
+        Vcpu* vcpu = nullptr;
+        unsigned writes = 0;
+        u64 read(u64, unsigned) override { return 0xff; }
+        void write(u64, u64, unsigned) override
+        {
+            if (++writes == 1)
+                vcpu->raise_smi();
+        }
+    } smi;
+    smi.vcpu = m.vcpu.get();
+    m.ports.claim(0xb2, 1, smi);
+    // In the save area at 3fe00, by CS: mov byte cs:[fec8], ff; mov eax, cs:[fec0]; mov [2000], eax; rsm
+    m.place(0x38000, {0x2e, 0xc6, 0x06, 0xc8, 0xfe, 0xff, 0x66, 0x2e, 0xa1, 0xc0, 0xfe, 0x66, 0xa3, 0x00, 0x20, 0x0f, 0xaa});
+    m.place(0x1000, {0xe6, 0xb2, 0xb0, 0x07, 0xe6, 0x80, 0xf4});    // out b2, al; mov al, 7; out 80, al
+    m.run();
+    EXPECT_EQ(m.stop.value, 7u);
+    EXPECT_EQ(smi.writes, 2u);
+    u32 what = 0;
+    std::memcpy(&what, m.at(0x2000), 4);
+    EXPECT_EQ(what, 0x00b20012u);    // port b2, one byte, out
+}
+
+TEST(Interpreter, an_smi_handler_may_end_a_halt)
+{
+    BareMachine m;
+    m.place(0x38000, {0x2e, 0xc6, 0x06, 0xc9, 0xfe, 0x00, 0x0f, 0xaa});    // mov byte cs:[fec9], 0; rsm
+    m.place(0x1000, {0xf4, 0xb0, 0x07, 0xe6, 0x80, 0xf4});    // hlt; mov al, 7; out 80, al
+    m.state.rip = 0x1001;
+    m.state.run_state = x86::RunState::halted;
+    m.vcpu->load(m.state);
+    m.vcpu->raise_smi();
+    m.vcpu->run();
+    EXPECT_EQ(m.stop.value, 7u);
 }

@@ -241,9 +241,7 @@ TEST(I440fx, smram_opens_shows_in_smm_and_locks)
     EXPECT_EQ(c.memory.read(0xa8000, 1), 9u);
     c.pmc->write_config(0x72, 0x0a, 1);
     EXPECT_EQ(c.memory.read(0xa8000, 1), 0xffu);
-    c.pmc->set_smm_view(true);
-    EXPECT_EQ(c.memory.read(0xa8000, 1), 9u);
-    c.pmc->set_smm_view(false);
+    EXPECT_EQ(c.memory.read(0xa8000, 1, Viewer::smm), 9u);
 
     c.pmc->write_config(0x72, 0x5a, 1);
     EXPECT_EQ(c.pmc->read_config(0x72, 1), 0x1au);
