@@ -38,7 +38,7 @@ protected:
     {
         c.model = &model;
         for (const Access access : {Access::read, Access::write})
-            c.tlb->entry(access, u64(page.data())) = {.tag = u64(page.data()), .addend = 0};
+            c.tlb->entry(access, u64(page.data())) = {.tag = u64(page.data()), .host = u64(page.data())};
         randomise();
     }
 
