@@ -79,7 +79,7 @@ MachineWindow::MachineWindow(app::MachineSession& session, app::Settings& settin
     m_sized = restoreGeometry(settings.windowGeometry(geometryKey()));
     if (!m_sized)
         adjustSize();
-    m_grown = size();
+    m_ownSizes << size();
     m_view->showFrame(session.frame());
     m_view->setFocus();
     showState();
@@ -289,8 +289,10 @@ void MachineWindow::growTo(QSize guest)
     if (m_sized || isMaximized() || isFullScreen() || guest.isEmpty())
         return;
     const QSize extra = size() - m_view->size();
-    m_grown = (m_view->sizeHint() + extra).boundedTo(screen()->availableSize() * 9 / 10);
-    resize(m_grown);
+    const QSize wanted = (m_view->sizeHint() + extra).boundedTo(screen()->availableSize() * 9 / 10);
+    if (!m_ownSizes.contains(wanted))
+        m_ownSizes << wanted;
+    resize(wanted);
     keepOnScreen();
 }
 
@@ -302,11 +304,12 @@ void MachineWindow::keepOnScreen()
         move(pos() - out);
 }
 
-// From now on the window keeps the size that the person gave it. The window system repeats sizes that were not theirs.
+// From now on the window keeps the size that the person gave it. The window system repeats sizes that the window chose, and
+// may do so late.
 void MachineWindow::resizeEvent(QResizeEvent* event)
 {
     const bool whole = windowState() & (Qt::WindowFullScreen | Qt::WindowMaximized) || event->size() == screen()->size();
-    m_sized |= event->spontaneous() && !whole && event->size() != m_grown;
+    m_sized |= event->spontaneous() && !whole && !m_ownSizes.contains(event->size());
     QMainWindow::resizeEvent(event);
 }
 

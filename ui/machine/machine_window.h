@@ -79,7 +79,7 @@ private:
     ActivityLamp* m_cdLamp = nullptr;
     ActivityLamp* m_floppyLamp = nullptr;
     QPointer<QMessageBox> m_question;
-    QSize m_grown;    // what the window last chose for itself
+    QList<QSize> m_ownSizes;    // what the window chose for itself
     bool m_sized = false;    // by the person, now or in an earlier run
     bool m_over = false;
 };
