@@ -88,7 +88,7 @@ Result<void> PcBoard::build(const MachineDefinition& definition, const MakeProce
 
     memory_.begin_changes();
     place_memory();
-    const auto added = add_pci_functions();
+    auto added = add_pci_functions();
     if (added) {
         add_drives();
         add_serial(definition);
