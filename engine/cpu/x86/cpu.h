@@ -140,6 +140,7 @@ struct Cpu {
     bool halted = false, waiting_for_sipi = false, shutdown = false;
     bool nmi_blocked = false, in_smm = false;
     bool nmi_latched = false, smi_latched = false;    // came while they were blocked
+    std::atomic<u32> nmis = 0;    // asked for and not looked at yet: a second one waits for the first one's IRET
     bool no_step = false;    // this instruction has dealt with TF itself: INT, SYSCALL, SYSRET
     u8 sipi_vector = 0;
     u32 pending_debug = 0;    // DR6 bits of a trap to deliver after this instruction
@@ -167,6 +168,11 @@ struct Cpu {
     std::shared_ptr<const std::vector<FlatRange>> view;
     std::unique_ptr<SoftTlb> soft_tlb;
 
+    void ask_nmi()
+    {
+        nmis.fetch_add(1);
+        request.fetch_or(request_nmi);
+    }
     u64 rflags() const { return rflags_other | lazy.all(); }
     void set_rflags(u64 value)
     {

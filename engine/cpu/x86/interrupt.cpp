@@ -491,7 +491,7 @@ void interrupt_return(Cpu& c, const Insn* i)
         iret_protected(c, i);
     c.nmi_blocked = false;
     if (std::exchange(c.nmi_latched, false))
-        c.request.fetch_or(request_nmi);
+        c.ask_nmi();
 }
 
 }

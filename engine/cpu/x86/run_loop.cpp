@@ -127,7 +127,9 @@ void load_state(Cpu& c, const CpuState& s)
     c.in_smm = s.in_smm;
     c.nmi_blocked = s.nmi_blocked;
     c.shadow = s.interrupt_shadow;
-    c.request.fetch_or(u32(request_interrupt) | (s.nmi_pending ? u32(request_nmi) : 0) | (s.smi_pending ? u32(request_smi) : 0));
+    c.request.fetch_or(u32(request_interrupt) | (s.smi_pending ? u32(request_smi) : 0));
+    if (s.nmi_pending)
+        c.ask_nmi();
     take_view(c);
     const bool real = !(c.cr0 & cr0_pe);
     set_cpl(c, real ? 0 : c.v86() ? 3 : dpl_of(c.seg[ss].attributes));
@@ -199,6 +201,7 @@ void reset_cpu(Cpu& c, bool init)
     if (!init)
         fresh.apic_base = 0xfee00800 | (c.index == 0 ? bootstrap : 0);
     c.request.store(0);
+    c.nmis.store(0);
     c.pending_debug = 0;
     c.nmi_latched = c.smi_latched = false;
     c.single_next = false;

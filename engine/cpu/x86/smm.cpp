@@ -157,7 +157,7 @@ void leave_smm(Cpu& c)
     c.in_smm = false;
     c.nmi_blocked = area.get<u8>(at_nmi_mask) & 1;
     if (!c.nmi_blocked && std::exchange(c.nmi_latched, false))
-        c.request.fetch_or(request_nmi);
+        c.ask_nmi();
     if (std::exchange(c.smi_latched, false))
         c.request.fetch_or(request_smi);
     take_view(c);

@@ -90,7 +90,11 @@ public:
     }
 
     void set_intr(bool level) override { lapic_.set_lint0(level); }
-    void raise_nmi() override { ask(request_nmi); }
+    void raise_nmi() override
+    {
+        cpu_.ask_nmi();
+        cpu_.request.notify_one();
+    }
     void raise_smi() override { ask(request_smi); }
     std::string failure() const override { return failure_; }
     u64 instructions() const override { return instructions_.load(std::memory_order_relaxed); }
@@ -108,7 +112,7 @@ private:
         case LapicEvent::Kind::ext_int:
             return ask(request_interrupt);
         case LapicEvent::Kind::nmi:
-            return ask(request_nmi);
+            return raise_nmi();
         case LapicEvent::Kind::smi:
             return ask(request_smi);
         case LapicEvent::Kind::init:
@@ -204,9 +208,10 @@ void InterpreterVcpu::start_up()
     if (!c.waiting_for_sipi)
         return;
     c.waiting_for_sipi = false;
-    c.request.fetch_or(
-        (std::exchange(c.nmi_latched, false) ? u32(request_nmi) : 0)
-        | (std::exchange(c.smi_latched, false) ? u32(request_smi) : 0));
+    if (std::exchange(c.nmi_latched, false))
+        c.ask_nmi();
+    if (std::exchange(c.smi_latched, false))
+        c.request.fetch_or(request_smi);
     const u8 page = sipi_vector_.load();
     c.seg[cs].selector = u16(page << 8);
     c.seg[cs].base = u64(page) << 12;
@@ -257,7 +262,7 @@ bool InterpreterVcpu::handle_requests()
         return false;
     }
     if (c.waiting_for_sipi) {
-        c.nmi_latched |= bool(what & request_nmi);
+        c.nmi_latched |= what & request_nmi && c.nmis.exchange(0);
         c.smi_latched |= bool(what & request_smi);
         return true;
     }
@@ -271,9 +276,11 @@ bool InterpreterVcpu::handle_requests()
         else
             enter_smm(c);
     }
-    if (what & request_nmi && (c.nmi_blocked || c.in_smm))
+    const u32 nmis = what & request_nmi ? c.nmis.exchange(0) : 0;
+    if (nmis && (c.nmi_blocked || c.in_smm))
         c.nmi_latched = true;
-    else if (what & request_nmi) {
+    else if (nmis) {
+        c.nmi_latched = nmis > 1;
         c.nmi_blocked = true;
         c.halted = false;
         c.request.fetch_or(what & request_interrupt);

@@ -217,3 +217,16 @@ TEST(Interpreter, an_smi_handler_may_end_a_halt)
     m.vcpu->run();
     EXPECT_EQ(m.stop.value, 7u);
 }
+
+TEST(Interpreter, of_several_nmis_at_once_two_are_taken)
+{
+    BareMachine m;
+    m.place(8, {0x00, 0x12, 0x00, 0x00});
+    m.place(0x1200, {0x43, 0xcf});    // inc bx; iret
+    m.place(0x1000, {0x90, 0x90, 0x90, 0x88, 0xd8, 0xe6, 0x80, 0xf4});    // nop; nop; nop; mov al, bl; out 80, al
+    m.vcpu->load(m.state);
+    for (unsigned n = 0; n < 3; ++n)
+        m.vcpu->raise_nmi();
+    m.vcpu->run();
+    EXPECT_EQ(m.stop.value, 2u);
+}
