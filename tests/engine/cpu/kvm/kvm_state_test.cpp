@@ -2,6 +2,7 @@
 
 #include "engine/cpu/kvm/kvm_lapic.h"
 #include "engine/cpu/kvm/kvm_probe.h"
+#include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/vcpu_x86.h"
 #include "engine/device/interrupt/apic_bus.h"
 #include "tests/engine/cpu/kvm/kvm_bench.h"
@@ -38,6 +39,8 @@ x86::CpuState rich_state()
         s.fpu.registers[n] = {.significand = 0x8000000000000000 | n, .sign_exponent = u16(0x3fff + n)};
     for (unsigned n = 0; n < 16; ++n)
         s.fpu.xmm[n].q = {0x1111111111111111u * n, ~u64(n)};
+    if (x86::host_features() & x86::feature_avx)
+        s.fpu.ymm_high[9].q = {9, ~u64(9)};
     s.fpu.mxcsr = 0x1f80 | 0x6000;
     s.star = 0x0023001000000000;
     s.lstar = 0xffffffff80001000;

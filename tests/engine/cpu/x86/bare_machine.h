@@ -4,6 +4,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 
 #include "engine/cpu/x86/insn.h"
 #include "engine/cpu/x86/vcpu_x86.h"
@@ -53,11 +54,15 @@ struct BareMachine {
     StopPort stop;
     Lapic lapic{deadlines, {.id = 0, .bootstrap = true}};
     x86::CpuModel model;
+    std::optional<u64> entropy;    // what RDRAND gets
     std::unique_ptr<Vcpu> vcpu = make_interpreter_vcpu(
         {memory,
          ports,
          lapic,
-         {.acknowledge_interrupt = [] { return u8(0x20); }, .ferr = {}, .tsc = [this] { return clock.now(); }},
+         {.acknowledge_interrupt = [] { return u8(0x20); },
+          .ferr = {},
+          .tsc = [this] { return clock.now(); },
+          .entropy = [this] { return entropy; }},
          model,
          make_rendezvous(),
          0});

@@ -8,6 +8,7 @@
 
 #include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/fpu.h"
+#include "engine/cpu/x86/segments.h"
 #include "engine/cpu/x86/sse_tables.h"
 #include "tests/engine/cpu/x86/native.h"
 
@@ -30,6 +31,7 @@ public:
         c.cr4 = cr4_osfxsr | cr4_osxmmexcpt | cr4_osxsave;
         c.xcr0 = xcr0_x87 | xcr0_sse | (host_features() & feature_avx ? xcr0_avx : 0);
         c.efer = efer_lma;
+        c.seg[cs].attributes = attr_l;    // what the mode is worked out from again
         c.mode = mode_64 | mode_flat;
         c.linear_mask = ~u64(0);
     }
@@ -60,13 +62,13 @@ public:
     // The vector raised, -1 for none.
     int run(const Insn& instruction)
     {
-        insns_[0] = instruction;
-        insns_[1] = {};
-        insns_[1].handler = &return_only;
-        if (setjmp(c.fault_exit))
-            return c.fault.vector;
-        insns_[0].handler(c, &insns_[0]);
-        return -1;
+        // A handler that works out the mode again would leave the rig's own memory and mode.
+        SoftTlbContext* const tlb = c.tlb;
+        const u32 mode = c.mode;
+        const int vector = execute(instruction);
+        c.tlb = tlb;
+        c.mode = mode;
+        return vector;
     }
 
     // The processor's state as FXSAVE64 shows it, without the pointers.
@@ -102,6 +104,17 @@ public:
     alignas(64) std::array<u8, memory_size> memory{};
 
 private:
+    int execute(const Insn& instruction)
+    {
+        insns_[0] = instruction;
+        insns_[1] = {};
+        insns_[1].handler = &return_only;
+        if (setjmp(c.fault_exit))
+            return c.fault.vector;
+        insns_[0].handler(c, &insns_[0]);
+        return -1;
+    }
+
     std::array<Insn, 2> insns_{};
     std::array<u8, 4096> stack_{};
 };

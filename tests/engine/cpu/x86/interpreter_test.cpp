@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/decoder.h"
 #include "engine/cpu/x86/flags.h"
 #include "tests/engine/cpu/x86/bare_machine.h"
@@ -130,10 +131,43 @@ TEST(Interpreter, the_state_that_is_saved_is_the_state_that_was_loaded)
     m.state.cr2 = 0xdeadbeef;
     m.state.lstar = 0xffffffff81000000;
     m.state.fpu.xmm[7].q = {1, 2};
+    m.state.fpu.ymm_high[15].q = {3, 4};
+    m.state.xcr0 = x86::supported_components(m.model);
     m.vcpu->load(m.state);
     CpuState saved;
     m.vcpu->save(saved);
     EXPECT_EQ(saved, m.state);
+}
+
+TEST(Interpreter, random_numbers_come_through_the_wire_or_not_at_all)
+{
+    BareMachine m;
+    // rdrand eax; setc al; out 80, al; hlt
+    m.place(0x1000, {0x66, 0x0f, 0xc7, 0xf0, 0x0f, 0x92, 0xc0, 0xe6, 0x80, 0xf4});
+    m.entropy = 5;
+    m.run();
+    EXPECT_EQ(m.stop.value, 1u);
+    m.entropy.reset();
+    m.state.rip = 0x1000;
+    m.state.run_state = x86::RunState::running;
+    m.run();
+    EXPECT_EQ(m.stop.value, 0u);
+}
+
+TEST(Interpreter, real_mode_knows_les_and_no_vex)
+{
+    BareMachine m;
+    m.place(0x2000, {0x34, 0x12, 0x78, 0x56});
+    m.place(0x1000, {0xc4, 0x1e, 0x00, 0x20, 0x88, 0xf8, 0xe6, 0x80, 0xf4});    // les bx, [2000]; mov al, bh
+    m.run();
+    EXPECT_EQ(m.stop.value, 0x12u);
+    m.place(6 * 4, {0x00, 0x12, 0x00, 0x00});
+    m.place(0x1200, {0xb0, 0x06, 0xe6, 0x80, 0xf4});
+    m.place(0x1100, {0xc5, 0xf8, 0x77});    // vzeroupper
+    m.state.rip = 0x1100;
+    m.state.run_state = x86::RunState::running;
+    m.run();
+    EXPECT_EQ(m.stop.value, 6u);
 }
 
 TEST(Interpreter, code_outside_memory_stops_the_machine_with_words)
