@@ -1,6 +1,7 @@
 // SSE: the guest's instruction with its own registers. XMM registers are read when a block first wants them and written
 // back before it ends or calls somebody; MXCSR is the guest's while host code runs (x86_tier.cpp).
 
+#include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/decoder.h"
 #include "engine/translator/frontend/x86/block_translator.h"
 
@@ -109,6 +110,12 @@ unsigned memory_size(const Insn& i)
     }
 }
 
+// PBLENDVB, BLENDVPS, BLENDVPD and SHA256RNDS2.
+bool takes_xmm0(const Insn& i)
+{
+    return in(OpcodeMap::map_0f38, i) && (i.opcode == 0x10 || i.opcode == 0x14 || i.opcode == 0x15 || i.opcode == 0xcb);
+}
+
 bool has_immediate(const Insn& i)
 {
     return i.row->operands[1] == Ib || i.row->operands[2] == Ib;
@@ -129,7 +136,9 @@ bool sse_suits(const Insn& i)
     const bool crypto = (in(OpcodeMap::map_0f38, i) && i.opcode >= 0xdb && i.opcode <= 0xdf)
         || (in(OpcodeMap::map_0f3a, i) && (i.opcode == 0x44 || i.opcode == 0xdf));
     static const bool host_has_crypto = __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
-    if (crypto && !host_has_crypto)
+    const bool sha = (in(OpcodeMap::map_0f38, i) && i.opcode >= 0xc8 && i.opcode <= 0xcd)
+        || (in(OpcodeMap::map_0f3a, i) && i.opcode == 0xcc);
+    if ((crypto && !host_has_crypto) || (sha && !(x86::host_features() & x86::feature_sha)))
         return false;
     for (const x86::Operand operand : o)
         if (operand == P || operand == Q || operand == N)
@@ -200,8 +209,8 @@ void BlockTranslator::emit_sse(const Insn& i)
     const bool stores = o[1] == V;
     if (i.memory())
         access_sse(i, stores);
-    if (in(OpcodeMap::map_0f38, i) && (i.opcode == 0x10 || i.opcode == 0x14 || i.opcode == 0x15))
-        xmm(0, true, false);    // PBLENDVB and its kin choose by XMM0
+    if (takes_xmm0(i))
+        xmm(0, true, false);
 
     if (o[0] == U)    // shifts by an immediate
         return op(i.modrm >> 3 & 7, Rm::of(xmm(i.rm, true, true)));

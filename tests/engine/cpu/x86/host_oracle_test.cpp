@@ -137,9 +137,31 @@ protected:
         tier = translator::make_x86_tier(*c, {.hot = 1});
     }
 
+    // The vector raised, -1 for none.
+    [[gnu::noinline]] int run_interpreted(std::span<Insn> insns)
+    {
+        if (setjmp(c->fault_exit))
+            return c->fault.vector;
+        insns[0].handler(*c, insns.data());
+        return -1;
+    }
+
+    [[gnu::noinline]] int enter(Block& block)
+    {
+        if (setjmp(c->fault_exit)) {
+            tier->left(*c);
+            return c->fault.vector;
+        }
+        tier->run(*c, block);
+        return -1;
+    }
+
     // `insns`, and a mark behind them, as a block of their own on the translator; the vector raised, -1 for none.
     int run_translated(std::span<Insn> insns)
     {
+        // As update_mode() has it: with an unmasked exception SSE is the handlers' business.
+        const bool masked = (c->fpu.mxcsr & mxcsr_masks) == mxcsr_masks;
+        c->mode = (c->mode & ~u32(mode_sse)) | (masked ? u32(mode_sse) : 0);
         Block block{};
         block.insns = insns.data();
         block.count = u16(insns.size() - 1);
@@ -149,13 +171,7 @@ protected:
         block.page[0] = 5;
         insns.back().handler = &end_of_block;
         insns.back().offset = block.length = u16(insns[insns.size() - 2].offset + insns[insns.size() - 2].length);
-        int vector = -1;
-        if (setjmp(c->fault_exit)) {
-            vector = c->fault.vector;
-            tier->left(*c);
-        } else {
-            tier->run(*c, block);
-        }
+        const int vector = enter(block);
         tier->clear();
         return vector;
     }
@@ -399,11 +415,7 @@ protected:
         const auto memory_native = memory;
         memory = memory_before;
         insns[1].handler = &return_only;
-        int vector = -1;
-        if (setjmp(c->fault_exit))
-            vector = c->fault.vector;
-        else
-            insns[0].handler(*c, &insns[0]);
+        const int vector = run_interpreted(insns);
         const std::string wrong = compare(line, host, memory_native, vector);
         return wrong.empty() ? translated_difference(line, start, insns, memory_before, host, memory_native) : wrong;
     }
@@ -453,11 +465,7 @@ protected:
         const Start start = begin();
         const auto memory_before = memory;
         insns.back().handler = &return_only;
-        int vector = -1;
-        if (setjmp(c->fault_exit))
-            vector = c->fault.vector;
-        else
-            insns[0].handler(*c, &insns[0]);
+        const int vector = run_interpreted(insns);
         const Start end = begin();
         const auto memory_interpreted = memory;
         begin_again(start);
