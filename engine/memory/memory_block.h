@@ -64,10 +64,8 @@ public:
     // Told, on the writing thread, of each page whose version has grown. Set by whoever translates code from this memory.
     class CodeListener {
     public:
+        virtual ~CodeListener() = default;
         virtual void code_written(const MemoryBlock& memory, u64 page) = 0;
-
-    protected:
-        ~CodeListener() = default;
     };
     void set_code_listener(CodeListener* listener) { code_listener_.store(listener, std::memory_order_release); }
 

@@ -19,7 +19,7 @@ template <class T> Text text_of(Lanes from, unsigned length)
     Text text{{}, length};
     const auto all = elements<T>(from);
     for (unsigned n = 0; n < all.size(); ++n)
-        text.at[n] = all[n];
+        text.at[n] = i32{all[n]};
     return text;
 }
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <vector>
 
+#include <cpuid.h>
+
 #include "engine/cpu/x86/cpu.h"
 #include "engine/cpu/x86/handlers.h"
 #include "engine/translator/frontend/x86/block_translator.h"
@@ -208,9 +210,15 @@ bool pop_register(const Insn& i)
 {
     return !i.memory() && i.operand_size >= 4;
 }
+bool host_has_lzcnt()
+{
+    u32 eax = 0, ebx = 0, ecx = 0, edx = 0;
+    constexpr u32 extended_features = 0x80000001, lzcnt = 1 << 5;
+    return __get_cpuid(extended_features, &eax, &ebx, &ecx, &edx) && ecx & lzcnt;
+}
 bool counts_zeros(const Insn& i)
 {
-    static const bool host_does = __builtin_cpu_supports("bmi") && __builtin_cpu_supports("lzcnt");
+    static const bool host_does = __builtin_cpu_supports("bmi") && host_has_lzcnt();
     return host_does && plain(i);
 }
 
