@@ -1,5 +1,6 @@
 #include "engine/translator/x86_tier.h"
 
+#include <algorithm>
 #include <unordered_map>
 #include <vector>
 
@@ -222,7 +223,8 @@ private:
 
 std::unique_ptr<x86::HostCodeTier> make_x86_tier(Cpu& c, X86TierOptions options)
 {
-    auto cache = CodeCache::create(options.code_budget);
+    // Room for the thunks and the largest block at the least.
+    auto cache = CodeCache::create(std::max(options.code_budget, 2 * BlockTranslator::most_code));
     if (!cache)
         return nullptr;
     return std::make_unique<X86Tier>(c, std::move(*cache), options.hot);

@@ -1,4 +1,5 @@
-// Random code and state on the interpreter, in every mode; nothing may harm the host process.
+// Random code and state on the interpreter or, from the first time it runs, translated, in every mode; nothing may harm the
+// host process.
 
 #include <algorithm>
 #include <chrono>
@@ -8,10 +9,13 @@
 
 #include "engine/base/bits.h"
 #include "engine/cpu/x86/vcpu_x86.h"
+#include "engine/translator/x86_tier.h"
 
 using namespace engine;
 
 namespace {
+
+using MakeTier = std::function<std::unique_ptr<x86::HostCodeTier>(x86::Cpu&)>;
 
 constexpr u64 ram_size = 1 << 20;
 
@@ -92,14 +96,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
     if (size < 20)
         return 0;
     Guest guest;
+    const bool translated = data[0] & 0x10;
     auto vcpu = make_interpreter_vcpu(
         {guest.memory,
          guest.ports,
          guest.lapic,
-         {.acknowledge_interrupt = [] { return u8(0x21); }, .ferr = [](bool) {}, .tsc = [] { return u64(1); }},
+         {.acknowledge_interrupt = [] { return u8(0x21); },
+          .ferr = [](bool) {},
+          .tsc = [] { return u64(1); },
+          .entropy = [] { return std::optional<u64>(5); }},
          guest.model,
          make_rendezvous(),
-         0});
+         0,
+         translated ? MakeTier([](x86::Cpu& c) { return translator::make_x86_tier(c, {.hot = 1, .code_budget = 1 << 20}); })
+                    : nullptr});
     lay_tables(guest.ram->data(), data[1]);
     x86::CpuState state;
     vcpu->save(state);
