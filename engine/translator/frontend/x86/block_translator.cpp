@@ -113,7 +113,7 @@ BlockTranslator::Result BlockTranslator::translate()
         live_before_ = live_after_;
         spoil_flags();
         settle_xmm();
-        go_to(block_.insns[block_.count - 1], u64(block_.in_page) + block_.length);
+        go_to(u64(block_.in_page) + block_.length);
     }
     emit_stubs();
     a_.bind(asked);

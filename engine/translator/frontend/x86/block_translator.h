@@ -8,7 +8,6 @@
 // instruction that makes them and the one that wants them; before anything that spoils the host's (the TLB's compare) and
 // at the block's end they are packed into their slot, but only if somebody may still look.
 
-#include <span>
 #include <vector>
 
 #include "engine/cpu/x86/block_cache.h"
@@ -108,9 +107,10 @@ private:
     void access_sse(const Insn& i, bool writes);
 
     // Where the run goes on.
-    void go_to(const Insn& i, u64 in_page);
+    void go_to(u64 in_page);
     void go_by_address();
     void follow(unsigned in_page);
+    void load_target(const Insn& i);
     void check_canonical(const Insn& i);
     void rip_plus(u8 to, u64 displacement);
     void push_return(const Insn& i);

@@ -34,7 +34,7 @@ void BlockTranslator::go_by_address()
     a_.jump_to(relative(thunks_.jump_by_address));
 }
 
-void BlockTranslator::go_to(const Insn&, u64 in_page)
+void BlockTranslator::go_to(u64 in_page)
 {
     if (in_page < page_size)
         return follow(unsigned(in_page));
@@ -117,16 +117,16 @@ void BlockTranslator::emit_jcc(const Insn& i)
             links_.push_back({a_.jump_if(condition), unsigned(i.imm)});
     } else {
         u8* const not_taken = a_.jump_if(condition ^ 1);
-        go_to(i, i.imm);
+        go_to(i.imm);
         a_.bind(not_taken);
     }
-    go_to(i, next);
+    go_to(next);
 }
 
 void BlockTranslator::emit_jmp(const Insn& i)
 {
     spoil_flags();
-    go_to(i, i.imm);
+    go_to(i.imm);
 }
 
 // Pushes the address of the next instruction.
@@ -144,10 +144,11 @@ void BlockTranslator::emit_call(const Insn& i)
 {
     spoil_flags();
     push_return(i);
-    go_to(i, i.imm);
+    go_to(i.imm);
 }
 
-void BlockTranslator::emit_jmp_indirect(const Insn& i)
+// The operand of an indirect branch, into scratch_a.
+void BlockTranslator::load_target(const Insn& i)
 {
     spoil_flags();
     if (i.memory()) {
@@ -157,19 +158,17 @@ void BlockTranslator::emit_jmp_indirect(const Insn& i)
         a_.load(address_size(), scratch_a, guest(i.dst));
     }
     check_canonical(i);
+}
+
+void BlockTranslator::emit_jmp_indirect(const Insn& i)
+{
+    load_target(i);
     go_by_address();
 }
 
 void BlockTranslator::emit_call_indirect(const Insn& i)
 {
-    spoil_flags();
-    if (i.memory()) {
-        access(i, address_size(), Access::read);
-        a_.load(address_size(), scratch_a, Rm::at(scratch_a));
-    } else {
-        a_.load(address_size(), scratch_a, guest(i.dst));
-    }
-    check_canonical(i);
+    load_target(i);
     a_.store(8, state_at(offset_spill), scratch_a);
     push_return(i);
     a_.load(8, scratch_a, state_at(offset_spill));

@@ -1,7 +1,6 @@
 #include "engine/translator/frontend/x86/lowering.h"
 
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include <cpuid.h>
@@ -182,7 +181,7 @@ bool always(const Insn&)
 {
     return true;
 }
-// Byte rotations and the like of memory-resident registers are fine; a locked one has no such form.
+// With a register as offset a memory operand is a bit string, which the handler knows.
 bool bit_test(const Insn& i)
 {
     return plain(i) && (!i.memory() || i.row->operands[1] == Operand::Ib);
