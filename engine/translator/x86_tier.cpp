@@ -65,6 +65,7 @@ public:
             collect_mxcsr(c);
             set_host_mxcsr(host_mxcsr);
         }
+        save_x87(c);
         c.host_code.running = false;
         c.host_code.framed = false;
     }

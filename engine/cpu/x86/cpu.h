@@ -87,6 +87,7 @@ enum ModeKey : u32 {
     mode_unprivileged = 128,    // CPL 1, 2 or 3
     mode_zero_base = 256,    // ES, CS, SS and DS begin at 0
     mode_sse = 512,    // SSE instructions run without looking at CR0, CR4 and the exception masks
+    mode_x87 = 1024,    // x87 instructions likewise
 };
 
 // What host code and the rest of the processor share. Flags are packed as LAHF and SETO leave them in AX.
@@ -96,6 +97,7 @@ struct HostCodeState {
     u64 spill = 0;
     u16 flags = 0;
     bool running = false;    // guest state is in `flags` and, but for helpers' time, in host registers
+    bool x87_on_host = false;    // the x87's state is in the host's unit; FpuState's is stale
     bool framed = false;    // a handler was called from host code, which may itself be written to
 };
 

@@ -3,6 +3,7 @@
 #include "engine/cpu/x86/run_loop.h"
 
 #include "engine/cpu/x86/cpuid.h"
+#include "engine/cpu/x86/fpu.h"
 #include "engine/cpu/x86/segments.h"
 #include "engine/cpu/x86/smm.h"
 #include "engine/device/interrupt/lapic.h"
@@ -71,6 +72,8 @@ void update_mode(Cpu& c)
     constexpr u32 all_masked = 0x1f80;
     if (!(c.cr0 & (cr0_em | cr0_ts)) && c.cr4 & cr4_osfxsr && (c.fpu.mxcsr & all_masked) == all_masked)
         mode |= mode_sse;
+    if (!(c.cr0 & (cr0_em | cr0_ts)) && (c.fpu.control & fsw_exceptions) == fsw_exceptions)
+        mode |= mode_x87;
     const bool stack_32 = c.seg[ss].attributes & attr_db;
     if (stack_32)
         mode |= mode_stack_32;

@@ -7,6 +7,7 @@
 // Stack faults are ours, for the operands come from the guest's registers by physical number.
 
 #include "engine/cpu/x86/fpu.h"
+#include "engine/cpu/x86/run_loop.h"
 
 namespace engine::x86 {
 
@@ -91,6 +92,23 @@ template <X87Body body> void x87_no_wait(Cpu& c, const Insn* i)
     check_x87(c, i);
     x87_apart<body>(c, i);
     return next(c, i);
+}
+
+// Those that may mask or unmask exceptions.
+template <X87Body body> void x87_mask(Cpu& c, const Insn* i)
+{
+    check_x87(c, i);
+    check_x87_exception(c, i);
+    x87_apart<body>(c, i);
+    update_mode(c);
+    return leave_block(c, i);
+}
+template <X87Body body> void x87_mask_no_wait(Cpu& c, const Insn* i)
+{
+    check_x87(c, i);
+    x87_apart<body>(c, i);
+    update_mode(c);
+    return leave_block(c, i);
 }
 
 inline void set_conditions(Cpu& c, u16 which, u16 from)

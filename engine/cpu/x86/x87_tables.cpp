@@ -91,6 +91,7 @@ void fbstp(Bcd& to) { asm volatile("fbstp %0" : "=m"(to)); }
 }
 
 consteval Row memory_row(const char* name, const Forms& forms) { return {name, {M}, &forms, fpu}; }
+consteval Row masking_row(const char* name, const Forms& forms) { return {name, {M}, &forms, fpu | ends_block}; }
 consteval Row register_row(const char* name, const Forms& forms) { return {name, {}, &forms, fpu | has_modrm | register_only}; }
 
 constexpr Row memory_rows[8][8] = {
@@ -109,9 +110,9 @@ constexpr Row memory_rows[8][8] = {
         {},
         memory_row("fst", any_form<x87<store_memory<host::fst_m32, u32>>>),
         memory_row("fstp", any_form<x87<store_memory<host::fst_m32, u32, Pops::one>>>),
-        memory_row("fldenv", any_form<x87_control<fldenv>>),
-        memory_row("fldcw", any_form<x87_control<fldcw>>),
-        memory_row("fnstenv", any_form<x87_no_wait<fnstenv>>),
+        masking_row("fldenv", any_form<x87_mask<fldenv>>),
+        masking_row("fldcw", any_form<x87_mask<fldcw>>),
+        masking_row("fnstenv", any_form<x87_mask_no_wait<fnstenv>>),
         memory_row("fnstcw", any_form<x87_no_wait<fnstcw>>),
     },
     { // DA
@@ -149,9 +150,9 @@ constexpr Row memory_rows[8][8] = {
         memory_row("fisttp", any_form<x87<store_memory<host::fisttp_m64, u64, Pops::one>>>),
         memory_row("fst", any_form<x87<store_memory<host::fst_m64, u64>>>),
         memory_row("fstp", any_form<x87<store_memory<host::fst_m64, u64, Pops::one>>>),
-        memory_row("frstor", any_form<x87_control<frstor>>),
+        masking_row("frstor", any_form<x87_mask<frstor>>),
         {},
-        memory_row("fnsave", any_form<x87_no_wait<fnsave>>),
+        masking_row("fnsave", any_form<x87_mask_no_wait<fnsave>>),
         memory_row("fnstsw", any_form<x87_no_wait<fnstsw>>),
     },
     { // DE
@@ -298,7 +299,7 @@ constexpr Single single_rows[] = {
     {0xdb, 0xe0, register_row("fneni", any_form<x87_no_wait<no_operation>>)},
     {0xdb, 0xe1, register_row("fndisi", any_form<x87_no_wait<no_operation>>)},
     {0xdb, 0xe2, register_row("fnclex", any_form<x87_no_wait<fnclex>>)},
-    {0xdb, 0xe3, register_row("fninit", any_form<x87_no_wait<fninit>>)},
+    {0xdb, 0xe3, {"fninit", {}, &any_form<x87_mask_no_wait<fninit>>, fpu | has_modrm | register_only | ends_block}},
     {0xdb, 0xe4, register_row("fnsetpm", any_form<x87_no_wait<no_operation>>)},
     {0xde, 0xd9, register_row("fcompp", any_form<x87<fcompp>>)},
     {0xdf, 0xe0, register_row("fnstsw", any_form<x87_no_wait<fnstsw_ax>>)},

@@ -57,6 +57,8 @@ void BlockTranslator::plan()
             live = live_at(next) | live_at(last.imm);
         else if (l->emit == &BlockTranslator::emit_jmp || l->emit == &BlockTranslator::emit_call)
             live = live_at(last.imm);
+        else if (l->emit == &BlockTranslator::emit_x87)
+            live = live_at(next);
     }
     for (unsigned n = block_.count; n-- > 0;) {
         const Insn& i = block_.insns[n];
@@ -75,6 +77,7 @@ void BlockTranslator::call_handler(const Insn& i)
     a_.load_imm(scratch_b, std::bit_cast<u64>(around_.alone(i)));
     a_.call_to(relative(thunks_.call_handler));
     xmm_loaded_ = 0;
+    x87_loaded_ = false;
     in_host_ = false;
     in_memory_ = true;
 }

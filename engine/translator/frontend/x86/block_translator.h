@@ -68,6 +68,7 @@ public:
     void emit_exchange_add(const Insn& i);
     void emit_nothing(const Insn& i);
     void emit_sse(const Insn& i);    // sse.cpp
+    void emit_x87(const Insn& i);    // x87.cpp
     // branches.cpp
     void emit_push(const Insn& i);
     void emit_pop(const Insn& i);
@@ -106,6 +107,9 @@ private:
     void settle_xmm();    // memory has them all
     void access_sse(const Insn& i, bool writes);
 
+    void want_x87();    // the host's holds the guest's
+    void emit_load_control(const Insn& i);
+
     // Where the run goes on.
     void go_to(u64 in_page);
     void go_by_address();
@@ -134,6 +138,7 @@ private:
     FlagMask live_before_ = 0, live_after_ = 0;
     bool in_host_ = false, in_memory_ = true;
     u16 xmm_loaded_ = 0, xmm_dirty_ = 0;
+    bool x87_loaded_ = false;
 
     struct Planned {
         const Lowering* lowering;
@@ -160,10 +165,17 @@ private:
         const Insn* insn;
         const u8* back;    // null: the handler ends the block
         u16 xmm_loaded, xmm_dirty;
+        bool x87_loaded;
+    };
+    struct X87Load {
+        u8* from;
+        const u8* back;
+        u16 xmm_loaded, xmm_dirty;
     };
     std::vector<SlowAccess> slow_;
     std::vector<LinkStub> links_;
     std::vector<HandlerStub> handlers_;
+    std::vector<X87Load> x87_loads_;
 };
 
 }

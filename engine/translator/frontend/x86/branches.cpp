@@ -51,7 +51,7 @@ void BlockTranslator::check_canonical(const Insn& i)
     a_.op_imm(0xc1, 8, 4, Rm::of(scratch_b), 16, 1);
     a_.op_imm(0xc1, 8, 7, Rm::of(scratch_b), 16, 1);
     a_.op(0x3b, 8, scratch_b, Rm::of(scratch_a));
-    handlers_.push_back({a_.jump_if(cond_ne), &i, nullptr, 0, 0});
+    handlers_.push_back({a_.jump_if(cond_ne), &i, nullptr, 0, 0, false});
 }
 
 void BlockTranslator::emit_push(const Insn& i)

@@ -34,7 +34,8 @@ inline Rm gpr_slot(unsigned number)
 constexpr std::size_t offset_gpr = offsetof(Cpu, gpr), offset_tlb = offsetof(Cpu, tlb), offset_base = offsetof(Cpu, base),
                       offset_request = offsetof(Cpu, request), offset_flags = offsetof(Cpu, host_code.flags),
                       offset_context = offsetof(Cpu, host_code.context), offset_jump_table = offsetof(Cpu, host_code.jump_table),
-                      offset_spill = offsetof(Cpu, host_code.spill), offset_xmm = offsetof(Cpu, fpu.xmm);
+                      offset_spill = offsetof(Cpu, host_code.spill), offset_x87_on_host = offsetof(Cpu, host_code.x87_on_host),
+                      offset_xmm = offsetof(Cpu, fpu.xmm);
 #pragma GCC diagnostic pop
 static_assert(offset_gpr == 0);
 
@@ -53,6 +54,10 @@ inline void collect_mxcsr(Cpu& c)
     asm volatile("stmxcsr %0" : "=m"(value));
     c.fpu.mxcsr |= value & exception_flags;
 }
+
+// x87.cpp. Moves the x87's state to the host's unit, and back if it is there. In between nobody else may use the unit.
+void load_x87(Cpu& c);
+void save_x87(Cpu& c);
 
 // An entry of the table of jump targets that go by address.
 struct JumpTarget {

@@ -7,6 +7,7 @@
 
 #include "engine/cpu/x86/cpu.h"
 #include "engine/cpu/x86/handlers.h"
+#include "engine/cpu/x86/x87_tables.h"
 #include "engine/translator/frontend/x86/block_translator.h"
 
 namespace engine::translator {
@@ -308,10 +309,13 @@ const std::vector<Lowering>& table()
 const Lowering* lowering_of(const Insn& i, u32 mode)
 {
     static constexpr Lowering sse_lowering{nullptr, sse_suits, sse_flags, &B::emit_sse};
+    static constexpr Lowering x87_lowering{nullptr, x87_suits, x87_flags, &B::emit_x87};
     if (i.vex || !i.row->forms || i.handler == &undefined_opcode || i.handler == &too_long)
         return nullptr;
     if (i.row->traits & sse)
         return mode & mode_sse && sse_suits(i) ? &sse_lowering : nullptr;
+    if (i.row->traits & fpu || i.handler == &fwait)
+        return mode & mode_x87 && x87_suits(i) ? &x87_lowering : nullptr;
     const auto& rows = table();
     const auto at = std::ranges::lower_bound(rows, i.row->forms, {}, &Lowering::forms);
     return at != rows.end() && at->forms == i.row->forms && at->suits(i) ? &*at : nullptr;

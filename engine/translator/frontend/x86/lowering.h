@@ -33,6 +33,9 @@ const Lowering* lowering_of(const x86::Insn& i, u32 mode);
 // sse.cpp
 bool sse_suits(const x86::Insn& i);
 FlagUse sse_flags(const x86::Insn& i);
+// x87.cpp
+bool x87_suits(const x86::Insn& i);
+FlagUse x87_flags(const x86::Insn& i);
 // What the guest does with flags at `i`, native or not.
 FlagUse flag_use(const x86::Insn& i, const Lowering* lowering);
 

@@ -119,6 +119,15 @@ void BlockTranslator::emit_stubs()
             continue;
         }
         a_.call_to(relative(thunks_.call_handler));
+        if (s.x87_loaded)
+            a_.call_to(relative(thunks_.load_x87));
+        load_xmm(s.xmm_loaded);
+        a_.jump_to(s.back);
+    }
+    for (const X87Load& s : x87_loads_) {
+        a_.bind(s.from);
+        store_xmm(s.xmm_dirty);
+        a_.call_to(relative(thunks_.load_x87));
         load_xmm(s.xmm_loaded);
         a_.jump_to(s.back);
     }

@@ -191,7 +191,7 @@ void BlockTranslator::access_sse(const Insn& i, bool writes)
     if (i.row->traits & x86::aligned_16) {
         a_.op_imm(0xf6, 1, 0, Rm::of(scratch_a), 15, 1);
         u8* const misaligned = a_.jump_if(cond_ne);
-        handlers_.push_back({misaligned, &i, a_.at(), xmm_loaded_, xmm_dirty_});
+        handlers_.push_back({misaligned, &i, a_.at(), xmm_loaded_, xmm_dirty_, x87_loaded_});
     }
     access_linear(i, size, writes ? Access::write : Access::read);
 }

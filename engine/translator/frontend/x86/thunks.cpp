@@ -21,6 +21,7 @@ void run_handler(Cpu& c, const Insn* i)
 {
     flags_to_interpreter(c);
     collect_mxcsr(c);
+    save_x87(c);
     c.host_code.running = false;
     c.host_code.framed = true;
     i->handler(c, i);
@@ -169,6 +170,15 @@ private:
         a_.mov(host::rsi, scratch_b);
         call(&run_handler);
         leave_saved();
+
+        t.load_x87 = here();
+        save();
+        cpu_to(host::rdi);
+        move_stack(-8);
+        call(&load_x87);
+        move_stack(8);
+        restore();
+        a_.byte(0xc3);
     }
 
     void jump_by_address(Thunks& t)

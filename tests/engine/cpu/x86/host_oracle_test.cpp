@@ -14,6 +14,7 @@
 #include "engine/cpu/x86/rendezvous.h"
 #include "engine/cpu/x86/run_loop.h"
 #include "engine/cpu/x86/sse.h"
+#include "engine/cpu/x86/x87_tables.h"
 #include "engine/translator/x86_tier.h"
 #include "tests/engine/cpu/x86/handler_rig.h"
 
@@ -36,10 +37,13 @@ struct Line {
     u8 opcode;
     int reg;    // of a group, else -1
     bool vex = false;
+    u8 modrm = 0;    // of an x87 instruction between registers
+
+    bool x87() const { return map == OpcodeMap::one_byte && opcode >= 0xd8 && opcode <= 0xdf; }
 };
 
 // What a process may not execute, what depends on more than registers and memory, what leaves the straight line, and what
-// the x87 and SSE tests look at more closely. Privileged rows stay: both sides must refuse them.
+// the SSE tests look at more closely. Privileged rows stay: both sides must refuse them.
 bool out_of_scope(const Row& row)
 {
     static const std::set<std::string_view> names{
@@ -81,6 +85,22 @@ void add_vex_lines(std::vector<Line>& lines, OpcodeMap map)
         }
 }
 
+void add_x87_lines(std::vector<Line>& lines)
+{
+    for (unsigned opcode = 0xd8; opcode <= 0xdf; ++opcode)
+        for (unsigned modrm = 0; modrm < 0x100; modrm += modrm < 0x38 ? 8 : modrm == 0x38 ? 0xc0 - 0x38 : 1) {
+            const Row* row = x87_row(u8(opcode), u8(modrm));
+            if (row && !out_of_scope(*row))
+                lines.push_back({row, OpcodeMap::one_byte, np, u8(opcode), int(modrm >> 3 & 7), false, u8(modrm)});
+        }
+}
+
+// FCOMI clears C1 on Intel's processors and leaves it on AMD's.
+bool leaves_c1_unsettled(const Row& row)
+{
+    return std::string_view(row.name).find("omi") != std::string_view::npos;
+}
+
 // Needs of the host what the model takes from it.
 bool host_has(const Line& line)
 {
@@ -102,6 +122,7 @@ std::vector<Line> all_lines()
         add_vex_lines(lines, map);
     for (const OpcodeMap map : {OpcodeMap::one_byte, OpcodeMap::map_0f, OpcodeMap::map_0f38, OpcodeMap::map_0f3a})
         add_lines(lines, map);
+    add_x87_lines(lines);
     std::erase_if(lines, [](const Line& line) { return !host_has(line); });
     return lines;
 }
@@ -128,7 +149,7 @@ protected:
         c->model = &model;
         c->cr4 |= cr4_pae;
         c->cr0 = cr0_pe | cr0_pg | cr0_ne | cr0_mp;
-        c->mode |= mode_zero_base | mode_sse;
+        c->mode |= mode_zero_base | mode_sse | mode_x87;
         // What follows a block decides which flags it must leave: PUSHF wants them all.
         constexpr int pushf = 0x9c;
         std::memset(ram->data() + 5 * page_size, pushf, page_size);
@@ -225,11 +246,14 @@ protected:
         c->gpr[rdi] = page() + 1024 + values.below(64);
         c->set_rflags(0x202 | (values.any() & flags_arithmetic) | (values.one_in(2) ? flag_d : 0));
         c->fpu.mxcsr = line.vex ? values.mxcsr() : 0x1f80 | u32(values.below(4)) << 13;
-        c->fpu.control = fcw_initial;
-        c->fpu.status = 0;
-        c->fpu.valid = 0xff;
+        constexpr u64 rounding = 0xc00, long_precision = 0x300;
+        c->fpu.control = u16(fcw_initial | (values.any() & rounding));
+        if (values.one_in(4))
+            c->fpu.control &= u16(~long_precision);
+        c->fpu.status = u16(values.any() & (fsw_conditions | fsw_exceptions | fsw_top));
+        c->fpu.valid = values.one_in(2) ? u8(values.any()) : u8(0xff);
         for (X87Register& r : c->fpu.registers)
-            r = {values.any(), 0xffff};
+            r = values.extended();
         // A division that doesn't overflow now and then.
         if (name.ends_with("div") && values.one_in(2))
             c->gpr[rdx] = 0;
@@ -388,7 +412,10 @@ protected:
             unsigned reg = line.reg >= 0 ? unsigned(line.reg) : unsigned(values.below(8));
             if (line.reg < 0 && (name.starts_with("bt") || reg == rsp))
                 reg = rcx;
-            append_modrm(bytes, line, reg, memory_operand);
+            if (line.x87() && !memory_operand)
+                bytes.push_back(line.modrm);
+            else
+                append_modrm(bytes, line, reg, memory_operand);
         }
         append_immediates(bytes, row, size);
         return bytes;
@@ -458,7 +485,7 @@ protected:
             if (decode(tried, c->mode, u16(all.size()), insns[n]) != Decoded::ok || ends(insns[n]))
                 return {};
             all.insert(all.end(), tried.begin(), tried.end());
-            undefined |= insns[n].row->undefined_flags;
+            undefined |= insns[n].row->undefined_flags | (leaves_c1_unsettled(*insns[n].row) ? fsw_c1 : 0);
         }
         tried = all;
         c->gpr[gpr_rip] = page();
@@ -482,7 +509,13 @@ protected:
             return text("flags ", hex(c->rflags()), " instead of ", hex(end.rflags));
         if (memory != memory_interpreted)
             return "memory";
-        return c->fpu == end.fpu ? "" : "SSE or x87 state";
+        return without_pointers(c->fpu) == without_pointers(end.fpu) ? "" : "SSE or x87 state";
+    }
+    static FpuState without_pointers(FpuState fpu)
+    {
+        fpu.opcode = fpu.instruction_selector = fpu.data_selector = 0;
+        fpu.instruction_pointer = fpu.data_pointer = 0;
+        return fpu;
     }
     static bool ends(const Insn& i) { return i.row->traits & ends_block || (i.row->traits & may_end_block && i.prefix >= pF3); }
 
@@ -503,6 +536,10 @@ protected:
         if (wrong)
             return text("flags ", hex(c->rflags()), " instead of ", hex(host.flags));
         Rig::strip_pointers(host.fx);
+        if (leaves_c1_unsettled(*line.row)) {
+            c->fpu.status |= fsw_c1;
+            host.fx[3] |= fsw_c1 >> 8;
+        }
         if (rig.fx() != host.fx)
             return "SSE or x87 state";
         return !host.avx || c->fpu.ymm_high == host.ymm_high ? "" : "upper halves";
