@@ -43,15 +43,12 @@ public:
         }
         if (pending_link_)
             complete_link(b);
-        x86::HostCodeState& state = c.host_code;
-        state.context = u64(c.soft_tlb->generation) << 32 | c.mode;
-        state.flags = x86::pack_flags(c.lazy.all());
-        state.running = true;
+        begin_host_code(c);
         c.block = nullptr;
-        const u64 rip = c.gpr[x86::gpr_rip];
-        targets_[jump_table_index(rip)] = {rip, state.context, b.code, rip - b.in_page};
+        const u64 rip = c.gpr[x86::gpr_rip], linear = (c.base[x86::cs] + rip) & c.linear_mask;
+        const u64 context = jump_context(c.soft_tlb->generation_of_code(*c.tlb, linear), c.mode);
+        targets_[jump_table_index(rip)] = {rip, context, b.code, rip - b.in_page};
         c.gpr[x86::gpr_rip] = rip - b.in_page;
-        set_host_mxcsr(c.mode & x86::mode_sse ? c.fpu.mxcsr : host_mxcsr);
         pending_link_ = thunks_.enter(biased(c), b.code);
         left(c);
         return true;

@@ -42,14 +42,14 @@ public:
     {
         const u64 linear = (c.base[cs] + c.gpr[gpr_rip]) & c.linear_mask;
         Jump& jump = jumps_[(linear ^ linear >> 12) & (jump_entries - 1)];
-        if (jump.linear == linear && jump.mode == mode && jump.generation == c.soft_tlb->generation) [[likely]] {
+        if (jump.linear == linear && jump.mode == mode && holds(*c.soft_tlb, jump.generation)) [[likely]] {
             Block& b = *jump.block;
             if (b.version_at->load(std::memory_order_acquire) == b.version[0] && !b.straddles) [[likely]]
                 return &b;
         }
         Block* const block = find_slow(c, linear, mode);
         if (block)
-            jump = {linear, mode, c.soft_tlb->generation, block};
+            jump = {linear, mode, c.soft_tlb->generation_of_code(*c.tlb, linear), block};
         return block;
     }
     void clear(Cpu& c);
@@ -63,12 +63,16 @@ private:
     struct Jump {
         u64 linear = ~u64(0);
         u32 mode = 0;
-        u32 generation = 0;
+        u64 generation = 0;
         Block* block = nullptr;
     };
     static constexpr unsigned jump_entries = 4096, buckets = 1 << 15;
     static constexpr std::size_t chunk_size = 1 << 20, budget = 128 << 20;
 
+    static bool holds(const SoftTlb& tlb, u64 generation)
+    {
+        return generation == tlb.generation() || generation == tlb.global_generation();
+    }
     Block* find_slow(Cpu& c, u64 linear, u32 mode);
     Block* build(Cpu& c, u64 linear, u32 mode, u8* host);
     bool current(Cpu& c, Block& block);

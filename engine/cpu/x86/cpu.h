@@ -92,7 +92,8 @@ enum ModeKey : u32 {
 
 // What host code and the rest of the processor share. Flags are packed as LAHF and SETO leave them in AX.
 struct HostCodeState {
-    u64 context = 0;    // TLB generation and mode: what an entry of the jump table is good for
+    std::array<u64, 2>
+        context{};    // TLB generation (of global pages in the second) and mode: what a jump table's entry is good for
     const void* jump_table = nullptr;
     u64 spill = 0;
     u16 flags = 0;

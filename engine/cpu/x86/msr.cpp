@@ -129,7 +129,7 @@ bool write_efer(Cpu& c, u64 value)
     if (c.cr0 & cr0_pg && (value ^ c.efer) & efer_lme)
         return false;
     c.efer = (value & ~efer_lma) | (c.efer & efer_lma);
-    c.soft_tlb->flush(false);
+    flush_tlb(c);
     update_mode(c);
     return true;
 }
@@ -212,7 +212,7 @@ bool write_msr(Cpu& c, u32 n, u64 value)
         const bool ok = c.lapic->write_msr(n, value);
         if (ok && n == ia32_apic_base) {
             c.msr.apic_base = c.lapic->base();
-            c.soft_tlb->flush(false);
+            flush_tlb(c);
         }
         return ok;
     }

@@ -46,7 +46,7 @@ SoftTlbContext* tlb_context(Cpu& c)
         name = TlbContextName::user;
     else if (c.cr4 & cr4_smap && !c.flag(flag_ac))
         name = TlbContextName::supervisor;
-    return &c.soft_tlb->contexts[unsigned(name)];
+    return &c.soft_tlb->context(name);
 }
 
 }
@@ -93,7 +93,21 @@ void set_flags(Cpu& c, u64 value)
         c.cpl = 3;
     update_mode(c);
     if (enables)
+        look_for_interrupts(c);
+}
+
+void look_for_interrupts(Cpu& c)
+{
+    if (!c.lapic || c.lapic->deliverable() || c.lapic->ext_int_pending())
         c.request.fetch_or(request_interrupt, std::memory_order_relaxed);
+}
+
+void flush_tlb(Cpu& c)
+{
+    constexpr u64 pcid = 0xfff;
+    c.soft_tlb->flush_all(false);
+    c.soft_tlb->select(c.cr4 & cr4_pcide ? u16(c.cr3 & pcid) : u16(0));
+    c.tlb = tlb_context(c);
 }
 
 void set_cpl(Cpu& c, unsigned cpl)

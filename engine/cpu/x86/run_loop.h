@@ -16,6 +16,10 @@ inline void leave_block(Cpu& c, const Insn* i)
 // After a change of CS, SS, other segments' limits, CR0, CR4, EFER, CPL, RFLAGS.TF/VM/AC or debug registers: recomputes
 // everything that is derived from them.
 void update_mode(Cpu& c);
+// After RFLAGS.IF was set: what waits is taken at the next block edge.
+void look_for_interrupts(Cpu& c);
+// Every translation goes, and the tables are those of the PCID in CR3.
+void flush_tlb(Cpu& c);
 // Sets RFLAGS whole, with all that follows from it.
 void set_flags(Cpu& c, u64 value);
 void set_cpl(Cpu& c, unsigned cpl);

@@ -72,7 +72,7 @@ void transfer(Cpu& c, u64 at, SaveArea& area, Access access)
 void take_view(Cpu& c)
 {
     c.view = c.memory->view(viewer(c));
-    c.soft_tlb->flush(false);
+    flush_tlb(c);
 }
 
 namespace {
@@ -128,7 +128,7 @@ void enter_smm(Cpu& c)
     c.efer = 0;
     c.dr7 = 0x400;
     c.halted = false;
-    c.soft_tlb->flush(false);
+    flush_tlb(c);
     c.set_rflags(2);
     set_cpl(c, 0);
     c.gpr[gpr_rip] = 0x8000;

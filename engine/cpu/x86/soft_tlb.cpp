@@ -1,5 +1,8 @@
 #include "engine/cpu/x86/soft_tlb.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace engine::x86 {
 
 SoftTlbContext::SoftTlbContext()
@@ -70,30 +73,120 @@ void SoftTlbContext::drop_writes_to(u64 host_page)
             invalidate(table[index], index);
 }
 
-void SoftTlb::flush(bool keep_global)
+SoftTlb::SoftTlb()
 {
-    ++generation;
-    for (auto& context : contexts)
-        context.flush(keep_global);
+    tables_.push_back(std::make_unique<Tables>());
+    current_ = tables_.back().get();
+    renew(current_->code);
+    renew(global_code_);
 }
 
-void SoftTlb::flush_writes()
+void SoftTlb::renew(CodePages& code)
 {
-    for (auto& context : contexts)
-        context.flush_writes();
+    code.generation = ++last_generation_;
+    code.pages.reset();
+}
+
+void SoftTlb::forget_code(CodePages& code, u64 linear)
+{
+    if (code.pages[page_hash(linear)])
+        renew(code);
+}
+
+u64 SoftTlb::generation_of_code(SoftTlbContext& from, u64 linear)
+{
+    CodePages& code = from.is_global(Access::fetch, linear) ? global_code_ : current_->code;
+    code.pages.set(page_hash(linear));
+    return code.generation;
+}
+
+SoftTlb::Tables* SoftTlb::find(u16 pcid)
+{
+    for (const auto& tables : tables_)
+        if (tables->pcid == pcid)
+            return tables.get();
+    return nullptr;
+}
+
+void SoftTlb::flush(Tables& tables)
+{
+    renew(tables.code);
+    for (SoftTlbContext& context : tables.contexts)
+        context.flush(true);
+}
+
+void SoftTlb::select(u16 pcid)
+{
+    if (current_->pcid != pcid) {
+        current_ = find(pcid);
+        if (!current_ && tables_.size() < most_tables) {
+            tables_.push_back(std::make_unique<Tables>());
+            current_ = tables_.back().get();
+            renew(current_->code);
+        } else if (!current_) {
+            current_ = std::ranges::min_element(tables_, {}, [](const auto& tables) { return tables->selected; })->get();
+            flush(*current_);
+        }
+        current_->pcid = pcid;
+        if (std::exchange(current_->writes_stale, false))
+            flush_writes();
+    }
+    current_->selected = ++selections_;
+}
+
+void SoftTlb::flush_pcid()
+{
+    flush(*current_);
+}
+
+void SoftTlb::flush_pcid(u16 pcid)
+{
+    if (Tables* const tables = find(pcid))
+        flush(*tables);
+}
+
+void SoftTlb::flush_all(bool keep_global)
+{
+    for (const auto& tables : tables_) {
+        renew(tables->code);
+        for (SoftTlbContext& context : tables->contexts)
+            context.flush(keep_global);
+    }
+    if (!keep_global)
+        renew(global_code_);
 }
 
 void SoftTlb::flush_page(u64 linear)
 {
-    ++generation;
-    for (auto& context : contexts)
-        context.flush_page(linear);
+    flush_page(current_->pcid, linear);
+}
+
+// Global pages go from all of them, and so may the page of another PCID.
+void SoftTlb::flush_page(u16 pcid, u64 linear)
+{
+    forget_code(global_code_, linear);
+    for (const auto& tables : tables_) {
+        if (tables->pcid == pcid)
+            forget_code(tables->code, linear);
+        for (SoftTlbContext& context : tables->contexts)
+            context.flush_page(linear);
+    }
+}
+
+void SoftTlb::flush_writes()
+{
+    for (SoftTlbContext& context : current_->contexts)
+        context.flush_writes();
+    for (const auto& tables : tables_)
+        tables->writes_stale = tables.get() != current_;
 }
 
 void SoftTlb::drop_writes_to(u64 host_page)
 {
-    for (auto& context : contexts)
+    for (SoftTlbContext& context : current_->contexts)
         context.drop_writes_to(host_page);
+    for (const auto& tables : tables_)
+        tables->writes_stale = tables.get() != current_;
 }
 
 }

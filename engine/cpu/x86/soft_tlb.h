@@ -3,6 +3,8 @@
 // one xor and one compare; everything else is the slow path's business. TRANSLATOR.md section 3 has the measurements.
 
 #include <array>
+#include <bitset>
+#include <memory>
 #include <vector>
 
 #include "engine/base/types.h"
@@ -29,6 +31,11 @@ struct SoftTlbContext {
     void flush_writes();
     void flush_page(u64 linear);
     void drop_writes_to(u64 host_page);
+    bool is_global(Access access, u64 linear) const
+    {
+        const unsigned index = linear >> page_shift & (entries - 1);
+        return (by_access[unsigned(access)][index].tag ^ linear) < page_size && global[unsigned(access)][index];
+    }
 
 private:
     static bool valid(const TlbEntry& entry, unsigned index) { return (entry.tag >> page_shift & (entries - 1)) == index; }
@@ -38,13 +45,57 @@ private:
 // Contexts by what the page tables allow: user, supervisor that may not touch user pages, supervisor that may.
 enum class TlbContextName : u8 { user, supervisor, supervisor_user_allowed };
 
-struct SoftTlb {
-    std::array<SoftTlbContext, 3> contexts;
-    u32 generation = 1;    // grows with every flush that may change where code lies
-    void flush(bool keep_global);
-    void flush_writes();
+// Each PCID has tables of its own, for as many as are kept: a change of address space that keeps them costs nothing. Global
+// pages are entered in each. SDM vol. 3, 4.10.
+class SoftTlb {
+public:
+    SoftTlb();
+
+    SoftTlbContext& context(TlbContextName name) { return current_->contexts[unsigned(name)]; }
+    // Says which code a jump's target is good for: grow with every flush that may change where it lies, and never repeat.
+    // Code on global pages outlives a change of PCID.
+    u64 generation() const { return current_->code.generation; }
+    u64 global_generation() const { return global_code_.generation; }
+    // The one of the two that holds for code at `linear`, which was fetched in `from`; remembers that there is such code.
+    u64 generation_of_code(SoftTlbContext& from, u64 linear);
+
+    // The tables of `pcid` from here on; contexts move.
+    void select(u16 pcid);
+    // What the current PCID or, by INVPCID, another one holds; global pages stay.
+    void flush_pcid();
+    void flush_pcid(u16 pcid);
+    // All that every PCID holds, with global pages or without.
+    void flush_all(bool keep_global);
     void flush_page(u64 linear);
+    void flush_page(u16 pcid, u64 linear);
+    void flush_writes();
     void drop_writes_to(u64 host_page);
+
+private:
+    // Where code was run from since its generation began, by a hash of the page.
+    struct CodePages {
+        u64 generation = 0;
+        std::bitset<4096> pages;
+    };
+    struct Tables {
+        std::array<SoftTlbContext, 3> contexts;
+        CodePages code;
+        u16 pcid = 0;
+        u64 selected = 0;    // when last, in calls of select()
+        bool writes_stale = false;
+    };
+    static constexpr unsigned most_tables = 8;
+    static unsigned page_hash(u64 linear) { return unsigned(linear >> page_shift ^ linear >> 24) & 4095; }
+
+    Tables* find(u16 pcid);
+    void renew(CodePages& code);
+    void forget_code(CodePages& code, u64 linear);
+    void flush(Tables& tables);
+
+    std::vector<std::unique_ptr<Tables>> tables_;
+    Tables* current_;
+    CodePages global_code_;
+    u64 last_generation_ = 0, selections_ = 0;
 };
 
 }

@@ -82,24 +82,29 @@ void write_cr0(Cpu& c, const Insn* i, u64 value)
     }
     c.cr0 = value;
     if (changed & (cr0_pg | cr0_wp | cr0_pe))
-        c.soft_tlb->flush(false);
+        flush_tlb(c);
     if (changed & cr0_pe)
         set_cpl(c, value & cr0_pe ? c.cpl : 0);
     update_mode(c);
 }
 
-// Bit 63 keeps what the TLB holds of a PCID. The soft TLB keeps one address space, so it can only heed that for
-// global pages, which a change of PCID does not drop.
+// Bit 63 keeps what the TLB holds of a PCID.
 void write_cr3(Cpu& c, const Insn* i, u64 value)
 {
-    if (c.cr4 & cr4_pcide)
-        value &= ~(u64(1) << 63);
+    constexpr u64 no_flush = u64(1) << 63, pcid = 0xfff;
+    const bool tagged = c.cr4 & cr4_pcide;
+    const bool keeps = tagged && value & no_flush;
+    if (tagged)
+        value &= ~no_flush;
     if (c.long_mode() && value >> 40)
         c.raise(i, general_protection, 0);
     if (c.cr0 & cr0_pg && c.cr4 & cr4_pae && !c.long_mode() && !valid_pdptes(c, i, value))
         c.raise(i, general_protection, 0);
     c.cr3 = c.long_mode() ? value : u32(value);
-    c.soft_tlb->flush(c.cr4 & cr4_pge);
+    c.soft_tlb->select(tagged ? u16(value & pcid) : u16(0));
+    if (!keeps)
+        c.soft_tlb->flush_pcid();
+    update_mode(c);
 }
 
 void write_cr4(Cpu& c, const Insn* i, u64 value)
@@ -113,7 +118,7 @@ void write_cr4(Cpu& c, const Insn* i, u64 value)
         c.raise(i, general_protection, 0);
     c.cr4 = value;
     if (changed & (cr4_pge | cr4_pae | cr4_pse | cr4_pcide | cr4_smep | cr4_smap))
-        c.soft_tlb->flush(false);
+        flush_tlb(c);
     update_mode(c);
 }
 
@@ -179,7 +184,7 @@ void mov_to_dr(Cpu& c, const Insn* i)
         c.dr6 = (value & 0xe00f) | 0xffff0ff0;
     else
         c.dr7 = (value & 0xffff2bff) | 0x400;
-    c.soft_tlb->flush(false);
+    flush_tlb(c);
     update_mode(c);
     return leave_block(c, i);
 }
@@ -282,9 +287,11 @@ void invpcid(Cpu& c, const Insn* i)
     if (type > 3 || pcid >> 12 || unused_pcid || (type == 0 && !canonical(linear)))
         c.raise(i, general_protection, 0);
     if (type == 0)
-        c.soft_tlb->flush_page(linear);
+        c.soft_tlb->flush_page(u16(pcid), linear);
+    else if (type == 1)
+        c.soft_tlb->flush_pcid(u16(pcid));
     else
-        c.soft_tlb->flush(type == 1 || type == 3);
+        c.soft_tlb->flush_all(type == 3);
     return leave_block(c, i);
 }
 

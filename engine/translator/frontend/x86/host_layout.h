@@ -48,7 +48,7 @@ inline void set_host_mxcsr(u32 value)
 inline void collect_mxcsr(Cpu& c)
 {
     constexpr u32 exception_flags = 0x3f;
-    if (!(u32(c.host_code.context) & x86::mode_sse))
+    if (!(c.host_code.context[0] & x86::mode_sse))
         return;
     u32 value = 0;
     asm volatile("stmxcsr %0" : "=m"(value));
@@ -58,6 +58,22 @@ inline void collect_mxcsr(Cpu& c)
 // x87.cpp. Moves the x87's state to the host's unit, and back if it is there. In between nobody else may use the unit.
 void load_x87(Cpu& c);
 void save_x87(Cpu& c);
+
+// What a jump table's entry is good for, in HostCodeState::context.
+constexpr unsigned context_mode_bits = 16;
+inline u64 jump_context(u64 generation, u32 mode)
+{
+    return generation << context_mode_bits | mode;
+}
+// Packs what host code finds of the state elsewhere than in registers.
+inline void begin_host_code(Cpu& c)
+{
+    x86::HostCodeState& state = c.host_code;
+    state.context = {jump_context(c.soft_tlb->generation(), c.mode), jump_context(c.soft_tlb->global_generation(), c.mode)};
+    state.flags = x86::pack_flags(c.lazy.all());
+    state.running = true;
+    set_host_mxcsr(c.mode & x86::mode_sse ? c.fpu.mxcsr : host_mxcsr);
+}
 
 // An entry of the table of jump targets that go by address.
 struct JumpTarget {

@@ -30,6 +30,25 @@ void run_handler(Cpu& c, const Insn* i)
     c.host_code.flags = x86::pack_flags(c.lazy.all());
 }
 
+// After an instruction that ended its block: whether host code may go on at RIP. What the run loop looks for first is its
+// business.
+bool may_go_on(Cpu& c)
+{
+    const bool asked = c.request.load(std::memory_order_relaxed) || c.halted || c.waiting_for_sipi || c.shutdown;
+    const bool single = c.mode & x86::mode_single || c.single_next || c.shadow || c.pending_debug || c.flag(x86::flag_rf);
+    if (asked || single)
+        return false;
+    begin_host_code(c);
+    return true;
+}
+
+// The handler of `i` and, from there on, of what follows it in its block.
+bool run_rest(Cpu& c, const Insn* i)
+{
+    run_handler(c, i);
+    return may_go_on(c);
+}
+
 u8* slow_access(Cpu& c, const Insn* i, u64 linear, unsigned size, Access access)
 {
     if (u8* const at = x86::host_address(c, i, linear, size, access))
@@ -114,6 +133,17 @@ private:
         a_.byte(0xc3);
         saved_return_ = returns;
     }
+    // With everything saved and, in AL, whether to go on at RIP.
+    void go_on()
+    {
+        a_.op(0x84, 1, host::rax, Rm::of(host::rax));
+        u8* const leaves = a_.jump_if(cond_e);
+        restore();
+        a_.load(8, scratch_a, gpr_slot(x86::gpr_rip));
+        go_on_ = a_.jump();
+        a_.bind(leaves);
+        leave_saved();
+    }
     // Leaves with everything saved and nothing to link.
     void leave_saved()
     {
@@ -168,8 +198,8 @@ private:
         save();
         cpu_to(host::rdi);
         a_.mov(host::rsi, scratch_b);
-        call(&run_handler);
-        leave_saved();
+        call(&run_rest);
+        go_on();
 
         t.load_x87 = here();
         save();
@@ -184,6 +214,7 @@ private:
     void jump_by_address(Thunks& t)
     {
         t.jump_by_address = here();
+        a_.bind(go_on_);
         a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
         a_.mov(scratch_b, scratch_a);
         a_.op_imm(0xc1, 8, 5, Rm::of(scratch_b), 12, 1);
@@ -194,9 +225,12 @@ private:
         a_.op(0x03, 8, scratch_b, state_at(offset_jump_table));
         a_.op(0x3b, 8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, rip)));
         u8* const other_address = a_.jump_if(cond_ne);
-        a_.load(8, scratch_a, state_at(offset_context));
-        a_.op(0x3b, 8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, context)));
+        a_.load(8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, context)));
+        a_.op(0x3b, 8, scratch_a, state_at(offset_context));
+        u8* const of_pcid = a_.jump_if(cond_e);
+        a_.op(0x3b, 8, scratch_a, state_at(offset_context + sizeof(u64)));
         u8* const other_context = a_.jump_if(cond_ne);
+        a_.bind(of_pcid);
         a_.load(8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, page)));
         a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
         a_.op_extended(0xff, 4, 4, Rm::at(scratch_b, offsetof(JumpTarget, code)));
@@ -208,6 +242,7 @@ private:
     CodeCache& cache_;
     Assembler a_;
     u8* saved_return_ = nullptr;
+    u8* go_on_ = nullptr;
 };
 
 }

@@ -1,0 +1,107 @@
+#include "engine/cpu/x86/soft_tlb.h"
+
+#include <gtest/gtest.h>
+
+using namespace engine;
+using namespace engine::x86;
+
+namespace {
+
+constexpr u64 page = 0x7f0000123000, other_page = 0x7f0000456000, host = 0x10000, kernel_page = 0xffffffff81000000;
+
+class SoftTlbTest : public ::testing::Test {
+protected:
+    SoftTlbContext& user() { return tlb.context(TlbContextName::user); }
+    bool holds(u64 linear, Access access = Access::read) { return (user().entry(access, linear).tag ^ linear) < page_size; }
+    void fill(u64 linear, bool global = false, Access access = Access::read) { user().fill(access, linear, host, global); }
+
+    SoftTlb tlb;
+};
+
+}
+
+TEST_F(SoftTlbTest, a_pcid_finds_again_what_it_left)
+{
+    fill(page);
+    const u64 generation = tlb.generation();
+    tlb.select(5);
+    EXPECT_FALSE(holds(page));
+    EXPECT_NE(tlb.generation(), generation);
+    tlb.select(0);
+    EXPECT_TRUE(holds(page));
+    EXPECT_EQ(tlb.generation(), generation);
+}
+
+TEST_F(SoftTlbTest, flushing_one_pcid_leaves_the_others_and_global_pages)
+{
+    fill(page);
+    tlb.select(5);
+    fill(page);
+    fill(kernel_page, true);
+    const u64 generation = tlb.generation(), global = tlb.global_generation();
+    tlb.flush_pcid();
+    EXPECT_FALSE(holds(page));
+    EXPECT_TRUE(holds(kernel_page));
+    EXPECT_NE(tlb.generation(), generation);
+    EXPECT_EQ(tlb.global_generation(), global);
+    tlb.select(0);
+    EXPECT_TRUE(holds(page));
+    tlb.flush_pcid(5);
+    EXPECT_TRUE(holds(page));
+    tlb.flush_all(false);
+    EXPECT_FALSE(holds(page));
+    EXPECT_NE(tlb.global_generation(), global);
+}
+
+TEST_F(SoftTlbTest, a_page_goes_from_every_pcid)
+{
+    fill(kernel_page, true);
+    tlb.select(5);
+    fill(kernel_page, true);
+    tlb.flush_page(kernel_page);
+    EXPECT_FALSE(holds(kernel_page));
+    tlb.select(0);
+    EXPECT_FALSE(holds(kernel_page));
+}
+
+TEST_F(SoftTlbTest, code_elsewhere_outlives_a_flushed_page)
+{
+    fill(page, false, Access::fetch);
+    fill(kernel_page, true, Access::fetch);
+    EXPECT_EQ(tlb.generation_of_code(user(), page), tlb.generation());
+    EXPECT_EQ(tlb.generation_of_code(user(), kernel_page), tlb.global_generation());
+    const u64 generation = tlb.generation(), global = tlb.global_generation();
+    tlb.flush_page(other_page);
+    EXPECT_EQ(tlb.generation(), generation);
+    EXPECT_EQ(tlb.global_generation(), global);
+    tlb.flush_page(page);
+    EXPECT_NE(tlb.generation(), generation);
+    EXPECT_EQ(tlb.global_generation(), global);
+    tlb.flush_page(kernel_page);
+    EXPECT_NE(tlb.global_generation(), global);
+}
+
+TEST_F(SoftTlbTest, a_page_that_became_code_is_written_by_nobody_who_was_away)
+{
+    fill(page, false, Access::write);
+    tlb.select(5);
+    tlb.drop_writes_to(host);
+    tlb.select(0);
+    EXPECT_FALSE(holds(page, Access::write));
+}
+
+TEST_F(SoftTlbTest, the_pcid_used_longest_ago_makes_room)
+{
+    fill(page);
+    for (u16 pcid = 1; pcid < 20; ++pcid) {
+        tlb.select(pcid);
+        EXPECT_FALSE(holds(page)) << pcid;
+        fill(page);
+    }
+    const u64 generation = tlb.generation();
+    tlb.select(0);
+    EXPECT_FALSE(holds(page));
+    tlb.select(19);
+    EXPECT_TRUE(holds(page));
+    EXPECT_EQ(tlb.generation(), generation);
+}
