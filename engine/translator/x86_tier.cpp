@@ -13,7 +13,8 @@ namespace engine::translator {
 namespace {
 
 constexpr u16 never = 0xffff;
-constexpr unsigned most_rewrites = 16;    // of a page, before its blocks are left to the interpreter
+// A page that is rewritten again and again must be run ever more often in between: twice as often after each so many.
+constexpr unsigned rewrites_to_double = 8, most_doublings = 8;
 
 void stop_chain(Cpu&, const Insn*) { }
 
@@ -114,10 +115,12 @@ private:
     {
         if (b.heat == never || ++b.heat < hot_)
             return false;
-        if (!translatable(b) || pages_[page_of(b)].rewrites > most_rewrites) {
+        if (!translatable(b)) {
             b.heat = never;
             return false;
         }
+        if (b.heat < hot_ << std::min(pages_[page_of(b)].rewrites / rewrites_to_double, most_doublings))
+            return false;
         if (!cache_->reserve(BlockTranslator::most_code))
             drop_all();
         translate(c, b);
@@ -199,6 +202,7 @@ private:
                     return t.block->code;
         return nullptr;
     }
+    bool shares_memory() override { return !cpu_->rendezvous->alone(); }
     void looked_at(unsigned in_page, unsigned length) override
     {
         x86::BlockCache::claim_code(*cpu_, *block_->memory[0], (block_->page[0] << page_shift) + in_page, length);

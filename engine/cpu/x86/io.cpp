@@ -86,6 +86,7 @@ void cli(Cpu& c, const Insn* i)
     }
     return next(c, i);
 }
+// The block goes on only where the flag was set already.
 void sti(Cpu& c, const Insn* i)
 {
     if (virtual_interrupts(c)) {
@@ -95,10 +96,10 @@ void sti(Cpu& c, const Insn* i)
         return next(c, i);
     }
     require_interrupt_privilege(c, i);
-    if (!c.flag(flag_i)) {
-        c.rflags_other |= flag_i;
-        c.shadow = true;
-    }
+    if (c.flag(flag_i))
+        return next(c, i);
+    c.rflags_other |= flag_i;
+    c.shadow = true;
     return leave_block(c, i);
 }
 

@@ -147,7 +147,7 @@ constexpr Opcode list[] = {
     {any_prefix, 0xf5, 0xf5, {"cmc", {}, &cmc_forms}},
     {any_prefix, 0xf6, 0xf6, {"group 3", {Eb}, nullptr, 0, group_3<Eb, Ib>}}, {any_prefix, 0xf7, 0xf7, {"group 3", {Ev}, nullptr, 0, group_3<Ev, Iz>}},
     {any_prefix, 0xf8, 0xf8, {"clc", {}, &clc_forms}}, {any_prefix, 0xf9, 0xf9, {"stc", {}, &stc_forms}},
-    {any_prefix, 0xfa, 0xfa, {"cli", {}, &cli_forms}}, {any_prefix, 0xfb, 0xfb, {"sti", {}, &sti_forms, ends_block}},
+    {any_prefix, 0xfa, 0xfa, {"cli", {}, &cli_forms}}, {any_prefix, 0xfb, 0xfb, {"sti", {}, &sti_forms}},
     {any_prefix, 0xfc, 0xfc, {"cld", {}, &cld_forms}}, {any_prefix, 0xfd, 0xfd, {"std", {}, &std_forms}},
     {any_prefix, 0xfe, 0xfe, {"group 4", {Eb}, nullptr, 0, group_4}}, {any_prefix, 0xff, 0xff, {"group 5", {Ev}, nullptr, 0, group_5}},
 };

@@ -38,8 +38,8 @@ constexpr Row group_15_f3[8] = {};
 
 constexpr Row swapgs_row{"swapgs", {}, &swapgs_forms, has_modrm | only_in_64 | privileged};
 constexpr Row rdtscp_row{"rdtscp", {}, &rdtscp_forms, has_modrm};
-constexpr Row clac_row{"clac", {}, &clac_forms, has_modrm | privileged | ends_block};
-constexpr Row stac_row{"stac", {}, &stac_forms, has_modrm | privileged | ends_block};
+constexpr Row clac_row{"clac", {}, &clac_forms, has_modrm | privileged};
+constexpr Row stac_row{"stac", {}, &stac_forms, has_modrm | privileged};
 constexpr Row xgetbv_row{"xgetbv", {}, &any_form<&xgetbv>, has_modrm};
 constexpr Row xsetbv_row{"xsetbv", {}, &any_form<&xsetbv>, has_modrm | privileged | ends_block};
 constexpr Row fence_row{"fence", {}, &fence_forms, has_modrm};

@@ -380,12 +380,12 @@ void rsm(Cpu& c, const Insn* i)
 void set_ac(Cpu& c, const Insn* i)
 {
     set_flags(c, c.rflags() | flag_ac);
-    return leave_block(c, i);
+    return next(c, i);
 }
 void clear_ac(Cpu& c, const Insn* i)
 {
     set_flags(c, c.rflags() & ~flag_ac);
-    return leave_block(c, i);
+    return next(c, i);
 }
 
 void require_fsgsbase(Cpu& c, const Insn* i)

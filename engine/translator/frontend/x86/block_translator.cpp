@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "engine/cpu/x86/decoder.h"
+#include "engine/cpu/x86/handlers.h"
 
 namespace engine::translator {
 
@@ -13,7 +14,8 @@ BlockTranslator::BlockTranslator(const Block& block, const Thunks& thunks, CodeC
       cache_(cache),
       around_(around),
       a_(cache.reserve(most_code)),
-      entry_(a_.at())
+      entry_(a_.at()),
+      shared_(around.shares_memory())
 {
 }
 
@@ -103,6 +105,11 @@ BlockTranslator::Result BlockTranslator::translate()
         live_after_ = p.live_after;
         live_before_ = FlagMask((p.live_after & ~p.use.kills) | p.use.reads);
         ended = ends_block(i);
+        // STI leaves its block when it is interpreted, and its shadow needs an instruction behind it.
+        if (i.row->forms == &x86::sti_forms && (!lowering_ || n + 1u == block_.count)) {
+            lowering_ = nullptr;
+            ended = true;
+        }
         if (ended)
             settle_xmm();
         if (lowering_)
@@ -111,6 +118,8 @@ BlockTranslator::Result BlockTranslator::translate()
             end_with_handler(i);
         else
             call_handler(i);
+        if (ended)
+            break;
     }
     if (!ended) {
         live_before_ = live_after_;

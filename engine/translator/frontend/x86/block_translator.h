@@ -28,6 +28,8 @@ public:
     virtual u32 link(u8* displacement, unsigned in_page) = 0;
     // The executable address of the code that begins at this place of the page in this mode, null: none yet.
     virtual const u8* code_at(unsigned in_page) = 0;
+    // Whether another vCPU may be at the same memory.
+    virtual bool shares_memory() = 0;
     // Bytes of this page that are about to be looked at although they are not the block's.
     virtual void looked_at(unsigned in_page, unsigned length) = 0;
 
@@ -69,6 +71,14 @@ public:
     void emit_nothing(const Insn& i);
     void emit_sse(const Insn& i);    // sse.cpp
     void emit_x87(const Insn& i);    // x87.cpp
+    // system.cpp
+    void emit_system_flag(const Insn& i);
+    void emit_sti(const Insn& i);
+    void emit_access_check(const Insn& i);
+    void emit_swapgs(const Insn& i);
+    void emit_fence(const Insn& i);
+    void emit_pushf(const Insn& i);
+    void emit_compare_exchange_double(const Insn& i);
     // branches.cpp
     void emit_push(const Insn& i);
     void emit_pop(const Insn& i);
@@ -95,6 +105,9 @@ private:
     void address(const Insn& i);
     void access_linear(const Insn& i, unsigned size, Access access);
     void access(const Insn& i, unsigned size, Access kind);
+    void add_segment_base(const Insn& i);
+    void require_alignment(const Insn& i);
+    void push_address(const Insn& i, unsigned size);
     void spoil_flags();    // before the host's flags are used for our own purposes
     void want_flags();    // the guest's are needed in the host's
     void flags_made() { in_host_ = true, in_memory_ = false; }
@@ -106,6 +119,11 @@ private:
     void load_xmm(u16 which);
     void settle_xmm();    // memory has them all
     void access_sse(const Insn& i, bool writes);
+
+    // The flags that are not arithmetic, in their slot; the host's are spoiled.
+    void or_flags(u64 flags);
+    void clear_flags(u64 flags);
+    void test_flags(u64 flags);
 
     void want_x87();    // the host's holds the guest's
     void emit_load_control(const Insn& i);
@@ -124,6 +142,8 @@ private:
 
     void plan();
     FlagMask live_at(u64 in_page);
+    // One vCPU alone needs no LOCK: nothing else makes a read and a write one.
+    bool locks(const Insn& i) const { return i.lock() && shared_; }
     bool in_64() const { return (block_.mode & x86::mode_size_mask) == x86::mode_64; }
     unsigned address_size() const { return in_64() ? 8 : 4; }
     const u8* relative(const u8* executable) const { return cache_.writable(executable); }
@@ -134,6 +154,7 @@ private:
     BlockSurroundings& around_;
     Assembler a_;
     u8* entry_;
+    const bool shared_;
     const Lowering* lowering_ = nullptr;    // of the instruction being emitted
     FlagMask live_before_ = 0, live_after_ = 0;
     bool in_host_ = false, in_memory_ = true;

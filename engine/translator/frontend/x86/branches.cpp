@@ -7,8 +7,7 @@
 namespace engine::translator {
 
 namespace {
-constexpr unsigned guest_rsp = x86::rsp * 8, guest_rbp = x86::rbp * 8;
-constexpr u8 host_rsp = host::r12, host_rbp = host::r13;
+constexpr unsigned guest_rsp = x86::rsp * 8;
 }
 
 void BlockTranslator::rip_plus(u8 to, u64 displacement)
@@ -54,6 +53,13 @@ void BlockTranslator::check_canonical(const Insn& i)
     handlers_.push_back({a_.jump_if(cond_ne), &i, nullptr, 0, 0, false});
 }
 
+// Where a push of `size` bytes goes; RSP moves when nothing can fault any more.
+void BlockTranslator::push_address(const Insn& i, unsigned size)
+{
+    a_.lea(address_size(), scratch_a, Rm::at(host_rsp, -i32(size)));
+    access_linear(i, size, Access::write);
+}
+
 void BlockTranslator::emit_push(const Insn& i)
 {
     const unsigned size = i.operand_size;
@@ -64,8 +70,7 @@ void BlockTranslator::emit_push(const Insn& i)
         a_.store(8, state_at(offset_spill), scratch_b);
     }
     spoil_flags();
-    a_.lea(address_size(), scratch_a, Rm::at(host_rsp, -i32(size)));
-    access_linear(i, size, Access::write);
+    push_address(i, size);
     if (i.memory()) {
         a_.load(8, scratch_b, state_at(offset_spill));
         a_.store(size, Rm::at(scratch_a), scratch_b);
@@ -133,8 +138,7 @@ void BlockTranslator::emit_jmp(const Insn& i)
 void BlockTranslator::push_return(const Insn& i)
 {
     const unsigned size = address_size();
-    a_.lea(size, scratch_a, Rm::at(host_rsp, -i32(size)));
-    access_linear(i, size, Access::write);
+    push_address(i, size);
     rip_plus(scratch_b, u64(i.offset) + i.length);
     a_.store(size, Rm::at(scratch_a), scratch_b);
     a_.lea(size, host_rsp, Rm::at(host_rsp, -i32(size)));

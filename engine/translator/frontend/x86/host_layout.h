@@ -20,6 +20,8 @@ constexpr unsigned pinned_count = 12;
 constexpr u8 host_of[pinned_count] = {host::rax, host::rcx, host::rdx, host::rbx, host::r12, host::r13,
                                       host::rsi, host::rdi, host::r8,  host::r9,  host::r10, host::r11};
 
+constexpr u8 host_rsp = host_of[x86::rsp], host_rbp = host_of[x86::rbp];
+
 inline Rm state_at(std::size_t offset)
 {
     return Rm::at(state_register, i32(offset) - state_bias);
@@ -35,7 +37,10 @@ constexpr std::size_t offset_gpr = offsetof(Cpu, gpr), offset_tlb = offsetof(Cpu
                       offset_request = offsetof(Cpu, request), offset_flags = offsetof(Cpu, host_code.flags),
                       offset_context = offsetof(Cpu, host_code.context), offset_jump_table = offsetof(Cpu, host_code.jump_table),
                       offset_spill = offsetof(Cpu, host_code.spill), offset_x87_on_host = offsetof(Cpu, host_code.x87_on_host),
-                      offset_xmm = offsetof(Cpu, fpu.xmm);
+                      offset_xmm = offsetof(Cpu, fpu.xmm), offset_rflags_other = offsetof(Cpu, rflags_other),
+                      offset_cr4 = offsetof(Cpu, cr4),
+                      offset_gs_base = offsetof(Cpu, seg) + x86::gs * sizeof(x86::Segment) + offsetof(x86::Segment, base),
+                      offset_kernel_gs_base = offsetof(Cpu, msr.kernel_gs_base);
 #pragma GCC diagnostic pop
 static_assert(offset_gpr == 0);
 

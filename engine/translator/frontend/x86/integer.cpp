@@ -72,9 +72,9 @@ void BlockTranslator::emit_alu(const Insn& i)
         access(i, size, writes ? Access::write : Access::read);
         before_flags_change(use);
         if (second == Place::imm)
-            with_immediate(Rm::at(scratch_a), i.lock());
+            with_immediate(Rm::at(scratch_a), locks(i));
         else
-            a_.op(to_rm, size, in_register(i.src, size), Rm::at(scratch_a), 0, i.lock());
+            a_.op(to_rm, size, in_register(i.src, size), Rm::at(scratch_a), 0, locks(i));
     } else if (second == Place::mem) {
         access(i, size, Access::read);
         before_flags_change(use);
@@ -114,7 +114,7 @@ void BlockTranslator::emit_unary(const Insn& i)
         access(i, size, Access::write);
     before_flags_change(use);
     if (i.memory())
-        a_.op_extended(opcode, size, number, Rm::at(scratch_a), i.lock());
+        a_.op_extended(opcode, size, number, Rm::at(scratch_a), locks(i));
     else
         destination_rm(i.dst, size, true, [&](const Rm& rm) { a_.op_extended(opcode, size, number, rm); });
     if (use.modifies)
@@ -301,6 +301,11 @@ void BlockTranslator::emit_xchg(const Insn& i)
     if (i.memory()) {
         access(i, size, Access::write);
         const u8 reg = begin_destination(i.src, size, true);
+        if (!shared_ && size >= 4 && pinned(i.src)) {
+            a_.load(size, scratch_b, Rm::at(scratch_a));
+            a_.store(size, Rm::at(scratch_a), reg);
+            return a_.load(size, reg, Rm::of(scratch_b));
+        }
         a_.op(opcode, size, reg, Rm::at(scratch_a));
         return end_destination(i.src, size);
     }
@@ -343,7 +348,7 @@ void BlockTranslator::emit_bit_test(const Insn& i)
     if (i.memory())
         access(i, size, writes ? Access::write : Access::read);
     before_flags_change(lowering_->flags(i));
-    const auto by_immediate = [&](const Rm& rm) { a_.op_imm(0x0fba, size, lowering_->opcode, rm, i.imm, 1, i.lock()); };
+    const auto by_immediate = [&](const Rm& rm) { a_.op_imm(0x0fba, size, lowering_->opcode, rm, i.imm, 1, locks(i)); };
     if (i.memory()) {
         by_immediate(Rm::at(scratch_a));
     } else if (place_of(i, 1) == Place::imm) {
@@ -373,7 +378,7 @@ void BlockTranslator::emit_exchange_add(const Insn& i)
     access(i, size, Access::write);
     const bool adds = lowering_->opcode == 0xc0;
     const u8 reg = begin_destination(i.src, size, true);
-    a_.op(0x0f00u | lowering_->opcode | (size != 1), size, reg, Rm::at(scratch_a), 0, i.lock());
+    a_.op(0x0f00u | lowering_->opcode | (size != 1), size, reg, Rm::at(scratch_a), 0, locks(i));
     if (adds)
         end_destination(i.src, size);
     flags_made();

@@ -93,6 +93,14 @@ FlagUse reads_condition(const Insn& i)
 {
     return {condition_reads[i.opcode >> 1 & 7], 0, false};
 }
+FlagUse reads_all(const Insn&)
+{
+    return {all_flags, 0, false};
+}
+FlagUse sets_zero(const Insn&)
+{
+    return {0, FlagMask(flag_z), true};
+}
 FlagUse sets_carry(const Insn&)
 {
     return {0, c, true};
@@ -177,6 +185,10 @@ bool wide(const Insn& i)
 bool with_memory(const Insn& i)
 {
     return plain(i) && i.memory();
+}
+bool exchanges_double(const Insn& i)
+{
+    return with_memory(i) && i.operand_size >= 4;
 }
 bool always(const Insn&)
 {
@@ -285,6 +297,16 @@ const std::vector<Lowering>& table()
             {&btc_forms, bit_test, sets_carry, &B::emit_bit_test, 7},
             {&xadd_forms, with_memory, kills_all, &B::emit_exchange_add, 0xc0},
             {&cmpxchg_forms, with_memory, kills_all, &B::emit_exchange_add, 0xb0},
+            {&cmpxchg8b_forms, exchanges_double, sets_zero, &B::emit_compare_exchange_double},
+            {&cli_forms, always, leaves_flags, &B::emit_system_flag, 0xfa, true},
+            {&sti_forms, always, leaves_flags, &B::emit_sti, 0, true},
+            {&cld_forms, always, leaves_flags, &B::emit_system_flag, 0xfc},
+            {&std_forms, always, leaves_flags, &B::emit_system_flag, 0xfd},
+            {&clac_forms, always, leaves_flags, &B::emit_access_check, 0xca, true},
+            {&stac_forms, always, leaves_flags, &B::emit_access_check, 0xcb, true},
+            {&swapgs_forms, always, leaves_flags, &B::emit_swapgs, 0, true},
+            {&fence_forms, always, leaves_flags, &B::emit_fence},
+            {&pushf_forms, stack, reads_all, &B::emit_pushf},
             {&nop_forms, always, leaves_flags, &B::emit_nothing},
             {&prefetch_forms, always, leaves_flags, &B::emit_nothing},
             {&push_forms, stack, leaves_flags, &B::emit_push},
@@ -318,7 +340,9 @@ const Lowering* lowering_of(const Insn& i, u32 mode)
         return mode & mode_x87 && x87_suits(i) ? &x87_lowering : nullptr;
     const auto& rows = table();
     const auto at = std::ranges::lower_bound(rows, i.row->forms, {}, &Lowering::forms);
-    return at != rows.end() && at->forms == i.row->forms && at->suits(i) ? &*at : nullptr;
+    if (at == rows.end() || at->forms != i.row->forms || (at->at_cpl_0 && mode & mode_unprivileged))
+        return nullptr;
+    return at->suits(i) ? &*at : nullptr;
 }
 
 FlagUse flag_use(const Insn& i, const Lowering* lowering)

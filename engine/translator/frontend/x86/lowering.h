@@ -26,6 +26,7 @@ struct Lowering {
     FlagUse (*flags)(const x86::Insn&);
     void (BlockTranslator::*emit)(const x86::Insn&);
     u8 opcode = 0;    // for `emit`: of the host's instruction, or its number in a group
+    bool at_cpl_0 = false;    // natively there alone
 };
 
 // Null: call the handler. Looks at the instruction's size and operands too, and at the block's mode.

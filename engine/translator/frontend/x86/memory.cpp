@@ -87,9 +87,22 @@ void BlockTranslator::access(const Insn& i, unsigned size, Access kind)
 {
     spoil_flags();
     address(i);
+    add_segment_base(i);
+    access_linear(i, size, kind);
+}
+
+void BlockTranslator::add_segment_base(const Insn& i)
+{
     if (in_64() && i.segment >= x86::fs)
         a_.op(0x03, 8, scratch_a, state_at(offset_base + 8 * i.segment));
-    access_linear(i, size, kind);
+}
+
+// To 16 bytes; the handler raises what is raised otherwise.
+void BlockTranslator::require_alignment(const Insn& i)
+{
+    a_.op_imm(0xf6, 1, 0, Rm::of(scratch_a), 15, 1);
+    u8* const misaligned = a_.jump_if(cond_ne);
+    handlers_.push_back({misaligned, &i, a_.at(), xmm_loaded_, xmm_dirty_, x87_loaded_});
 }
 
 void BlockTranslator::emit_stubs()

@@ -186,13 +186,9 @@ void BlockTranslator::access_sse(const Insn& i, bool writes)
     const unsigned size = memory_size(i);
     spoil_flags();
     address(i);
-    if (in_64() && i.segment >= x86::fs)
-        a_.op(0x03, 8, scratch_a, state_at(offset_base + 8 * i.segment));
-    if (i.row->traits & x86::aligned_16) {
-        a_.op_imm(0xf6, 1, 0, Rm::of(scratch_a), 15, 1);
-        u8* const misaligned = a_.jump_if(cond_ne);
-        handlers_.push_back({misaligned, &i, a_.at(), xmm_loaded_, xmm_dirty_, x87_loaded_});
-    }
+    add_segment_base(i);
+    if (i.row->traits & x86::aligned_16)
+        require_alignment(i);
     access_linear(i, size, writes ? Access::write : Access::read);
 }
 

@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "engine/cpu/x86/access.h"
+#include "engine/cpu/x86/run_loop.h"
 
 namespace engine::translator {
 
@@ -201,14 +202,20 @@ private:
         call(&run_rest);
         go_on();
 
-        t.load_x87 = here();
+        t.load_x87 = call_with_state(&load_x87);
+        t.look_for_interrupts = call_with_state(&x86::look_for_interrupts);
+    }
+    const u8* call_with_state(void (*function)(Cpu&))
+    {
+        const u8* const at = here();
         save();
         cpu_to(host::rdi);
         move_stack(-8);
-        call(&load_x87);
+        call(function);
         move_stack(8);
         restore();
         a_.byte(0xc3);
+        return at;
     }
 
     void jump_by_address(Thunks& t)

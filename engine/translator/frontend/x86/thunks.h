@@ -18,6 +18,7 @@ struct Thunks {
     const u8* slow[2][6] = {};
     const u8* call_handler = nullptr;    // call, with the instruction in scratch_b; flags are in their slot
     const u8* end_with_handler = nullptr;    // jump, likewise
+    const u8* look_for_interrupts = nullptr;    // call
     const u8* load_x87 = nullptr;    // call: the guest's x87 goes to the host's
     const u8* jump_by_address = nullptr;    // jump, with RIP in scratch_a
 };
