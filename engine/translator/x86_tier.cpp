@@ -47,7 +47,7 @@ public:
         begin_host_code(c);
         c.block = nullptr;
         const u64 rip = c.gpr[x86::gpr_rip], linear = (c.base[x86::cs] + rip) & c.linear_mask;
-        const u64 context = jump_context(c.soft_tlb->generation_of_code(*c.tlb, linear), c.mode);
+        const u64 context = jump_context(c.soft_tlb.generation_of_code(*c.tlb, linear), c.mode);
         targets_[jump_table_index(rip)] = {rip, context, b.code, rip - b.in_page};
         c.gpr[x86::gpr_rip] = rip - b.in_page;
         pending_link_ = thunks_.enter(biased(c), b.code);

@@ -23,12 +23,12 @@ u64 hash(u64 host, u32 mode)
 namespace {
 void drop_writes(Cpu& c, u64 host_page)
 {
-    c.soft_tlb->drop_writes_to(host_page);
+    c.soft_tlb.drop_writes_to(host_page);
     if (c.rendezvous->alone())
         return;
     c.rendezvous->begin_exclusive(c);
     for (Cpu* other : c.rendezvous->cpus())
-        other->soft_tlb->drop_writes_to(host_page);
+        other->soft_tlb.drop_writes_to(host_page);
     c.rendezvous->end_exclusive();
 }
 }

@@ -42,14 +42,14 @@ public:
     {
         const u64 linear = (c.base[cs] + c.gpr[gpr_rip]) & c.linear_mask;
         Jump& jump = jumps_[(linear ^ linear >> 12) & (jump_entries - 1)];
-        if (jump.linear == linear && jump.mode == mode && holds(*c.soft_tlb, jump.generation)) [[likely]] {
+        if (jump.linear == linear && jump.mode == mode && holds(c.soft_tlb, jump.generation)) [[likely]] {
             Block& b = *jump.block;
             if (b.version_at->load(std::memory_order_acquire) == b.version[0] && !b.straddles) [[likely]]
                 return &b;
         }
         Block* const block = find_slow(c, linear, mode);
         if (block)
-            jump = {linear, mode, c.soft_tlb->generation_of_code(*c.tlb, linear), block};
+            jump = {linear, mode, c.soft_tlb.generation_of_code(*c.tlb, linear), block};
         return block;
     }
     void clear(Cpu& c);

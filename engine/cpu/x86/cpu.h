@@ -169,7 +169,7 @@ struct Cpu {
     unsigned index = 0;
     std::atomic<bool> intr = false;    // the 8259's line
     std::shared_ptr<const std::vector<FlatRange>> view;
-    std::unique_ptr<SoftTlb> soft_tlb;
+    SoftTlb soft_tlb;
 
     void ask_nmi()
     {

@@ -19,11 +19,11 @@ constexpr u32 error_present = 1, error_write = 2, error_user = 4, error_reserved
 
 bool user_context(const Cpu& c)
 {
-    return c.tlb == &c.soft_tlb->context(TlbContextName::user);
+    return c.tlb == &c.soft_tlb.context(TlbContextName::user);
 }
 bool user_pages_allowed(const Cpu& c)
 {
-    return c.tlb != &c.soft_tlb->context(TlbContextName::supervisor);
+    return c.tlb != &c.soft_tlb.context(TlbContextName::supervisor);
 }
 
 bool fail(Cpu& c, u64 linear, Access access, u32 cause)

@@ -46,7 +46,13 @@ SoftTlbContext* tlb_context(Cpu& c)
         name = TlbContextName::user;
     else if (c.cr4 & cr4_smap && !c.flag(flag_ac))
         name = TlbContextName::supervisor;
-    return &c.soft_tlb->context(name);
+    return &c.soft_tlb.context(name);
+}
+
+void use_context(Cpu& c, SoftTlbContext* context)
+{
+    c.soft_tlb.change_context(c.tlb, context);
+    c.tlb = context;
 }
 
 }
@@ -82,7 +88,7 @@ void update_mode(Cpu& c)
     c.linear_mask = is_64 ? ~u64(0) : 0xffffffff;
     for (unsigned n = 0; n < segment_count; ++n)
         c.base[n] = is_64 && n < fs ? 0 : c.seg[n].base;
-    c.tlb = tlb_context(c);
+    use_context(c, tlb_context(c));
 }
 
 void set_flags(Cpu& c, u64 value)
@@ -105,9 +111,9 @@ void look_for_interrupts(Cpu& c)
 void flush_tlb(Cpu& c)
 {
     constexpr u64 pcid = 0xfff;
-    c.soft_tlb->flush_all(false);
-    c.soft_tlb->select(c.cr4 & cr4_pcide ? u16(c.cr3 & pcid) : u16(0));
-    c.tlb = tlb_context(c);
+    c.soft_tlb.flush_all(false);
+    c.soft_tlb.select(c.cr4 & cr4_pcide ? u16(c.cr3 & pcid) : u16(0));
+    use_context(c, tlb_context(c));
 }
 
 void set_cpl(Cpu& c, unsigned cpl)

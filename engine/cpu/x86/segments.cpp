@@ -18,7 +18,7 @@ namespace {
 SoftTlbContext* system_context(Cpu& c)
 {
     const bool smap = c.cr4 & cr4_smap;
-    return &c.soft_tlb->context(smap ? TlbContextName::supervisor : TlbContextName::supervisor_user_allowed);
+    return &c.soft_tlb.context(smap ? TlbContextName::supervisor : TlbContextName::supervisor_user_allowed);
 }
 }
 

@@ -26,6 +26,7 @@ void SoftTlbContext::fill(Access access, u64 linear, u64 host_page, bool is_glob
 
 void SoftTlbContext::flush(bool keep_global)
 {
+    stack_window = {};
     const auto drop = [&](unsigned index) {
         bool kept = false;
         for (unsigned access = 0; access < 3; ++access) {
@@ -52,6 +53,7 @@ void SoftTlbContext::flush(bool keep_global)
 
 void SoftTlbContext::flush_writes()
 {
+    stack_window = {};
     auto& table = by_access[unsigned(Access::write)];
     for (unsigned index = 0; index < entries; ++index)
         invalidate(table[index], index);
@@ -59,6 +61,7 @@ void SoftTlbContext::flush_writes()
 
 void SoftTlbContext::flush_page(u64 linear)
 {
+    stack_window = {};
     const unsigned index = linear >> page_shift & (entries - 1);
     for (auto& table : by_access)
         if ((table[index].tag ^ linear) < page_size)
@@ -67,6 +70,7 @@ void SoftTlbContext::flush_page(u64 linear)
 
 void SoftTlbContext::drop_writes_to(u64 host_page)
 {
+    stack_window = {};
     auto& table = by_access[unsigned(Access::write)];
     for (unsigned index = 0; index < entries; ++index)
         if (valid(table[index], index) && table[index].host == host_page)
@@ -77,8 +81,18 @@ SoftTlb::SoftTlb()
 {
     tables_.push_back(std::make_unique<Tables>());
     current_ = tables_.back().get();
+    window_owner_ = &current_->contexts[0];
     renew(current_->code);
     renew(global_code_);
+}
+
+void SoftTlb::change_context(const SoftTlbContext* from, SoftTlbContext* to)
+{
+    if (from == to && window_owner_ == to)
+        return;
+    window_owner_->stack_window = from == window_owner_ ? stack_window : TlbWindow{};
+    stack_window = to->stack_window;
+    window_owner_ = to;
 }
 
 void SoftTlb::renew(CodePages& code)
@@ -110,6 +124,7 @@ SoftTlb::Tables* SoftTlb::find(u16 pcid)
 
 void SoftTlb::flush(Tables& tables)
 {
+    forget_windows();
     renew(tables.code);
     for (SoftTlbContext& context : tables.contexts)
         context.flush(true);
@@ -147,6 +162,7 @@ void SoftTlb::flush_pcid(u16 pcid)
 
 void SoftTlb::flush_all(bool keep_global)
 {
+    forget_windows();
     for (const auto& tables : tables_) {
         renew(tables->code);
         for (SoftTlbContext& context : tables->contexts)
@@ -164,6 +180,7 @@ void SoftTlb::flush_page(u64 linear)
 // Global pages go from all of them, and so may the page of another PCID.
 void SoftTlb::flush_page(u16 pcid, u64 linear)
 {
+    forget_windows();
     forget_code(global_code_, linear);
     for (const auto& tables : tables_) {
         if (tables->pcid == pcid)
@@ -175,6 +192,7 @@ void SoftTlb::flush_page(u16 pcid, u64 linear)
 
 void SoftTlb::flush_writes()
 {
+    forget_windows();
     for (SoftTlbContext& context : current_->contexts)
         context.flush_writes();
     for (const auto& tables : tables_)
@@ -183,6 +201,7 @@ void SoftTlb::flush_writes()
 
 void SoftTlb::drop_writes_to(u64 host_page)
 {
+    forget_windows();
     for (SoftTlbContext& context : current_->contexts)
         context.drop_writes_to(host_page);
     for (const auto& tables : tables_)

@@ -16,6 +16,13 @@ struct TlbEntry {
     u64 host = 0;    // where the page lies in the host's memory
 };
 
+// A page that host code looks at before it looks at a table: good while the table is. Linear addresses below `limit` from
+// `base` on, `addend` away from the host's.
+struct TlbWindow {
+    static constexpr u64 widest_access = 16;
+    u64 base = 0, limit = 0, addend = 0;
+};
+
 enum class Access : u8 { read, write, fetch };
 
 struct SoftTlbContext {
@@ -23,6 +30,7 @@ struct SoftTlbContext {
     std::array<std::array<TlbEntry, entries>, 3> by_access;
     std::array<std::array<bool, entries>, 3> global{};
     std::vector<u16> used;    // indices filled since the last flush, possibly repeated
+    TlbWindow stack_window;    // while another context is in use
 
     SoftTlbContext();
     TlbEntry& entry(Access access, u64 linear) { return by_access[unsigned(access)][linear >> page_shift & (entries - 1)]; }
@@ -51,7 +59,13 @@ class SoftTlb {
 public:
     SoftTlb();
 
+    // The stack's page, readable and writable, of the context that is in use.
+    TlbWindow stack_window;
+    // From one context to another. `from` is the one that the window may have been moved in since.
+    void change_context(const SoftTlbContext* from, SoftTlbContext* to);
+
     SoftTlbContext& context(TlbContextName name) { return current_->contexts[unsigned(name)]; }
+    const SoftTlbContext& context(TlbContextName name) const { return current_->contexts[unsigned(name)]; }
     // Says which code a jump's target is good for: grow with every flush that may change where it lies, and never repeat.
     // Code on global pages outlives a change of PCID.
     u64 generation() const { return current_->code.generation; }
@@ -91,9 +105,11 @@ private:
     void renew(CodePages& code);
     void forget_code(CodePages& code, u64 linear);
     void flush(Tables& tables);
+    void forget_windows() { stack_window = {}; }
 
     std::vector<std::unique_ptr<Tables>> tables_;
     Tables* current_;
+    SoftTlbContext* window_owner_;
     CodePages global_code_;
     u64 last_generation_ = 0, selections_ = 0;
 };

@@ -101,9 +101,9 @@ void write_cr3(Cpu& c, const Insn* i, u64 value)
     if (c.cr0 & cr0_pg && c.cr4 & cr4_pae && !c.long_mode() && !valid_pdptes(c, i, value))
         c.raise(i, general_protection, 0);
     c.cr3 = c.long_mode() ? value : u32(value);
-    c.soft_tlb->select(tagged ? u16(value & pcid) : u16(0));
+    c.soft_tlb.select(tagged ? u16(value & pcid) : u16(0));
     if (!keeps)
-        c.soft_tlb->flush_pcid();
+        c.soft_tlb.flush_pcid();
     update_mode(c);
 }
 
@@ -273,7 +273,7 @@ void lmsw(Cpu& c, const Insn* i)
 
 void invlpg(Cpu& c, const Insn* i)
 {
-    c.soft_tlb->flush_page((c.base[i->segment] + effective_address(c, i)) & c.linear_mask);
+    c.soft_tlb.flush_page((c.base[i->segment] + effective_address(c, i)) & c.linear_mask);
     return leave_block(c, i);
 }
 
@@ -287,11 +287,11 @@ void invpcid(Cpu& c, const Insn* i)
     if (type > 3 || pcid >> 12 || unused_pcid || (type == 0 && !canonical(linear)))
         c.raise(i, general_protection, 0);
     if (type == 0)
-        c.soft_tlb->flush_page(u16(pcid), linear);
+        c.soft_tlb.flush_page(u16(pcid), linear);
     else if (type == 1)
-        c.soft_tlb->flush_pcid(u16(pcid));
+        c.soft_tlb.flush_pcid(u16(pcid));
     else
-        c.soft_tlb->flush_all(type == 3);
+        c.soft_tlb.flush_all(type == 3);
     return leave_block(c, i);
 }
 

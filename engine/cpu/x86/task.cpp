@@ -147,7 +147,7 @@ void switch_task(Cpu& c, const Insn* i, Descriptor tss, TaskSwitch why, u64 next
     c.cr0 |= cr0_ts;
     if (wide && c.cr0 & cr0_pg) {
         c.cr3 = task.cr3;
-        c.soft_tlb->flush_pcid();
+        c.soft_tlb.flush_pcid();
     }
     for (unsigned n = 0; n < 8; ++n)
         c.gpr[n] = task.registers[n];

@@ -58,7 +58,6 @@ class InterpreterVcpu final : public Vcpu {
 public:
     explicit InterpreterVcpu(InterpreterParts parts) : rendezvous_(std::move(parts.rendezvous)), lapic_(parts.lapic)
     {
-        cpu_.soft_tlb = std::make_unique<SoftTlb>();
         cpu_.memory = &parts.memory;
         cpu_.ports = &parts.ports;
         cpu_.lapic = &parts.lapic;
@@ -247,7 +246,7 @@ bool InterpreterVcpu::handle_requests()
     if (what & request_stale_code)
         tier_->drop_stale(c);
     if (what & request_flush_writes)
-        c.soft_tlb->flush_writes();
+        c.soft_tlb.flush_writes();
     if (what & request_rendezvous)
         rendezvous_->step_aside();
     if (what & request_init) {

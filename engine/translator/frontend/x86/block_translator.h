@@ -104,6 +104,8 @@ private:
     // memory.cpp. Guest address → scratch_a → host address in scratch_a; scratch_b is free afterwards.
     void address(const Insn& i);
     void access_linear(const Insn& i, unsigned size, Access access);
+    void access_stack(const Insn& i, unsigned size, Access access);
+    void access_operand(const Insn& i, unsigned size, Access access);    // one of the two
     void access(const Insn& i, unsigned size, Access kind);
     void add_segment_base(const Insn& i);
     void require_alignment(const Insn& i);
@@ -144,6 +146,7 @@ private:
     FlagMask live_at(u64 in_page);
     // One vCPU alone needs no LOCK: nothing else makes a read and a write one.
     bool locks(const Insn& i) const { return i.lock() && shared_; }
+    bool based(const Insn& i) const { return in_64() && i.segment >= x86::fs; }
     bool in_64() const { return (block_.mode & x86::mode_size_mask) == x86::mode_64; }
     unsigned address_size() const { return in_64() ? 8 : 4; }
     const u8* relative(const u8* executable) const { return cache_.writable(executable); }
@@ -175,6 +178,7 @@ private:
         const Insn* insn;
         Access access;
         u8 log_size;
+        bool window;    // not found in the stack's window
         u16 xmm_loaded, xmm_dirty;
     };
     struct LinkStub {

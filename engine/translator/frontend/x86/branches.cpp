@@ -57,7 +57,7 @@ void BlockTranslator::check_canonical(const Insn& i)
 void BlockTranslator::push_address(const Insn& i, unsigned size)
 {
     a_.lea(address_size(), scratch_a, Rm::at(host_rsp, -i32(size)));
-    access_linear(i, size, Access::write);
+    access_stack(i, size, Access::write);
 }
 
 void BlockTranslator::emit_push(const Insn& i)
@@ -87,7 +87,7 @@ void BlockTranslator::emit_pop(const Insn& i)
     const unsigned size = i.operand_size;
     spoil_flags();
     a_.load(address_size(), scratch_a, Rm::of(host_rsp));
-    access_linear(i, size, Access::read);
+    access_stack(i, size, Access::read);
     if (i.dst != guest_rsp)
         a_.lea(address_size(), host_rsp, Rm::at(host_rsp, i32(size)));
     a_.load(size, begin_destination(i.dst, size, false), Rm::at(scratch_a));
@@ -98,7 +98,7 @@ void BlockTranslator::emit_leave(const Insn& i)
 {
     spoil_flags();
     a_.load(address_size(), scratch_a, Rm::of(host_rbp));
-    access_linear(i, i.operand_size, Access::read);
+    access_stack(i, i.operand_size, Access::read);
     a_.load(i.operand_size, scratch_b, Rm::at(scratch_a));
     a_.lea(address_size(), host_rsp, Rm::at(host_rbp, i.operand_size));
     a_.mov(host_rbp, scratch_b);
@@ -184,7 +184,7 @@ void BlockTranslator::emit_ret(const Insn& i)
     const unsigned size = address_size();
     spoil_flags();
     a_.load(size, scratch_a, Rm::of(host_rsp));
-    access_linear(i, size, Access::read);
+    access_stack(i, size, Access::read);
     a_.load(size, scratch_a, Rm::at(scratch_a));
     check_canonical(i);
     a_.lea(size, host_rsp, Rm::at(host_rsp, i32(size + u16(i.imm))));

@@ -38,11 +38,24 @@ constexpr std::size_t offset_gpr = offsetof(Cpu, gpr), offset_tlb = offsetof(Cpu
                       offset_context = offsetof(Cpu, host_code.context), offset_jump_table = offsetof(Cpu, host_code.jump_table),
                       offset_spill = offsetof(Cpu, host_code.spill), offset_x87_on_host = offsetof(Cpu, host_code.x87_on_host),
                       offset_xmm = offsetof(Cpu, fpu.xmm), offset_rflags_other = offsetof(Cpu, rflags_other),
-                      offset_cr4 = offsetof(Cpu, cr4),
+                      offset_cr4 = offsetof(Cpu, cr4), offset_stack_window = offsetof(Cpu, soft_tlb.stack_window),
                       offset_gs_base = offsetof(Cpu, seg) + x86::gs * sizeof(x86::Segment) + offsetof(x86::Segment, base),
                       offset_kernel_gs_base = offsetof(Cpu, msr.kernel_gs_base);
 #pragma GCC diagnostic pop
 static_assert(offset_gpr == 0);
+
+inline Rm window_at(std::size_t offset)
+{
+    return state_at(offset_stack_window + offset);
+}
+
+// Of a SoftTlbContext and its entries.
+constexpr i32 table_of(x86::Access access)
+{
+    return i32(offsetof(x86::SoftTlbContext, by_access) + unsigned(access) * sizeof(x86::SoftTlbContext::by_access[0]));
+}
+constexpr i32 host_in_entry = offsetof(x86::TlbEntry, host);
+static_assert(sizeof(x86::TlbEntry) == 16 && offsetof(x86::TlbEntry, tag) == 0);
 
 // While host code runs MXCSR is the guest's, if its exceptions are masked; handlers change to it for themselves.
 constexpr u32 host_mxcsr = 0x1f80;
@@ -74,7 +87,7 @@ inline u64 jump_context(u64 generation, u32 mode)
 inline void begin_host_code(Cpu& c)
 {
     x86::HostCodeState& state = c.host_code;
-    state.context = {jump_context(c.soft_tlb->generation(), c.mode), jump_context(c.soft_tlb->global_generation(), c.mode)};
+    state.context = {jump_context(c.soft_tlb.generation(), c.mode), jump_context(c.soft_tlb.global_generation(), c.mode)};
     state.flags = x86::pack_flags(c.lazy.all());
     state.running = true;
     set_host_mxcsr(c.mode & x86::mode_sse ? c.fpu.mxcsr : host_mxcsr);

@@ -6,15 +6,6 @@
 
 namespace engine::translator {
 
-namespace {
-constexpr i32 table_of(Access access)
-{
-    return i32(offsetof(x86::SoftTlbContext, by_access) + unsigned(access) * sizeof(x86::SoftTlbContext::by_access[0]));
-}
-constexpr i32 host_in_entry = offsetof(x86::TlbEntry, host);
-static_assert(sizeof(x86::TlbEntry) == 16 && offsetof(x86::TlbEntry, tag) == 0);
-}
-
 // Packed as LAHF and SETO leave them; see pack_flags().
 void BlockTranslator::spoil_flags()
 {
@@ -80,7 +71,18 @@ void BlockTranslator::access_linear(const Insn& i, unsigned size, Access access)
     a_.op_imm(0x81, 8, 7, Rm::of(scratch_a), page_size - size, 4);
     u8* const slow = a_.jump_if(cond_a);
     a_.op(0x03, 8, scratch_a, Rm::at(scratch_b, table + host_in_entry));
-    slow_.push_back({slow, a_.at(), &i, access, u8(std::countr_zero(size)), xmm_loaded_, xmm_dirty_});
+    slow_.push_back({slow, a_.at(), &i, access, u8(std::countr_zero(size)), false, xmm_loaded_, xmm_dirty_});
+}
+
+// By way of the stack's window.
+void BlockTranslator::access_stack(const Insn& i, unsigned size, Access access)
+{
+    a_.mov(scratch_b, scratch_a);
+    a_.op(0x2b, 8, scratch_b, window_at(offsetof(x86::TlbWindow, base)));
+    a_.op(0x3b, 8, scratch_b, window_at(offsetof(x86::TlbWindow, limit)));
+    u8* const outside = a_.jump_if(cond_ae);
+    a_.op(0x03, 8, scratch_a, window_at(offsetof(x86::TlbWindow, addend)));
+    slow_.push_back({outside, a_.at(), &i, access, u8(std::countr_zero(size)), true, xmm_loaded_, xmm_dirty_});
 }
 
 void BlockTranslator::access(const Insn& i, unsigned size, Access kind)
@@ -88,12 +90,20 @@ void BlockTranslator::access(const Insn& i, unsigned size, Access kind)
     spoil_flags();
     address(i);
     add_segment_base(i);
-    access_linear(i, size, kind);
+    access_operand(i, size, kind);
+}
+
+void BlockTranslator::access_operand(const Insn& i, unsigned size, Access kind)
+{
+    if (i.base == x86::rsp && !based(i) && size <= x86::TlbWindow::widest_access)
+        access_stack(i, size, kind);
+    else
+        access_linear(i, size, kind);
 }
 
 void BlockTranslator::add_segment_base(const Insn& i)
 {
-    if (in_64() && i.segment >= x86::fs)
+    if (based(i))
         a_.op(0x03, 8, scratch_a, state_at(offset_base + 8 * i.segment));
 }
 
@@ -109,7 +119,12 @@ void BlockTranslator::emit_stubs()
 {
     for (const SlowAccess& s : slow_) {
         a_.bind(s.from);
-        a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(s.access)));
+        if (s.window) {
+            a_.call_to(relative(thunks_.move_stack_window));
+            a_.jump_if_to(cond_ae, s.back);
+        } else {
+            a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(s.access)));
+        }
         store_xmm(s.xmm_dirty);
         a_.load_imm(scratch_b, std::bit_cast<u64>(s.insn));
         a_.call_to(relative(thunks_.slow[unsigned(s.access)][s.log_size]));

@@ -189,7 +189,7 @@ void BlockTranslator::access_sse(const Insn& i, bool writes)
     add_segment_base(i);
     if (i.row->traits & x86::aligned_16)
         require_alignment(i);
-    access_linear(i, size, writes ? Access::write : Access::read);
+    access_operand(i, size, writes ? Access::write : Access::read);
 }
 
 void BlockTranslator::emit_sse(const Insn& i)

@@ -69,6 +69,7 @@ public:
         leave(t);
         slow(t);
         handlers(t);
+        stack_window(t);
         jump_by_address(t);
         cache_.commit(a_.at());
         return t;
@@ -216,6 +217,35 @@ private:
         restore();
         a_.byte(0xc3);
         return at;
+    }
+
+    void stack_window(Thunks& t)
+    {
+        constexpr i32 tag = table_of(Access::write), host_page = tag + host_in_entry;
+        t.move_stack_window = here();
+        push(host::rax);
+        a_.load(4, scratch_b, Rm::of(scratch_a));
+        a_.op_imm(0xc1, 4, 5, Rm::of(scratch_b), 8, 1);
+        a_.op_imm(0x81, 4, 4, Rm::of(scratch_b), (x86::SoftTlbContext::entries - 1) << 4, 4);
+        a_.op(0x03, 8, scratch_b, state_at(offset_tlb));
+        a_.load(8, host::rax, Rm::at(scratch_b, tag));
+        a_.op(0x33, 8, host::rax, Rm::of(scratch_a));
+        a_.op_imm(0x81, 8, 7, Rm::of(host::rax), page_size - x86::TlbWindow::widest_access, 4);
+        u8* const none = a_.jump_if(cond_a);
+        a_.load(8, host::rax, Rm::at(scratch_b, tag));
+        a_.store(8, window_at(offsetof(x86::TlbWindow, base)), host::rax);
+        a_.op_imm(0xc7, 8, 0, window_at(offsetof(x86::TlbWindow, limit)), page_size - x86::TlbWindow::widest_access + 1, 4);
+        a_.op_extended(0xf7, 8, 3, Rm::of(host::rax));
+        a_.op(0x03, 8, host::rax, Rm::at(scratch_b, host_page));
+        a_.store(8, window_at(offsetof(x86::TlbWindow, addend)), host::rax);
+        a_.op(0x03, 8, scratch_a, Rm::of(host::rax));
+        pop(host::rax);
+        a_.byte(0xf8);
+        a_.byte(0xc3);
+        a_.bind(none);
+        pop(host::rax);
+        a_.byte(0xf9);
+        a_.byte(0xc3);
     }
 
     void jump_by_address(Thunks& t)

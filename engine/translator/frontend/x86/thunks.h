@@ -16,6 +16,9 @@ struct Thunks {
     // Call, with the linear address in scratch_a and the instruction in scratch_b; the host address comes back in scratch_a.
     // Where there is none the interpreter finishes the block. By access (read, write) and log2 of the size.
     const u8* slow[2][6] = {};
+    // Call, with the linear address in scratch_a: the stack's window moves there. Carry clear: the host address comes back
+    // in scratch_a. Carry set: scratch_a is as it was.
+    const u8* move_stack_window = nullptr;
     const u8* call_handler = nullptr;    // call, with the instruction in scratch_b; flags are in their slot
     const u8* end_with_handler = nullptr;    // jump, likewise
     const u8* look_for_interrupts = nullptr;    // call

@@ -22,8 +22,7 @@ public:
 
     Rig()
     {
-        c.soft_tlb = std::make_unique<SoftTlb>();
-        c.tlb = &c.soft_tlb->context(TlbContextName::user);
+        c.tlb = &c.soft_tlb.context(TlbContextName::user);
         for (u64 page = address() & ~page_mask; page < address() + memory_size; page += page_size)
             for (const Access access : {Access::read, Access::write})
                 c.tlb->entry(access, page) = {.tag = page, .host = page};
