@@ -42,8 +42,7 @@ public:
     InterpreterProcessors(unsigned count, Wires wires, bool translates)
         : translates_(translates),
           wires_(std::move(wires)),
-          // Where AVX calls a handler for each instruction, the SSE that programs take without it is the faster.
-          model_{.cpus = count, .features = x86::host_features() & (translates ? u32(x86::feature_sha) : ~0u)},
+          model_{.cpus = count},
           rendezvous_(make_rendezvous()),
           rounds_(*rendezvous_)
     {

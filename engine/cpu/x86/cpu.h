@@ -88,6 +88,7 @@ enum ModeKey : u32 {
     mode_zero_base = 256,    // ES, CS, SS and DS begin at 0
     mode_sse = 512,    // SSE instructions run without looking at CR0, CR4 and the exception masks
     mode_x87 = 1024,    // x87 instructions likewise
+    mode_avx = 2048,    // and AVX
 };
 
 // What host code and the rest of the processor share. Flags are packed as LAHF and SETO leave them in AX.

@@ -78,6 +78,9 @@ void update_mode(Cpu& c)
     constexpr u32 all_masked = 0x1f80;
     if (!(c.cr0 & (cr0_em | cr0_ts)) && c.cr4 & cr4_osfxsr && (c.fpu.mxcsr & all_masked) == all_masked)
         mode |= mode_sse;
+    const bool avx_on = c.cr4 & cr4_osxsave && !(~c.xcr0 & (xcr0_sse | xcr0_avx));
+    if (!(c.cr0 & cr0_ts) && avx_on && (c.fpu.mxcsr & all_masked) == all_masked)
+        mode |= mode_avx;
     if (!(c.cr0 & (cr0_em | cr0_ts)) && (c.fpu.control & fsw_exceptions) == fsw_exceptions)
         mode |= mode_x87;
     const bool stack_32 = c.seg[ss].attributes & attr_db;

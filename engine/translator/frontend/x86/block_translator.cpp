@@ -75,10 +75,9 @@ void BlockTranslator::plan()
 void BlockTranslator::call_handler(const Insn& i)
 {
     spoil_flags();
-    settle_xmm();
+    forget_vectors();
     a_.load_imm(scratch_b, std::bit_cast<u64>(around_.alone(i)));
     a_.call_to(relative(thunks_.call_handler));
-    xmm_loaded_ = 0;
     x87_loaded_ = false;
     in_host_ = false;
     in_memory_ = true;
@@ -91,14 +90,20 @@ void BlockTranslator::end_with_handler(const Insn& i)
     a_.jump_to(relative(thunks_.end_with_handler));
 }
 
-BlockTranslator::Result BlockTranslator::translate()
+// Whether the block may keep its vector registers while it runs round and round: it jumps to itself, and nothing in it calls
+// a handler.
+bool BlockTranslator::loops() const
 {
-    plan();
-    // Looks for requests. When the block is dropped, a jump to `miss` is written over this.
-    a_.op_imm(0x83, 4, 7, state_at(offset_request), 0, 1);
-    u8* const asked = a_.jump_if(cond_ne);
+    const Insn& last = block_.insns[block_.count - 1];
+    const bool jumps_back = !vectors_left_ && plan_.back().lowering && plan_.back().lowering->emit == &BlockTranslator::emit_jcc
+        && last.imm == block_.in_page;
+    return jumps_back && std::ranges::all_of(plan_, [](const Planned& p) { return p.lowering != nullptr; });
+}
+
+void BlockTranslator::emit_body()
+{
     bool ended = false;
-    for (unsigned n = 0; n < block_.count; ++n) {
+    for (unsigned n = 0; n < block_.count && !ended; ++n) {
         const Insn& i = block_.insns[n];
         const Planned& p = plan_[n];
         lowering_ = p.lowering;
@@ -110,25 +115,64 @@ BlockTranslator::Result BlockTranslator::translate()
             lowering_ = nullptr;
             ended = true;
         }
-        if (ended)
-            settle_xmm();
+        if (ended && !loop_head_)
+            forget_vectors();
         if (lowering_)
             (this->*lowering_->emit)(i);
         else if (ended)
             end_with_handler(i);
         else
             call_handler(i);
-        if (ended)
-            break;
     }
     if (!ended) {
         live_before_ = live_after_;
         spoil_flags();
-        settle_xmm();
+        forget_vectors();
         go_to(u64(block_.in_page) + block_.length);
     }
+}
+
+// Once more, with the vector registers that the body was seen to use loaded before the loop and stored behind it.
+void BlockTranslator::emit_loop()
+{
+    const Vectors used = vectors_used_;
+    a_ = Assembler(entry_);
+    slow_.clear();
+    links_.clear();
+    handlers_.clear();
+    x87_loads_.clear();
+    in_host_ = x87_loaded_ = false;
+    in_memory_ = true;
+    load_vectors(used);
+    vectors_ = used;
+    loop_head_ = a_.at();
+    u8* const asked = emit_request_check();
+    emit_body();
     emit_stubs();
     a_.bind(asked);
+    vectors_ = used;
+    forget_vectors();
+}
+
+// Looks for requests.
+u8* BlockTranslator::emit_request_check()
+{
+    a_.op_imm(0x83, 4, 7, state_at(offset_request), 0, 1);
+    return a_.jump_if(cond_ne);
+}
+
+// When the block is dropped, a jump to `miss` is written over its entry.
+BlockTranslator::Result BlockTranslator::translate()
+{
+    plan();
+    u8* const asked = emit_request_check();
+    emit_body();
+    if (loops() && vectors_used_.loaded) {
+        emit_loop();
+    } else {
+        emit_stubs();
+        a_.bind(asked);
+    }
     u8* const miss = a_.at();
     rip_plus(scratch_a, block_.in_page);
     a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);

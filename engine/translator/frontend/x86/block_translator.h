@@ -37,6 +37,25 @@ protected:
     ~BlockSurroundings() = default;
 };
 
+// Which of the host's vector registers hold the guest's, a bit each, and which of those memory has yet to get.
+struct Vectors {
+    u16 loaded = 0, dirty = 0;
+    u16 high_loaded = 0, high_dirty = 0;    // bits 128 to 255
+
+    void operator|=(const Vectors& other)
+    {
+        loaded |= other.loaded;
+        dirty |= other.dirty;
+        high_loaded |= other.high_loaded;
+        high_dirty |= other.high_dirty;
+    }
+    void write_whole(u8 number)
+    {
+        for (u16* which : {&loaded, &dirty, &high_loaded, &high_dirty})
+            *which |= u16(1 << number);
+    }
+};
+
 class BlockTranslator {
 public:
     BlockTranslator(const Block& block, const Thunks& thunks, CodeCache& cache, BlockSurroundings& around);
@@ -70,6 +89,7 @@ public:
     void emit_exchange_add(const Insn& i);
     void emit_nothing(const Insn& i);
     void emit_sse(const Insn& i);    // sse.cpp
+    void emit_vex(const Insn& i);    // vex.cpp
     void emit_x87(const Insn& i);    // x87.cpp
     // system.cpp
     void emit_system_flag(const Insn& i);
@@ -108,19 +128,27 @@ private:
     void access_operand(const Insn& i, unsigned size, Access access);    // one of the two
     void access(const Insn& i, unsigned size, Access kind);
     void add_segment_base(const Insn& i);
-    void require_alignment(const Insn& i);
+    void require_alignment(const Insn& i, unsigned alignment);
     void push_address(const Insn& i, unsigned size);
     void spoil_flags();    // before the host's flags are used for our own purposes
     void want_flags();    // the guest's are needed in the host's
     void flags_made() { in_host_ = true, in_memory_ = false; }
     void before_flags_change(FlagUse use);
 
-    // XMM registers in the host's, by number.
+    // Vector registers in the host's, by number.
     u8 xmm(u8 number, bool reads, bool writes);
-    void store_xmm(u16 which);
-    void load_xmm(u16 which);
-    void settle_xmm();    // memory has them all
+    void vector(u8 number, bool wide);    // loads what is not there yet
+    void store_vectors(const Vectors& which);
+    void load_vectors(const Vectors& which);
+    void settle_vectors();    // memory has them all
+    void leave_vectors();
+    void forget_vectors();    // and so has C++ the registers
     void access_sse(const Insn& i, bool writes);
+    static Rm xmm_slot(unsigned number);
+    static Rm high_slot(unsigned number);
+    void access_vex(const Insn& i);
+    void emit_vzeroupper();
+    void emit_vex_general(const Insn& i);
 
     // The flags that are not arithmetic, in their slot; the host's are spoiled.
     void or_flags(u64 flags);
@@ -141,6 +169,10 @@ private:
     void call_handler(const Insn& i);
     void end_with_handler(const Insn& i);
     void emit_stubs();
+    u8* emit_request_check();
+    void emit_body();
+    bool loops() const;
+    void emit_loop();
 
     void plan();
     FlagMask live_at(u64 in_page);
@@ -151,6 +183,7 @@ private:
     unsigned address_size() const { return in_64() ? 8 : 4; }
     const u8* relative(const u8* executable) const { return cache_.writable(executable); }
 
+    static constexpr u8 none = 0xff;
     const Block& block_;
     const Thunks& thunks_;
     CodeCache& cache_;
@@ -161,7 +194,11 @@ private:
     const Lowering* lowering_ = nullptr;    // of the instruction being emitted
     FlagMask live_before_ = 0, live_after_ = 0;
     bool in_host_ = false, in_memory_ = true;
-    u16 xmm_loaded_ = 0, xmm_dirty_ = 0;
+    Vectors vectors_;
+    Vectors vectors_used_;    // all that the block ever loads or changes
+    bool vectors_left_ = false;    // given up in the middle of the block
+    u8* loop_head_ = nullptr;    // of a block that jumps to itself with its vectors in place
+    bool avx_used_ = false;    // upper halves in the host's may not be zero
     bool x87_loaded_ = false;
 
     struct Planned {
@@ -179,7 +216,7 @@ private:
         Access access;
         u8 log_size;
         bool window;    // not found in the stack's window
-        u16 xmm_loaded, xmm_dirty;
+        Vectors vectors;
     };
     struct LinkStub {
         u8* displacement;
@@ -189,13 +226,13 @@ private:
         u8* from;
         const Insn* insn;
         const u8* back;    // null: the handler ends the block
-        u16 xmm_loaded, xmm_dirty;
+        Vectors vectors;
         bool x87_loaded;
     };
     struct X87Load {
         u8* from;
         const u8* back;
-        u16 xmm_loaded, xmm_dirty;
+        Vectors vectors;
     };
     std::vector<SlowAccess> slow_;
     std::vector<LinkStub> links_;

@@ -50,7 +50,7 @@ void BlockTranslator::check_canonical(const Insn& i)
     a_.op_imm(0xc1, 8, 4, Rm::of(scratch_b), 16, 1);
     a_.op_imm(0xc1, 8, 7, Rm::of(scratch_b), 16, 1);
     a_.op(0x3b, 8, scratch_b, Rm::of(scratch_a));
-    handlers_.push_back({a_.jump_if(cond_ne), &i, nullptr, 0, 0, false});
+    handlers_.push_back({a_.jump_if(cond_ne), &i, nullptr, {}, false});
 }
 
 // Where a push of `size` bytes goes; RSP moves when nothing can fault any more.
@@ -113,7 +113,10 @@ void BlockTranslator::emit_jcc(const Insn& i)
         live_before_ = all_flags;
         spoil_flags();    // keeps the host's
     }
-    if (i.imm == block_.in_page) {
+    if (loop_head_) {
+        a_.jump_if_to(condition, loop_head_);
+        forget_vectors();
+    } else if (i.imm == block_.in_page) {
         a_.jump_if_to(condition, entry_);
     } else if (i.imm < page_size) {
         if (const u8* const code = around_.code_at(unsigned(i.imm)))

@@ -37,8 +37,9 @@ constexpr std::size_t offset_gpr = offsetof(Cpu, gpr), offset_tlb = offsetof(Cpu
                       offset_request = offsetof(Cpu, request), offset_flags = offsetof(Cpu, host_code.flags),
                       offset_context = offsetof(Cpu, host_code.context), offset_jump_table = offsetof(Cpu, host_code.jump_table),
                       offset_spill = offsetof(Cpu, host_code.spill), offset_x87_on_host = offsetof(Cpu, host_code.x87_on_host),
-                      offset_xmm = offsetof(Cpu, fpu.xmm), offset_rflags_other = offsetof(Cpu, rflags_other),
-                      offset_cr4 = offsetof(Cpu, cr4), offset_stack_window = offsetof(Cpu, soft_tlb.stack_window),
+                      offset_xmm = offsetof(Cpu, fpu.xmm), offset_ymm_high = offsetof(Cpu, fpu.ymm_high),
+                      offset_rflags_other = offsetof(Cpu, rflags_other), offset_cr4 = offsetof(Cpu, cr4),
+                      offset_stack_window = offsetof(Cpu, soft_tlb.stack_window),
                       offset_gs_base = offsetof(Cpu, seg) + x86::gs * sizeof(x86::Segment) + offsetof(x86::Segment, base),
                       offset_kernel_gs_base = offsetof(Cpu, msr.kernel_gs_base);
 #pragma GCC diagnostic pop

@@ -273,7 +273,7 @@ void BlockTranslator::emit_divide(const Insn& i)
     a_.op(0x3b, size, host::rdx, from);
     u8* const slow = a_.jump_if(cond_ae);
     a_.op_extended(0xf7, size, 6, from);
-    handlers_.push_back({slow, &i, a_.at(), xmm_loaded_, xmm_dirty_});
+    handlers_.push_back({slow, &i, a_.at(), vectors_});
     flags_made();
 }
 

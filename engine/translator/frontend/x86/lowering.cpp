@@ -331,9 +331,12 @@ const std::vector<Lowering>& table()
 const Lowering* lowering_of(const Insn& i, u32 mode)
 {
     static constexpr Lowering sse_lowering{nullptr, sse_suits, sse_flags, &B::emit_sse};
+    static constexpr Lowering vex_lowering{nullptr, always, vex_flags, &B::emit_vex};
     static constexpr Lowering x87_lowering{nullptr, x87_suits, x87_flags, &B::emit_x87};
-    if (i.vex || !i.row->forms || i.handler == &undefined_opcode || i.handler == &too_long)
+    if (!i.row->forms || i.handler == &undefined_opcode || i.handler == &too_long)
         return nullptr;
+    if (i.vex)
+        return vex_suits(i, mode) ? &vex_lowering : nullptr;
     if (i.row->traits & sse)
         return mode & mode_sse && sse_suits(i) ? &sse_lowering : nullptr;
     if (i.row->traits & fpu || i.handler == &fwait)

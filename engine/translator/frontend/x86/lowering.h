@@ -34,6 +34,9 @@ const Lowering* lowering_of(const x86::Insn& i, u32 mode);
 // sse.cpp
 bool sse_suits(const x86::Insn& i);
 FlagUse sse_flags(const x86::Insn& i);
+// vex.cpp
+bool vex_suits(const x86::Insn& i, u32 mode);
+FlagUse vex_flags(const x86::Insn& i);
 // x87.cpp
 bool x87_suits(const x86::Insn& i);
 FlagUse x87_flags(const x86::Insn& i);

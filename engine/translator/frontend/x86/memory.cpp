@@ -71,7 +71,7 @@ void BlockTranslator::access_linear(const Insn& i, unsigned size, Access access)
     a_.op_imm(0x81, 8, 7, Rm::of(scratch_a), page_size - size, 4);
     u8* const slow = a_.jump_if(cond_a);
     a_.op(0x03, 8, scratch_a, Rm::at(scratch_b, table + host_in_entry));
-    slow_.push_back({slow, a_.at(), &i, access, u8(std::countr_zero(size)), false, xmm_loaded_, xmm_dirty_});
+    slow_.push_back({slow, a_.at(), &i, access, u8(std::countr_zero(size)), false, vectors_});
 }
 
 // By way of the stack's window.
@@ -82,7 +82,7 @@ void BlockTranslator::access_stack(const Insn& i, unsigned size, Access access)
     a_.op(0x3b, 8, scratch_b, window_at(offsetof(x86::TlbWindow, limit)));
     u8* const outside = a_.jump_if(cond_ae);
     a_.op(0x03, 8, scratch_a, window_at(offsetof(x86::TlbWindow, addend)));
-    slow_.push_back({outside, a_.at(), &i, access, u8(std::countr_zero(size)), true, xmm_loaded_, xmm_dirty_});
+    slow_.push_back({outside, a_.at(), &i, access, u8(std::countr_zero(size)), true, vectors_});
 }
 
 void BlockTranslator::access(const Insn& i, unsigned size, Access kind)
@@ -107,12 +107,12 @@ void BlockTranslator::add_segment_base(const Insn& i)
         a_.op(0x03, 8, scratch_a, state_at(offset_base + 8 * i.segment));
 }
 
-// To 16 bytes; the handler raises what is raised otherwise.
-void BlockTranslator::require_alignment(const Insn& i)
+// The handler raises what is raised otherwise.
+void BlockTranslator::require_alignment(const Insn& i, unsigned alignment)
 {
-    a_.op_imm(0xf6, 1, 0, Rm::of(scratch_a), 15, 1);
+    a_.op_imm(0xf6, 1, 0, Rm::of(scratch_a), alignment - 1, 1);
     u8* const misaligned = a_.jump_if(cond_ne);
-    handlers_.push_back({misaligned, &i, a_.at(), xmm_loaded_, xmm_dirty_, x87_loaded_});
+    handlers_.push_back({misaligned, &i, a_.at(), vectors_, x87_loaded_});
 }
 
 void BlockTranslator::emit_stubs()
@@ -125,10 +125,11 @@ void BlockTranslator::emit_stubs()
         } else {
             a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(s.access)));
         }
-        store_xmm(s.xmm_dirty);
+        store_vectors(s.vectors);
+        leave_vectors();
         a_.load_imm(scratch_b, std::bit_cast<u64>(s.insn));
         a_.call_to(relative(thunks_.slow[unsigned(s.access)][s.log_size]));
-        load_xmm(s.xmm_loaded);
+        load_vectors(s.vectors);
         a_.jump_to(s.back);
     }
     for (const LinkStub& s : links_) {
@@ -140,7 +141,8 @@ void BlockTranslator::emit_stubs()
     }
     for (const HandlerStub& s : handlers_) {
         a_.bind(s.from);
-        store_xmm(s.xmm_dirty);
+        store_vectors(s.vectors);
+        leave_vectors();
         a_.load_imm(scratch_b, std::bit_cast<u64>(s.back ? around_.alone(*s.insn) : s.insn));
         if (!s.back) {
             a_.jump_to(relative(thunks_.end_with_handler));
@@ -149,14 +151,15 @@ void BlockTranslator::emit_stubs()
         a_.call_to(relative(thunks_.call_handler));
         if (s.x87_loaded)
             a_.call_to(relative(thunks_.load_x87));
-        load_xmm(s.xmm_loaded);
+        load_vectors(s.vectors);
         a_.jump_to(s.back);
     }
     for (const X87Load& s : x87_loads_) {
         a_.bind(s.from);
-        store_xmm(s.xmm_dirty);
+        store_vectors(s.vectors);
+        leave_vectors();
         a_.call_to(relative(thunks_.load_x87));
-        load_xmm(s.xmm_loaded);
+        load_vectors(s.vectors);
         a_.jump_to(s.back);
     }
 }

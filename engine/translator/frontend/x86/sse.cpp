@@ -12,11 +12,6 @@ using x86::OpcodeMap;
 
 namespace {
 
-Rm xmm_slot(unsigned number)
-{
-    return state_at(offset_xmm + sizeof(x86::Xmm) * number);
-}
-
 bool in(OpcodeMap map, const Insn& i)
 {
     return i.map == map;
@@ -151,34 +146,89 @@ FlagUse sse_flags(const Insn& i)
     return compares(i) ? FlagUse{0, all_flags, true} : FlagUse{};
 }
 
+Rm BlockTranslator::xmm_slot(unsigned number)
+{
+    return state_at(offset_xmm + sizeof(x86::Xmm) * number);
+}
+
+Rm BlockTranslator::high_slot(unsigned number)
+{
+    return state_at(offset_ymm_high + sizeof(x86::Xmm) * number);
+}
+
 u8 BlockTranslator::xmm(u8 number, bool reads, bool writes)
 {
-    if (reads && !(xmm_loaded_ >> number & 1))
-        a_.op(0x0f28, 4, number, xmm_slot(number));
-    xmm_loaded_ |= u16(1 << number);
+    if (reads)
+        vector(number, false);
+    vectors_.loaded |= u16(1 << number);
     if (writes)
-        xmm_dirty_ |= u16(1 << number);
+        vectors_.dirty |= u16(1 << number);
     return number;
 }
 
-void BlockTranslator::store_xmm(u16 which)
+// Loading the lower half clears the upper.
+void BlockTranslator::vector(u8 number, bool wide)
 {
-    for (u8 n = 0; n < 16; ++n)
-        if (which >> n & 1)
+    Vectors missing;
+    missing.loaded = u16(~vectors_.loaded & 1 << number);
+    missing.high_loaded = wide ? u16(~vectors_.high_loaded & 1 << number) : u16(0);
+    load_vectors(missing);
+    vectors_.loaded |= missing.loaded;
+    vectors_.high_loaded |= missing.high_loaded;
+}
+
+// VEX once the host's upper halves may not be zero, for a mixture costs some processors dearly.
+void BlockTranslator::store_vectors(const Vectors& which)
+{
+    for (u8 n = 0; n < 16; ++n) {
+        if (which.dirty >> n & 1 && avx_used_)
+            a_.vex(OpcodeMap::map_0f, x86::np, false, false, 0x29, n, 0, xmm_slot(n));
+        else if (which.dirty >> n & 1)
             a_.op(0x0f29, 4, n, xmm_slot(n));
+        if (which.high_dirty >> n & 1) {
+            a_.vex(OpcodeMap::map_0f3a, x86::p66, false, true, 0x19, n, 0, high_slot(n));    // VEXTRACTF128
+            a_.byte(1);
+        }
+    }
 }
 
-void BlockTranslator::load_xmm(u16 which)
+void BlockTranslator::load_vectors(const Vectors& which)
 {
-    for (u8 n = 0; n < 16; ++n)
-        if (which >> n & 1)
+    for (u8 n = 0; n < 16; ++n) {
+        if (which.loaded >> n & 1 && avx_used_)
+            a_.vex(OpcodeMap::map_0f, x86::np, false, false, 0x28, n, 0, xmm_slot(n));
+        else if (which.loaded >> n & 1)
             a_.op(0x0f28, 4, n, xmm_slot(n));
+        if (which.high_loaded >> n & 1) {
+            a_.vex(OpcodeMap::map_0f3a, x86::p66, false, true, 0x18, n, n, high_slot(n));    // VINSERTF128
+            a_.byte(1);
+        }
+    }
 }
 
-void BlockTranslator::settle_xmm()
+void BlockTranslator::settle_vectors()
 {
-    store_xmm(xmm_dirty_);
-    xmm_dirty_ = 0;
+    vectors_used_ |= vectors_;
+    store_vectors(vectors_);
+    vectors_.dirty = vectors_.high_dirty = 0;
+}
+
+void BlockTranslator::forget_vectors()
+{
+    settle_vectors();
+    vectors_used_ |= vectors_;
+    vectors_ = {};
+    leave_vectors();
+}
+
+// Nobody else wants to meet upper halves.
+void BlockTranslator::leave_vectors()
+{
+    if (!avx_used_)
+        return;
+    a_.byte(0xc5);
+    a_.byte(0xf8);
+    a_.byte(0x77);    // vzeroupper
 }
 
 void BlockTranslator::access_sse(const Insn& i, bool writes)
@@ -188,7 +238,7 @@ void BlockTranslator::access_sse(const Insn& i, bool writes)
     address(i);
     add_segment_base(i);
     if (i.row->traits & x86::aligned_16)
-        require_alignment(i);
+        require_alignment(i, 16);
     access_operand(i, size, writes ? Access::write : Access::read);
 }
 

@@ -35,8 +35,8 @@ void BlockTranslator::emit_system_flag(const Insn&)
 void BlockTranslator::emit_sti(const Insn&)
 {
     spoil_flags();
-    settle_xmm();
-    xmm_loaded_ = 0;
+    forget_vectors();
+    vectors_left_ = true;
     test_flags(x86::flag_i);
     u8* const open = a_.jump_if(cond_ne);
     or_flags(x86::flag_i);
@@ -107,7 +107,7 @@ void BlockTranslator::emit_compare_exchange_double(const Insn& i)
         spoil_flags();
         address(i);
         add_segment_base(i);
-        require_alignment(i);
+        require_alignment(i, 16);
         access_operand(i, size, Access::write);
     } else {
         access(i, size, Access::write);

@@ -127,7 +127,7 @@ void BlockTranslator::want_x87()
     spoil_flags();
     a_.op_imm(0x80, 1, 7, state_at(offset_x87_on_host), 0, 1);
     u8* const absent = a_.jump_if(cond_e);
-    x87_loads_.push_back({absent, a_.at(), xmm_loaded_, xmm_dirty_});
+    x87_loads_.push_back({absent, a_.at(), vectors_});
     x87_loaded_ = true;
 }
 
@@ -158,7 +158,7 @@ void BlockTranslator::emit_load_control(const Insn& i)
     a_.op(0x0fb7, 4, scratch_b, Rm::at(scratch_a));
     a_.op_extended(0xf7, 4, 2, Rm::of(scratch_b));
     a_.op_imm(0xf7, 4, 0, Rm::of(scratch_b), masks, 4);
-    handlers_.push_back({a_.jump_if(cond_ne), &i, nullptr, 0, 0, false});
+    handlers_.push_back({a_.jump_if(cond_ne), &i, nullptr, {}, false});
     a_.op_extended(0xd9, 4, 5, Rm::at(scratch_a));
     go_to(u64(i.offset) + i.length);
 }

@@ -24,7 +24,20 @@ struct StopPort : IoHandler {
 };
 
 struct BareMachine {
-    BareMachine()
+    using MakeTier = decltype(InterpreterParts::make_tier);
+    explicit BareMachine(MakeTier make_tier = {})
+        : vcpu(make_interpreter_vcpu(
+            {memory,
+             ports,
+             lapic,
+             {.acknowledge_interrupt = [] { return u8(0x20); },
+              .ferr = {},
+              .tsc = [this] { return clock.now(); },
+              .entropy = [this] { return entropy; }},
+             model,
+             make_rendezvous(),
+             0,
+             std::move(make_tier)}))
     {
         memory.add_ram("ram", 0, ram->size(), 0, *ram, 0);
         ports.claim(0x80, 1, stop);
@@ -55,17 +68,7 @@ struct BareMachine {
     Lapic lapic{deadlines, {.id = 0, .bootstrap = true}};
     x86::CpuModel model;
     std::optional<u64> entropy;    // what RDRAND gets
-    std::unique_ptr<Vcpu> vcpu = make_interpreter_vcpu(
-        {memory,
-         ports,
-         lapic,
-         {.acknowledge_interrupt = [] { return u8(0x20); },
-          .ferr = {},
-          .tsc = [this] { return clock.now(); },
-          .entropy = [this] { return entropy; }},
-         model,
-         make_rendezvous(),
-         0});
+    std::unique_ptr<Vcpu> vcpu;
     x86::CpuState state;
 };
 

@@ -149,7 +149,7 @@ protected:
         c->model = &model;
         c->cr4 |= cr4_pae;
         c->cr0 = cr0_pe | cr0_pg | cr0_ne | cr0_mp;
-        c->mode |= mode_zero_base | mode_sse | mode_x87;
+        c->mode |= mode_zero_base | mode_sse | mode_x87 | mode_avx;
         // What follows a block decides which flags it must leave: PUSHF wants them all.
         constexpr int pushf = 0x9c;
         std::memset(ram->data() + 5 * page_size, pushf, page_size);
@@ -182,7 +182,7 @@ protected:
     {
         // As update_mode() has it: with an unmasked exception SSE is the handlers' business.
         const bool masked = (c->fpu.mxcsr & mxcsr_masks) == mxcsr_masks;
-        c->mode = (c->mode & ~u32(mode_sse)) | (masked ? u32(mode_sse) : 0);
+        c->mode = (c->mode & ~(u32(mode_sse) | mode_avx)) | (masked ? u32(mode_sse) | mode_avx : 0);
         Block block{};
         block.insns = insns.data();
         block.count = u16(insns.size() - 1);

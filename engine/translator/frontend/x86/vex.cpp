@@ -1,0 +1,320 @@
+// AVX, AVX2, FMA, F16C and BMI: as sse.cpp, with VEX before them. A vector register is the host's YMM register, its two
+// halves read and written back apart, since Cpu keeps them so.
+
+#include "engine/cpu/x86/avx_handlers.h"
+#include "engine/cpu/x86/cpuid.h"
+#include "engine/cpu/x86/handlers.h"
+#include "engine/translator/frontend/x86/block_translator.h"
+
+namespace engine::translator {
+
+using enum x86::Operand;
+using x86::OpcodeMap;
+
+namespace {
+
+bool in(OpcodeMap map, const Insn& i)
+{
+    return i.map == map;
+}
+bool is_fused(const Insn& i)
+{
+    return in(OpcodeMap::map_0f38, i) && i.opcode >= 0x96 && i.opcode <= 0xbf;
+}
+bool is_general(const Insn& i)
+{
+    return !(i.row->traits & x86::avx);
+}
+bool compares(const Insn& i)
+{
+    if (in(OpcodeMap::map_0f, i))
+        return (i.opcode & 0xfe) == 0x2e;
+    return in(OpcodeMap::map_0f38, i) && (i.opcode == 0x0e || i.opcode == 0x0f || i.opcode == 0x17);
+}
+bool has_immediate(const Insn& i)
+{
+    for (const x86::Operand o : i.row->operands)
+        if (o == Ib || o == L)
+            return true;
+    return false;
+}
+
+// VEX.W, which for general registers counts in 64-bit mode only.
+bool w_of(const Insn& i)
+{
+    for (const x86::Operand o : i.row->operands)
+        if (o == Gy || o == Ey || o == By)
+            return i.rex_w();
+    return i.vex & Insn::vex_w;
+}
+
+unsigned size_in_0f(const Insn& i, unsigned full)
+{
+    const unsigned scalar = i.prefix == x86::pF3 ? 4 : i.prefix == x86::pF2 ? 8 : full;
+    switch (i.opcode) {
+    case 0x12:
+        return i.prefix == x86::pF3 || (i.prefix == x86::pF2 && full == 32) ? full : 8;
+    case 0x16:
+        return i.prefix == x86::pF3 ? full : 8;
+    case 0x13:
+    case 0x17:
+    case 0xd6:
+        return 8;
+    case 0x10:
+    case 0x11:
+    case 0x2c:
+    case 0x2d:
+    case 0x51:
+    case 0x52:
+    case 0x53:
+    case 0x58:
+    case 0x59:
+    case 0x5c:
+    case 0x5d:
+    case 0x5e:
+    case 0x5f:
+    case 0xc2:
+        return scalar;
+    case 0x2e:
+    case 0x2f:
+        return i.prefix == x86::p66 ? 8 : 4;
+    case 0x5a:
+        return i.prefix == x86::np ? full / 2 : scalar;
+    case 0x2a:
+    case 0x6e:
+        return i.rex_w() ? 8 : 4;
+    case 0x7e:
+        return i.prefix == x86::pF3 || i.rex_w() ? 8 : 4;
+    case 0xc4:
+        return 2;
+    case 0xe6:
+        return i.prefix == x86::pF3 ? full / 2 : full;
+    case 0xd1:
+    case 0xd2:
+    case 0xd3:
+    case 0xe1:
+    case 0xe2:
+    case 0xf1:
+    case 0xf2:
+    case 0xf3:
+        return 16;
+    default:
+        return full;
+    }
+}
+
+unsigned size_in_0f38(const Insn& i, unsigned full)
+{
+    static constexpr u8 widened[6] = {8, 4, 2, 8, 4, 8};    // PMOVSX and PMOVZX
+    if ((i.opcode & 0xef) >= 0x20 && (i.opcode & 0xef) <= 0x25)
+        return widened[i.opcode & 15] * full / 16;
+    if (is_fused(i))
+        return (i.opcode & 9) == 9 ? (i.vex & Insn::vex_w ? 8 : 4) : full;
+    switch (i.opcode) {
+    case 0x78:
+        return 1;
+    case 0x79:
+        return 2;
+    case 0x18:
+    case 0x58:
+        return 4;
+    case 0x19:
+    case 0x59:
+        return 8;
+    case 0x1a:
+    case 0x5a:
+        return 16;
+    case 0x13:
+        return full / 2;
+    default:
+        return full;
+    }
+}
+
+unsigned size_in_0f3a(const Insn& i, unsigned full)
+{
+    switch (i.opcode) {
+    case 0x14:
+    case 0x20:
+        return 1;
+    case 0x15:
+        return 2;
+    case 0x0a:
+    case 0x17:
+    case 0x21:
+        return 4;
+    case 0x16:
+    case 0x22:
+        return i.rex_w() ? 8 : 4;
+    case 0x0b:
+        return 8;
+    case 0x18:
+    case 0x19:
+    case 0x38:
+    case 0x39:
+        return 16;
+    case 0x1d:
+        return full / 2;
+    default:
+        return full;
+    }
+}
+
+// Bytes of the memory operand.
+unsigned memory_size(const Insn& i)
+{
+    if (is_general(i))
+        return w_of(i) ? 8 : 4;
+    const unsigned full = i.wide() ? 32 : 16;
+    return in(OpcodeMap::map_0f, i)  ? size_in_0f(i, full)
+        : in(OpcodeMap::map_0f38, i) ? size_in_0f38(i, full)
+                                     : size_in_0f3a(i, full);
+}
+
+u32 needed_features(const Insn& i)
+{
+    using namespace x86;
+    if (is_fused(i))
+        return feature_fma;
+    if ((in(OpcodeMap::map_0f38, i) && i.opcode == 0x13) || (in(OpcodeMap::map_0f3a, i) && i.opcode == 0x1d))
+        return feature_f16c;
+    if ((in(OpcodeMap::map_0f38, i) && i.opcode >= 0xdb && i.opcode <= 0xdf) || (in(OpcodeMap::map_0f3a, i) && i.opcode == 0xdf))
+        return feature_vaes;
+    if (in(OpcodeMap::map_0f3a, i) && i.opcode == 0x44)
+        return feature_vpclmulqdq;
+    return feature_avx2;    // and BMI, which is shown with it
+}
+
+// Not natively: memory under a mask or by vectors of addresses, registers that no operand names, MXCSR.
+bool left_to_handlers(const Insn& i)
+{
+    const bool masked
+        = in(OpcodeMap::map_0f38, i) && ((i.opcode >= 0x2c && i.opcode <= 0x2f) || i.opcode == 0x8c || i.opcode == 0x8e);
+    const bool implicit = in(OpcodeMap::map_0f3a, i) && i.opcode >= 0x60 && i.opcode <= 0x63;
+    const bool others = in(OpcodeMap::map_0f, i) && (i.opcode == 0xf7 || i.opcode == 0xae || (i.opcode == 0x77 && i.wide()));
+    return i.row->traits & x86::vsib || masked || implicit || others;
+}
+
+bool pinned_number(unsigned number)
+{
+    return number < pinned_count;
+}
+
+}
+
+bool vex_suits(const Insn& i, u32 mode)
+{
+    if (i.memory() && (i.flags & Insn::flag_checked || i.address_size == 2))
+        return false;
+    const u32 features = needed_features(i);
+    if ((x86::host_features() & features) != features)
+        return false;
+    if (i.row->forms == &x86::mulx_forms)
+        return pinned_number(i.reg) && pinned_number(i.vvvv);
+    return is_general(i) || (mode & x86::mode_avx && !left_to_handlers(i));
+}
+
+FlagUse vex_flags(const Insn& i)
+{
+    const auto* const f = i.row->forms;
+    const bool counts = f == &x86::andn_forms || f == &x86::bzhi_forms || f == &x86::bextr_forms || f == &x86::blsr_forms
+        || f == &x86::blsmsk_forms || f == &x86::blsi_forms;
+    return counts || compares(i) ? FlagUse{0, all_flags, true} : FlagUse{};
+}
+
+// Zeroes above, by two registers' halves at a time.
+void BlockTranslator::emit_vzeroupper()
+{
+    settle_vectors();
+    vectors_ = {};
+    vectors_left_ = true;
+    a_.vex(OpcodeMap::map_0f, x86::np, false, true, 0x57, 0, 0, Rm::of(0));    // VXORPS
+    for (unsigned n = 0; n < (in_64() ? 16u : 8u); n += 2)
+        a_.vex(OpcodeMap::map_0f, x86::np, false, true, 0x11, 0, 0, high_slot(n));    // VMOVUPS
+}
+
+void BlockTranslator::access_vex(const Insn& i)
+{
+    const x86::Operand first = i.row->operands[0];
+    const unsigned size = memory_size(i);
+    const bool writes = first == W || first == M || ((first == Ey || first == Ed) && !is_general(i));
+    spoil_flags();
+    address(i);
+    add_segment_base(i);
+    if (i.row->traits & x86::aligned_16)
+        require_alignment(i, size);
+    access_operand(i, size, writes ? Access::write : Access::read);
+}
+
+void BlockTranslator::emit_vex(const Insn& i)
+{
+    if (in(OpcodeMap::map_0f, i) && i.opcode == 0x77)
+        return emit_vzeroupper();
+    if (i.memory())
+        access_vex(i);
+    if (is_general(i))
+        return emit_vex_general(i);
+    const auto& o = i.row->operands;
+    const bool no_vvvv = i.row->traits & x86::register_vvvv && i.memory();
+    u8 reg = u8(i.modrm >> 3 & 7), vvvv = 0, written = none;
+    Rm rm = Rm::at(scratch_a);
+    for (unsigned n = 0; n < o.size(); ++n) {
+        const bool reads = n > 0 || is_fused(i) || compares(i);
+        const auto operand = [&](u8 number) {
+            if (reads)
+                vector(number, i.wide());
+            else
+                written = number;
+            return number;
+        };
+        if (o[n] == V)
+            reg = operand(i.reg);
+        else if (o[n] == H && !no_vvvv)
+            vvvv = operand(i.vvvv);
+        else if (o[n] == L)
+            operand(u8(in_64() ? i.imm >> 4 & 15 : i.imm >> 4 & 7));
+        else if ((o[n] == W || o[n] == U) && !i.memory())
+            rm = Rm::of(operand(i.rm));
+        else if ((o[n] == Ey || o[n] == Ed) && !i.memory())
+            rm = Rm::of(n == 0 ? begin_destination(u8(i.rm * 8), 8, false) : in_register(u8(i.rm * 8), 8));
+        else if (o[n] == Gd || o[n] == Gy)
+            reg = begin_destination(u8(i.reg * 8), 8, false);
+    }
+    a_.vex(i.map, i.prefix, w_of(i), i.wide(), i.opcode, reg, vvvv, rm);
+    if (has_immediate(i))
+        a_.byte(u8(i.imm));
+    if (o[0] == Gd || o[0] == Gy)
+        end_destination(u8(i.reg * 8), 8);
+    else if ((o[0] == Ey || o[0] == Ed) && !i.memory())
+        end_destination(u8(i.rm * 8), 8);
+    if (is_fused(i))
+        written = i.reg;
+    if (written != none)
+        vectors_.write_whole(written);
+    avx_used_ = true;
+    if (compares(i))
+        flags_made();
+}
+
+// BMI1 and BMI2: r/m may be a slot in memory, a register in vvvv may not.
+void BlockTranslator::emit_vex_general(const Insn& i)
+{
+    const auto& o = i.row->operands;
+    const FlagUse use = vex_flags(i);
+    const bool vvvv_is_destination = o[0] == By;
+    u8 vvvv = 0, reg = u8(i.modrm >> 3 & 7);
+    if (o[0] == By || o[1] == By || o[2] == By) {
+        const u8 offset = u8(i.vvvv * 8);
+        vvvv = vvvv_is_destination ? begin_destination(offset, 8, false) : in_register(offset, 8);
+    }
+    if (!vvvv_is_destination)
+        reg = begin_destination(u8(i.reg * 8), 8, false);
+    a_.vex(i.map, i.prefix, w_of(i), false, i.opcode, reg, vvvv, i.memory() ? Rm::at(scratch_a) : guest(u8(i.rm * 8)));
+    if (has_immediate(i))
+        a_.byte(u8(i.imm));
+    end_destination(u8((vvvv_is_destination ? i.vvvv : i.reg) * 8), 8);
+    if (use.modifies)
+        flags_made();
+}
+
+}

@@ -1,0 +1,117 @@
+// Whole programs of 32-bit protected mode on the translator and on the interpreter: what lives from block to block, which
+// single instructions can't show.
+#include <gtest/gtest.h>
+
+#include "engine/cpu/x86/cpuid.h"
+#include "engine/translator/x86_tier.h"
+#include "tests/engine/cpu/x86/bare_machine.h"
+
+using namespace engine;
+using x86::CpuState;
+
+namespace {
+
+constexpr u64 data = 0x10000;
+
+CpuState run(bool translates, std::initializer_list<u8> program, std::vector<u8>& memory, u64& interpreted)
+{
+    BareMachine m{translates ? [](x86::Cpu& c) { return translator::make_x86_tier(c, {.hot = 1}); } : BareMachine::MakeTier{}};
+    CpuState& s = m.state;
+    constexpr u64 osfxsr_and_osxsave = 0x40200;
+    s.cr0 = 0x21;
+    s.cr4 = osfxsr_and_osxsave;
+    s.xcr0 = x86::host_features() & x86::feature_avx ? 7 : 3;
+    for (x86::Segment& segment : s.segments)
+        segment = {.selector = 8, .attributes = 0xc093, .limit = 0xffffffff, .base = 0};
+    s.segments[x86::cs].attributes = 0xc09b;
+    s.fpu.control = 0x37f;
+    s.fpu.mxcsr = 0x1f80;
+    for (u64 n = 0; n < 16; ++n) {
+        s.fpu.xmm[n] = {{0x0001000200030004 * (n + 1), 0x3ff0000000000000 + n}};
+        s.fpu.ymm_high[n] = {{0x1111 * (n + 1), 0x4000000000000000 + n}};
+    }
+    s.gpr[x86::rsi] = data;
+    s.gpr[x86::rcx] = 1000;
+    s.gpr[x86::rsp] = 0x9000;
+    std::copy(program.begin(), program.end(), m.at(0x1000));
+    m.place(0x1000 + program.size(), {0xe6, 0x80, 0xf4});
+    EXPECT_EQ(m.run(), VcpuExit::kicked);
+    interpreted = m.vcpu->instructions();
+    memory.assign(m.at(0x8000), m.at(data + 0x10000));
+    return m.state;
+}
+
+void compare(std::initializer_list<u8> program)
+{
+    std::vector<u8> wanted_memory, memory;
+    u64 all = 0, interpreted = 0;
+    const CpuState wanted = run(false, program, wanted_memory, all);
+    const CpuState found = run(true, program, memory, interpreted);
+    EXPECT_LT(interpreted, all);
+    EXPECT_EQ(found.gpr, wanted.gpr);
+    EXPECT_EQ(found.rip, wanted.rip);
+    EXPECT_EQ(found.rflags, wanted.rflags);
+    EXPECT_EQ(found.fpu.xmm, wanted.fpu.xmm);
+    EXPECT_EQ(found.fpu.ymm_high, wanted.fpu.ymm_high);
+    EXPECT_EQ(found.fpu.registers, wanted.fpu.registers);
+    EXPECT_EQ(found.fpu.valid, wanted.fpu.valid);
+    EXPECT_EQ(found.fpu.status, wanted.fpu.status);
+    EXPECT_EQ(found.fpu.control, wanted.fpu.control);
+    EXPECT_EQ(memory, wanted_memory);
+}
+
+}
+
+// paddd xmm0, xmm1; movdqu [esi], xmm0; add esi, 16; dec ecx; jnz
+TEST(TranslatedLoops, sse_registers_stay_where_they_are)
+{
+    compare({0x66, 0x0f, 0xfe, 0xc1, 0xf3, 0x0f, 0x7f, 0x06, 0x83, 0xc6, 0x10, 0x49, 0x75, 0xf2});
+}
+
+// vpaddd ymm2, ymm2, ymm1; vpxor xmm3, xmm3, xmm2; paddd xmm4, xmm2; vmovdqu [esi], ymm2; add esi, 32; dec ecx; jnz
+TEST(TranslatedLoops, upper_halves_stay_too)
+{
+    if (!(x86::host_features() & x86::feature_avx2))
+        GTEST_SKIP() << "this processor has no AVX2";
+    compare({0xc5, 0xed, 0xfe, 0xd1, 0xc5, 0xe1, 0xef, 0xda, 0x66, 0x0f, 0xfe,
+             0xe2, 0xc5, 0xfe, 0x7f, 0x16, 0x83, 0xc6, 0x20, 0x49, 0x75, 0xea});
+}
+
+// vpaddd ymm2, ymm2, ymm1; vzeroupper; dec ecx; jnz
+TEST(TranslatedLoops, vzeroupper_in_the_middle)
+{
+    if (!(x86::host_features() & x86::feature_avx2))
+        GTEST_SKIP() << "this processor has no AVX2";
+    compare({0xc5, 0xed, 0xfe, 0xd1, 0xc5, 0xf8, 0x77, 0x49, 0x75, 0xf6});
+}
+
+// fldpi; L: fadd st, st(0); fld1; fstp qword [esi]; add esi, 8; dec ecx; jnz L; fnstsw ax
+TEST(TranslatedLoops, the_x87_is_carried_through)
+{
+    compare({0xd9, 0xeb, 0xd8, 0xc0, 0xd9, 0xe8, 0xdd, 0x1e, 0x83, 0xc6, 0x08, 0x49, 0x75, 0xf4, 0xdf, 0xe0});
+}
+
+// Rounding goes up and the loop on: fldcw [esi] with what mov word [esi], 0b7fh left; fld1; fldpi; fdivp; fistp dword [esi+8]
+TEST(TranslatedLoops, a_control_word_is_heeded)
+{
+    compare({0x66, 0xc7, 0x06, 0x7f, 0x0b, 0xd9, 0x2e, 0xd9, 0xe8, 0xd9, 0xeb, 0xde, 0xf9, 0xdb, 0x5e, 0x08, 0x49, 0x75, 0xed});
+}
+
+// The zero divide is unmasked (033bh), so that the division leaves its operands; FNSTSW tells, FNCLEX forgets.
+TEST(TranslatedLoops, an_unmasked_exception_goes_to_the_handlers)
+{
+    compare({0x66, 0xc7, 0x06, 0x3b, 0x03, 0xd9, 0x2e, 0xd9, 0xe8, 0xd9, 0xee,
+             0xde, 0xf9, 0xdf, 0xe0, 0xdb, 0xe2, 0x49, 0x75, 0xec, 0xdb, 0xe3});
+}
+
+// push ecx; dec ecx; jnz, over two pages; pops: pop eax; inc ecx; cmp ecx, 1000; jne
+TEST(TranslatedLoops, the_stack_crosses_pages)
+{
+    compare({0x51, 0x49, 0x75, 0xfc, 0x58, 0x41, 0x81, 0xf9, 0xe8, 0x03, 0x00, 0x00, 0x75, 0xf6});
+}
+
+// A stack that is off by two, so that pushes themselves cross.
+TEST(TranslatedLoops, a_push_crosses_pages)
+{
+    compare({0x81, 0xec, 0x02, 0x00, 0x00, 0x00, 0x51, 0x49, 0x75, 0xfc});
+}
