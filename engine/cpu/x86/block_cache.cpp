@@ -12,7 +12,7 @@
 namespace engine::x86 {
 
 namespace {
-constexpr unsigned most_insns = 64;
+constexpr unsigned most_insns = 64, most_branches = 3;
 
 u64 hash(u64 host, u32 mode)
 {
@@ -143,7 +143,7 @@ Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
     const unsigned most = mode & mode_single ? 1 : most_insns;
     Insn insns[most_insns + 1];
     u8 bytes[most_insns * longest_instruction];
-    unsigned count = 0;
+    unsigned count = 0, branches = 0;
     u64 length = 0;
     u64 claimed = std::min<u64>(page_left, most_insns);
     CodePage second;
@@ -173,8 +173,9 @@ Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
         std::memcpy(bytes + length, window, insn.length);
         length += insn.length;
         ++count;
+        branches += insn.row->forms == jcc_forms.data();
         const bool repeated = insn.row->traits & may_end_block && insn.prefix >= pF3;
-        if (insn.row->traits & ends_block || repeated || length >= page_left)
+        if (insn.row->traits & ends_block || repeated || length >= page_left || branches == most_branches)
             break;
     }
     insns[count] = {};

@@ -29,6 +29,7 @@ template <class T> [[gnu::always_inline]] inline u64 relative_target(const Cpu& 
     return T(c.gpr[gpr_rip] + i->imm);
 }
 
+// Not taken, it leaves the block going.
 template <class T, unsigned code> void jcc(Cpu& c, const Insn* i)
 {
     if (condition_is<code>(c.lazy)) {
@@ -37,7 +38,7 @@ template <class T, unsigned code> void jcc(Cpu& c, const Insn* i)
         c.gpr[gpr_rip] = target;
         return;
     }
-    return leave_block(c, i);
+    return next(c, i);
 }
 
 template <class T> void jcc_any(Cpu& c, const Insn* i)
@@ -48,7 +49,7 @@ template <class T> void jcc_any(Cpu& c, const Insn* i)
         c.gpr[gpr_rip] = target;
         return;
     }
-    return leave_block(c, i);
+    return next(c, i);
 }
 
 template <class T> void jmp(Cpu& c, const Insn* i)

@@ -99,7 +99,7 @@ constexpr Opcode list[] = {
     {any_prefix, 0x6b, 0x6b, {"imul", {Gv, Ev, Ibs}, &imul3_forms, 0, nullptr, undefined_after_multiply}},
     {any_prefix, 0x6c, 0x6c, {"ins", {}, &ins_forms, byte_sized | repeatable | ends_block}}, {any_prefix, 0x6d, 0x6d, {"ins", {}, &ins_forms, repeatable | ends_block}},
     {any_prefix, 0x6e, 0x6e, {"outs", {}, &outs_forms, byte_sized | repeatable | ends_block}}, {any_prefix, 0x6f, 0x6f, {"outs", {}, &outs_forms, repeatable | ends_block}},
-    {any_prefix, 0x70, 0x7f, {"jcc", {Jb}, jcc_forms.data(), forced_64 | ends_block}},
+    {any_prefix, 0x70, 0x7f, {"jcc", {Jb}, jcc_forms.data(), forced_64}},
     {any_prefix, 0x80, 0x80, {"group 1", {Eb}, nullptr, 0, group_1_eb}}, {any_prefix, 0x81, 0x81, {"group 1", {Ev}, nullptr, 0, group_1_ev}},
     {any_prefix, 0x82, 0x82, {"group 1", {Eb}, nullptr, invalid_in_64, group_1_eb}}, {any_prefix, 0x83, 0x83, {"group 1", {Ev}, nullptr, 0, group_1_byte}},
     {any_prefix, 0x84, 0x84, {"test", {Eb, Gb}, &test_forms}}, {any_prefix, 0x85, 0x85, {"test", {Ev, Gv}, &test_forms}},

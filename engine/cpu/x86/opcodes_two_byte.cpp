@@ -65,7 +65,7 @@ constexpr Opcode list[] = {
     {any_prefix, 0x32, 0x32, {"rdmsr", {}, &rdmsr_forms, privileged}}, {any_prefix, 0x33, 0x33, {"rdpmc", {}, &rdpmc_forms}},
     {any_prefix, 0x34, 0x34, {"sysenter", {}, &sysenter_forms, ends_block}}, {any_prefix, 0x35, 0x35, {"sysexit", {}, &sysexit_forms, ends_block}},
     {any_prefix, 0x40, 0x4f, {"cmov", {Gv, Ev}, &cmov_forms}},
-    {any_prefix, 0x80, 0x8f, {"jcc", {Jz}, jcc_forms.data(), forced_64 | ends_block}}, {any_prefix, 0x90, 0x9f, {"setcc", {Eb}, &setcc_forms}},
+    {any_prefix, 0x80, 0x8f, {"jcc", {Jz}, jcc_forms.data(), forced_64}}, {any_prefix, 0x90, 0x9f, {"setcc", {Eb}, &setcc_forms}},
     {any_prefix, 0xa0, 0xa0, {"push fs", {}, &push_segment_forms, defaults_to_64}}, {any_prefix, 0xa1, 0xa1, {"pop fs", {}, &pop_segment_forms, defaults_to_64 | ends_block}},
     {any_prefix, 0xa8, 0xa8, {"push gs", {}, &push_segment_forms, defaults_to_64}}, {any_prefix, 0xa9, 0xa9, {"pop gs", {}, &pop_segment_forms, defaults_to_64 | ends_block}},
     {any_prefix, 0xa2, 0xa2, {"cpuid", {}, &cpuid_forms}}, {any_prefix, 0xaa, 0xaa, {"rsm", {}, &rsm_forms, ends_block}},

@@ -40,7 +40,7 @@ FlagMask BlockTranslator::live_at(u64 in_page)
         const FlagUse use = flag_use(insn, lowering_of(insn, block_.mode));
         live |= use.reads & ~killed;
         killed |= use.kills;
-        if (ends_block(insn))
+        if (ends_block(insn) || may_leave_block(insn))
             break;
     }
     return FlagMask(live | (all_flags & ~killed));
@@ -55,9 +55,7 @@ void BlockTranslator::plan()
     if (!ends_block(last)) {
         live = live_at(next);
     } else if (const Lowering* const l = lowering_of(last, block_.mode)) {
-        if (l->emit == &BlockTranslator::emit_jcc)
-            live = live_at(next) | live_at(last.imm);
-        else if (l->emit == &BlockTranslator::emit_jmp || l->emit == &BlockTranslator::emit_call)
+        if (l->emit == &BlockTranslator::emit_jmp || l->emit == &BlockTranslator::emit_call)
             live = live_at(last.imm);
         else if (l->emit == &BlockTranslator::emit_x87)
             live = live_at(next);
@@ -68,6 +66,8 @@ void BlockTranslator::plan()
         p.lowering = lowering_of(i, block_.mode);
         p.use = flag_use(i, p.lowering);
         p.live_after = live;
+        if (p.lowering && p.lowering->emit == &BlockTranslator::emit_jcc)
+            live |= p.live_at_target = live_at(i.imm);
         live = FlagMask((live & ~p.use.kills) | p.use.reads);
     }
 }
@@ -94,10 +94,11 @@ void BlockTranslator::end_with_handler(const Insn& i)
 // a handler.
 bool BlockTranslator::loops() const
 {
-    const Insn& last = block_.insns[block_.count - 1];
-    const bool jumps_back = !vectors_left_ && plan_.back().lowering && plan_.back().lowering->emit == &BlockTranslator::emit_jcc
-        && last.imm == block_.in_page;
-    return jumps_back && std::ranges::all_of(plan_, [](const Planned& p) { return p.lowering != nullptr; });
+    if (vectors_left_ || !std::ranges::all_of(plan_, [](const Planned& p) { return p.lowering != nullptr; }))
+        return false;
+    return std::ranges::any_of(block_.insns, block_.insns + block_.count, [&](const Insn& i) {
+        return i.row->forms == x86::jcc_forms.data() && i.imm == block_.in_page;
+    });
 }
 
 void BlockTranslator::emit_body()
@@ -108,14 +109,15 @@ void BlockTranslator::emit_body()
         const Planned& p = plan_[n];
         lowering_ = p.lowering;
         live_after_ = p.live_after;
+        live_at_target_ = p.live_at_target;
         live_before_ = FlagMask((p.live_after & ~p.use.kills) | p.use.reads);
         ended = ends_block(i);
-        // STI leaves its block when it is interpreted, and its shadow needs an instruction behind it.
-        if (i.row->forms == &x86::sti_forms && (!lowering_ || n + 1u == block_.count)) {
+        // STI's shadow needs an instruction behind it.
+        if (i.row->forms == &x86::sti_forms && n + 1u == block_.count)
             lowering_ = nullptr;
+        if (!lowering_ && may_leave_block(i))
             ended = true;
-        }
-        if (ended && !loop_head_)
+        if (ended)
             forget_vectors();
         if (lowering_)
             (this->*lowering_->emit)(i);
@@ -140,6 +142,7 @@ void BlockTranslator::emit_loop()
     slow_.clear();
     links_.clear();
     handlers_.clear();
+    exits_.clear();
     x87_loads_.clear();
     in_host_ = x87_loaded_ = false;
     in_memory_ = true;

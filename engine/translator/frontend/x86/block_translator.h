@@ -192,7 +192,7 @@ private:
     u8* entry_;
     const bool shared_;
     const Lowering* lowering_ = nullptr;    // of the instruction being emitted
-    FlagMask live_before_ = 0, live_after_ = 0;
+    FlagMask live_before_ = 0, live_after_ = 0, live_at_target_ = 0;
     bool in_host_ = false, in_memory_ = true;
     Vectors vectors_;
     Vectors vectors_used_;    // all that the block ever loads or changes
@@ -205,6 +205,7 @@ private:
         const Lowering* lowering;
         FlagUse use;
         FlagMask live_after;
+        FlagMask live_at_target = 0;    // of a conditional branch
     };
     std::vector<Planned> plan_;
 
@@ -234,7 +235,13 @@ private:
         const u8* back;
         Vectors vectors;
     };
+    struct Exit {    // a branch out of the middle, with vector registers still to store
+        u8* from;
+        u64 target;
+        Vectors vectors;
+    };
     std::vector<SlowAccess> slow_;
+    std::vector<Exit> exits_;
     std::vector<LinkStub> links_;
     std::vector<HandlerStub> handlers_;
     std::vector<X87Load> x87_loads_;

@@ -106,29 +106,28 @@ void BlockTranslator::emit_leave(const Insn& i)
 
 void BlockTranslator::emit_jcc(const Insn& i)
 {
-    const u64 next = u64(i.offset) + i.length;
     const unsigned condition = i.opcode & 15;
     want_flags();
-    if (live_after_ && !in_memory_) {
+    if (live_at_target_ && !in_memory_) {
         live_before_ = all_flags;
-        spoil_flags();    // keeps the host's
+        spoil_flags();
+        in_host_ = true;    // they were not spoiled
     }
-    if (loop_head_) {
-        a_.jump_if_to(condition, loop_head_);
-        forget_vectors();
-    } else if (i.imm == block_.in_page) {
+    if (loop_head_ && i.imm == block_.in_page)
+        return a_.jump_if_to(condition, loop_head_);
+    if (vectors_.dirty || avx_used_)
+        return void(exits_.push_back({a_.jump_if(condition), i.imm, vectors_}));
+    if (i.imm == block_.in_page) {
         a_.jump_if_to(condition, entry_);
-    } else if (i.imm < page_size) {
-        if (const u8* const code = around_.code_at(unsigned(i.imm)))
-            a_.jump_if_to(condition, relative(code));
-        else
-            links_.push_back({a_.jump_if(condition), unsigned(i.imm)});
-    } else {
+    } else if (i.imm >= page_size) {
         u8* const not_taken = a_.jump_if(condition ^ 1);
         go_to(i.imm);
         a_.bind(not_taken);
+    } else if (const u8* const code = around_.code_at(unsigned(i.imm))) {
+        a_.jump_if_to(condition, relative(code));
+    } else {
+        links_.push_back({a_.jump_if(condition), unsigned(i.imm)});
     }
-    go_to(next);
 }
 
 void BlockTranslator::emit_jmp(const Insn& i)

@@ -3,6 +3,7 @@
 // its interpreter handler, called from the block.
 
 #include "engine/cpu/x86/flags.h"
+#include "engine/cpu/x86/handlers.h"
 #include "engine/cpu/x86/insn.h"
 
 namespace engine::translator {
@@ -49,6 +50,11 @@ Place place_of(const x86::Insn& i, unsigned operand);
 inline bool ends_block(const x86::Insn& i)
 {
     return i.row->traits & x86::ends_block || (i.row->traits & x86::may_end_block && i.prefix >= x86::pF3);
+}
+// Leaves it now and then when it is interpreted.
+inline bool may_leave_block(const x86::Insn& i)
+{
+    return i.row->forms == x86::jcc_forms.data() || i.row->forms == &x86::sti_forms;
 }
 // Bytes of the source of MOVZX, MOVSX and MOVSXD.
 unsigned source_size(const x86::Insn& i);

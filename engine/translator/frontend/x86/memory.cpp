@@ -132,6 +132,12 @@ void BlockTranslator::emit_stubs()
         load_vectors(s.vectors);
         a_.jump_to(s.back);
     }
+    for (const Exit& s : exits_) {
+        a_.bind(s.from);
+        store_vectors(s.vectors);
+        leave_vectors();
+        go_to(s.target);
+    }
     for (const LinkStub& s : links_) {
         a_.bind(s.displacement);
         rip_plus(scratch_a, s.in_page);

@@ -47,9 +47,9 @@ struct Line {
 bool out_of_scope(const Row& row)
 {
     static const std::set<std::string_view> names{
-        "xgetbv", "rdtsc",  "rdtscp", "rdpmc",  "cpuid",   "sldt",    "str",     "verr",      "verw",     "lar",      "lsl",
-        "smsw",   "sgdt",   "sidt",   "fxsave", "fxrstor", "ldmxcsr", "push fs", "push gs",   "rdfsbase", "rdgsbase", "fnstenv",
-        "fnsave", "fldenv", "frstor", "rsm",    "clflush", "emms",    "fwait",   "prefetchw", "xsavec"};
+        "jcc",     "xgetbv", "rdtsc",  "rdtscp", "rdpmc",  "cpuid",   "sldt",    "str",     "verr",      "verw",     "lar",
+        "lsl",     "smsw",   "sgdt",   "sidt",   "fxsave", "fxrstor", "ldmxcsr", "push fs", "push gs",   "rdfsbase", "rdgsbase",
+        "fnstenv", "fnsave", "fldenv", "frstor", "rsm",    "clflush", "emms",    "fwait",   "prefetchw", "xsavec"};
     if (row.traits & invalid_in_64 || names.contains(row.name))
         return true;
     const bool segment = std::ranges::find(row.operands, Operand::Sw) != row.operands.end();
