@@ -20,8 +20,19 @@ void SoftTlbContext::fill(Access access, u64 linear, u64 host_page, bool is_glob
     to.tag = page;
     to.host = host_page;
     global[unsigned(access)][index] = is_global;
-    if (used.size() < 2 * entries)
+    if (used.size() < entries)
         used.push_back(index);
+}
+
+template <class Visit> void SoftTlbContext::for_used(Visit visit)
+{
+    if (used.size() >= entries) {
+        for (unsigned index = 0; index < entries; ++index)
+            visit(index);
+        return;
+    }
+    for (const u16 index : used)
+        visit(index);
 }
 
 void SoftTlbContext::flush(bool keep_global)
@@ -37,7 +48,7 @@ void SoftTlbContext::flush(bool keep_global)
         }
         return kept;
     };
-    if (used.size() >= 2 * entries) {
+    if (used.size() >= entries) {
         used.clear();
         for (unsigned index = 0; index < entries; ++index)
             if (drop(index))
@@ -55,8 +66,7 @@ void SoftTlbContext::flush_writes()
 {
     stack_window = {};
     auto& table = by_access[unsigned(Access::write)];
-    for (unsigned index = 0; index < entries; ++index)
-        invalidate(table[index], index);
+    for_used([&](unsigned index) { invalidate(table[index], index); });
 }
 
 void SoftTlbContext::flush_page(u64 linear)
@@ -72,9 +82,10 @@ void SoftTlbContext::drop_writes_to(u64 host_page)
 {
     stack_window = {};
     auto& table = by_access[unsigned(Access::write)];
-    for (unsigned index = 0; index < entries; ++index)
+    for_used([&](unsigned index) {
         if (valid(table[index], index) && table[index].host == host_page)
             invalidate(table[index], index);
+    });
 }
 
 SoftTlb::SoftTlb()

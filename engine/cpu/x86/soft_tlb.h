@@ -26,10 +26,10 @@ struct TlbWindow {
 enum class Access : u8 { read, write, fetch };
 
 struct SoftTlbContext {
-    static constexpr unsigned entries = 1024;
+    static constexpr unsigned entries = 4096;
     std::array<std::array<TlbEntry, entries>, 3> by_access;
     std::array<std::array<bool, entries>, 3> global{};
-    std::vector<u16> used;    // indices filled since the last flush, possibly repeated
+    std::vector<u16> used;    // indices filled since the last flush, possibly repeated; `entries` of them: too many to tell
     TlbWindow stack_window;    // while another context is in use
 
     SoftTlbContext();
@@ -46,6 +46,8 @@ struct SoftTlbContext {
     }
 
 private:
+    // Calls `visit` with the index of every entry that may be filled.
+    template <class Visit> void for_used(Visit visit);
     static bool valid(const TlbEntry& entry, unsigned index) { return (entry.tag >> page_shift & (entries - 1)) == index; }
     static void invalidate(TlbEntry& entry, unsigned index) { entry.tag = u64(index ^ 1) << page_shift; }
 };

@@ -28,9 +28,18 @@ void BlockTranslator::follow(unsigned in_page)
     }
 }
 
+// In place rather than in a thunk, so that the host predicts each jump by its own past.
 void BlockTranslator::go_by_address()
 {
-    a_.jump_to(relative(thunks_.jump_by_address));
+    // The kernel's code is on global pages, mostly.
+    const unsigned half = block_.mode & x86::mode_unprivileged ? 0 : 1;
+    write_jump_lookup(a_);
+    a_.op(0x3b, 8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, rip)));
+    a_.jump_if_to(cond_ne, relative(thunks_.jump_missed));
+    a_.load(8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, context)));
+    a_.op(0x3b, 8, scratch_a, state_at(offset_context + half * sizeof(u64)));
+    a_.jump_if_to(cond_ne, relative(thunks_.jump_in_context[half ^ 1]));
+    write_jump(a_);
 }
 
 void BlockTranslator::go_to(u64 in_page)

@@ -250,38 +250,64 @@ private:
 
     void jump_by_address(Thunks& t)
     {
+        // Those that look for themselves come here with the entry in scratch_b: its context is that of the other half.
+        t.jump_in_context[0] = other_context(0);
+        t.jump_in_context[1] = other_context(1);
         t.jump_by_address = here();
         a_.bind(go_on_);
-        a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
-        a_.mov(scratch_b, scratch_a);
-        a_.op_imm(0xc1, 8, 5, Rm::of(scratch_b), 12, 1);
-        a_.op(0x33, 4, scratch_b, Rm::of(scratch_a));
-        a_.op_imm(0x81, 4, 4, Rm::of(scratch_b), jump_table_entries - 1, 4);
-        static_assert(sizeof(JumpTarget) == 32);
-        a_.op_imm(0xc1, 4, 4, Rm::of(scratch_b), 5, 1);
-        a_.op(0x03, 8, scratch_b, state_at(offset_jump_table));
+        write_jump_lookup(a_);
         a_.op(0x3b, 8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, rip)));
         u8* const other_address = a_.jump_if(cond_ne);
         a_.load(8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, context)));
         a_.op(0x3b, 8, scratch_a, state_at(offset_context));
-        u8* const of_pcid = a_.jump_if(cond_e);
-        a_.op(0x3b, 8, scratch_a, state_at(offset_context + sizeof(u64)));
-        u8* const other_context = a_.jump_if(cond_ne);
-        a_.bind(of_pcid);
-        a_.load(8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, page)));
-        a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
-        a_.op_extended(0xff, 4, 4, Rm::at(scratch_b, offsetof(JumpTarget, code)));
+        a_.jump_if_to(cond_ne, cache_.writable(t.jump_in_context[1]));
+        write_jump(a_);
         a_.bind(other_address);
-        a_.bind(other_context);
+        t.jump_missed = here();
+        a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
         a_.jump_to(cache_.writable(t.leave_unlinked));
+        a_.patch(missed_[0], cache_.writable(t.jump_missed));
+        a_.patch(missed_[1], cache_.writable(t.jump_missed));
+    }
+    const u8* other_context(unsigned n)
+    {
+        const u8* const at = here();
+        a_.op(0x3b, 8, scratch_a, state_at(offset_context + n * sizeof(u64)));
+        u8* const neither = a_.jump_if(cond_ne);
+        write_jump(a_);
+        a_.bind(neither);
+        a_.load(8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, rip)));
+        missed_[n] = a_.jump();
+        return at;
     }
 
     CodeCache& cache_;
     Assembler a_;
     u8* saved_return_ = nullptr;
     u8* go_on_ = nullptr;
+    u8* missed_[2] = {};
 };
 
+}
+
+// The table's entry for the address in scratch_a, into scratch_b.
+void write_jump_lookup(Assembler& a)
+{
+    static_assert(sizeof(JumpTarget) == 32);
+    a.mov(scratch_b, scratch_a);
+    a.op_imm(0xc1, 8, 5, Rm::of(scratch_b), 12, 1);
+    a.op(0x33, 4, scratch_b, Rm::of(scratch_a));
+    a.op_imm(0x81, 4, 4, Rm::of(scratch_b), jump_table_entries - 1, 4);
+    a.op_imm(0xc1, 4, 4, Rm::of(scratch_b), 5, 1);
+    a.op(0x03, 8, scratch_b, state_at(offset_jump_table));
+}
+
+// To the target of the entry in scratch_b.
+void write_jump(Assembler& a)
+{
+    a.load(8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, page)));
+    a.store(8, gpr_slot(x86::gpr_rip), scratch_a);
+    a.op_extended(0xff, 4, 4, Rm::at(scratch_b, offsetof(JumpTarget, code)));
 }
 
 Thunks write_thunks(CodeCache& cache)

@@ -24,7 +24,14 @@ struct Thunks {
     const u8* look_for_interrupts = nullptr;    // call
     const u8* load_x87 = nullptr;    // call: the guest's x87 goes to the host's
     const u8* jump_by_address = nullptr;    // jump, with RIP in scratch_a
+    // Jump, after write_jump_lookup(): RIP, in scratch_a, is not the entry's; the entry's context, in scratch_a, is not the
+    // other half's of HostCodeState::context, so perhaps this one's.
+    const u8* jump_missed = nullptr;
+    const u8* jump_in_context[2] = {};
 };
+
+void write_jump_lookup(Assembler& a);
+void write_jump(Assembler& a);
 
 // Writes them at the cache's start.
 Thunks write_thunks(CodeCache& cache);
