@@ -5,8 +5,8 @@
 // The planes lie interleaved at the start of the video memory: byte 4 * address + plane. Chain-4 and double-word mode both
 // use the address / 4 instead of the hardware's rotated address, so that mode 13h is linear and can be mapped; only a
 // program that writes in one of the two and shows in the other would see the difference.
-// Not modelled: the vertical interrupt, the light pen, the odd/even page bit of the miscellaneous register, display skew,
-// overscan, the sense comparators, a mode's picture changing in the middle of a frame.
+// Not modelled: the vertical interrupt, the light pen, the odd/even page and RAM enable bits of the miscellaneous register,
+// display skew, overscan, the sense comparators, a mode's picture changing in the middle of a frame.
 
 #include <array>
 #include <optional>
@@ -20,6 +20,22 @@
 namespace engine {
 
 class Vga {
+    // IBM leaves open how a VGA powers on. This one runs in words, underlines nothing and shows all planes, so that
+    // firmware without a video BIOS, which loads only what makes its text, has a picture.
+    static constexpr std::array<u8, 0x19> power_on_crtc()
+    {
+        std::array<u8, 0x19> crtc{};
+        crtc[0x14] = 0x1f;
+        crtc[0x17] = 0xa3;
+        return crtc;
+    }
+    static constexpr std::array<u8, 0x15> power_on_attribute()
+    {
+        std::array<u8, 0x15> attribute{};
+        attribute[0x12] = 0x0f;
+        return attribute;
+    }
+
 public:
     struct State {
         u8 miscellaneous = 0;
@@ -29,10 +45,10 @@ public:
         u8 graphics_index = 0;
         std::array<u8, 9> graphics{};
         u8 crtc_index = 0;
-        std::array<u8, 0x19> crtc{};
+        std::array<u8, 0x19> crtc = power_on_crtc();
         u8 attribute_index = 0;    // with bit 5, the palette address source
         u8 attribute_data_next = 0;    // the flip-flop of port 3c0
-        std::array<u8, 0x15> attribute{};
+        std::array<u8, 0x15> attribute = power_on_attribute();
         u8 dac_mask = 0xff;
         u8 dac_reads = 0;    // port 3c7 was written last
         u8 dac_read_index = 0, dac_write_index = 0;

@@ -22,7 +22,6 @@ constexpr u8 mode_read_1 = 0x08, mode_odd_even = 0x10;
 constexpr u8 miscellaneous_chain_odd_even = 0x02;
 constexpr u8 sr_map_mask = 2, sr_memory_mode = 4;
 constexpr u8 memory_mode_sequential = 0x04, memory_mode_chain_4 = 0x08;
-constexpr u8 misc_enable_ram = 0x02;
 constexpr u32 planes_size = 0x10000;    // bytes in each plane of a plain VGA
 
 constexpr u32 spread(u8 planes)
@@ -37,8 +36,6 @@ constexpr u32 repeat(u8 byte)
 
 std::optional<u32> Vga::window_address(u32 offset) const
 {
-    if (!(s_.miscellaneous & misc_enable_ram))
-        return {};
     switch (s_.graphics[gc_miscellaneous] >> 2 & 3) {
     case 0:
         return offset & 0x1ffff;
@@ -60,11 +57,16 @@ Vga::Place Vga::place(u32 address) const
     if (s_.sequencer[sr_memory_mode] & memory_mode_chain_4)
         return {address >> 2, u8(map & 1 << (address & 3)), u8(address & 3)};
     Place p{address % planes_size, map, read_map};
-    if (s_.graphics[gc_miscellaneous] & miscellaneous_chain_odd_even)
+    const bool chains = s_.graphics[gc_miscellaneous] & miscellaneous_chain_odd_even;
+    const bool odd_even_mode = s_.graphics[gc_mode] & mode_odd_even;
+    // Three bits say odd/even and should agree. Where they don't, the sequencer needs one of the other two on its side, and
+    // then A0 chooses the plane and no longer the place: firmware written for emulators sets no more than that.
+    const bool odd_even = !(s_.sequencer[sr_memory_mode] & memory_mode_sequential) && (chains || odd_even_mode);
+    if (chains || odd_even)
         p.index = (p.index & ~1u) | (address >> 16 & 1);
-    if (!(s_.sequencer[sr_memory_mode] & memory_mode_sequential))
+    if (odd_even)
         p.writable_planes &= address & 1 ? 0x0a : 0x05;
-    if (s_.graphics[gc_mode] & mode_odd_even)
+    if (odd_even_mode)
         p.read_plane = u8((read_map & 2) | (address & 1));
     return p;
 }
@@ -156,9 +158,9 @@ std::optional<u64> Vga::plain_window() const
     if (bochs_.linear())
         return bochs_.bank_offset() + 0x10000 <= vram_.size() ? std::optional(bochs_.bank_offset()) : std::nullopt;
     const auto& g = s_.graphics;
-    const bool plain = s_.miscellaneous & misc_enable_ram && s_.sequencer[sr_memory_mode] & memory_mode_chain_4
-        && s_.sequencer[sr_map_mask] == 0x0f && g[gc_enable_set_reset] == 0 && g[gc_data_rotate] == 0
-        && !(g[gc_mode] & (mode_read_1 | 3)) && (g[gc_miscellaneous] >> 2 & 3) == 1 && g[gc_bit_mask] == 0xff;
+    const bool plain = s_.sequencer[sr_memory_mode] & memory_mode_chain_4 && s_.sequencer[sr_map_mask] == 0x0f
+        && g[gc_enable_set_reset] == 0 && g[gc_data_rotate] == 0 && !(g[gc_mode] & (mode_read_1 | 3))
+        && (g[gc_miscellaneous] >> 2 & 3) == 1 && g[gc_bit_mask] == 0xff;
     return plain && !bochs_.enabled() ? std::optional<u64>(0) : std::nullopt;
 }
 

@@ -170,8 +170,9 @@ Piix3Ide::Piix3Ide(PciWires wires, IrqLine& irq14, IrqLine& irq15, DriveWires dr
       channels_{Channel(wires.memory, irq14), Channel(wires.memory, irq15)}
 {
     define_config16(reg_status, status_fast_back_to_back_medium, 0);
-    define_config16(reg_idetim, 0, 0xffff);
-    define_config16(reg_idetim + 2, 0, 0xffff);
+    // The chip wakes with its ports off; UEFI firmware never turns them on, and where nothing answers it waits for minutes.
+    define_config16(reg_idetim, idetim_decode, 0xffff);
+    define_config16(reg_idetim + 2, idetim_decode, 0xffff);
     define_config(reg_sidetim, 0, 0xff);
     add_port_window(bus_master_bar, bus_master_ports, *this, 4);
 }

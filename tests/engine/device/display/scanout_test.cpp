@@ -34,6 +34,38 @@ TEST_F(ScanoutTest, text_has_nine_dots_and_sixteen_rows)
     EXPECT_EQ(pixel(*f, 0, 0), colour(0));
 }
 
+// As firmware does that knows the adapter from emulators alone: everything else is as the adapter powered on.
+TEST_F(ScanoutTest, text_needs_no_video_bios)
+{
+    vga.reset();
+    out(0x3c2, 1);
+    sequencer(2, 4);
+    graphics(8, 0xff);
+    for (unsigned row = 0; row < 16; ++row)
+        poke(window + 'A' * 32 + row, test_glyph('A', row));
+    sequencer(2, 3);
+    graphics(6, 0x0c);
+    graphics(5, 0x10);
+    crtc(9, 0x0f);
+    crtc(1, 0x4f);
+    crtc(0x13, 0x28);
+    crtc(0x12, 0x8f);
+    crtc(7, 0x02);
+    crtc(0x18, 0xff);
+    attribute(1, 1);
+    out(0x3c8, 1);
+    for (unsigned part = 1; part <= 3; ++part)
+        out(0x3c9, u8(part));
+    sequencer(1, 1);
+    put_text(2, 1, "A", 0x01);
+    const auto f = shown();
+    ASSERT_EQ(f->width, 640u);
+    ASSERT_EQ(f->height, 400u);
+    for (u32 row = 0; row < 16; ++row)
+        for (u32 dot = 0; dot < 8; ++dot)
+            EXPECT_EQ(pixel(*f, 16 + dot, 16 + row), colour(test_glyph('A', row) & 0x80 >> dot ? 1 : 0));
+}
+
 TEST_F(ScanoutTest, only_what_changed_is_damaged)
 {
     show_text_mode();

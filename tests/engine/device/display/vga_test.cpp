@@ -129,14 +129,9 @@ TEST_F(VgaTest, chain_4_is_linear_and_becomes_plain_memory)
     EXPECT_EQ(peek(window + 1), 0xcc);
 }
 
-TEST_F(VgaTest, ram_enable_and_io_select)
+TEST_F(VgaTest, io_select)
 {
     set_mode(mode_12);
-    poke(window, 0xff);
-    out(0x3c2, 0xe1);
-    EXPECT_EQ(peek(window), 0xff);
-    poke(window, 0);
-    EXPECT_EQ(planes(0), ~0u);
     EXPECT_EQ(in(0x3b4), 0xff);
     out(0x3c2, 0xe2);
     EXPECT_EQ(in(0x3d4), 0xff);

@@ -282,6 +282,15 @@ TEST_F(AtaDiskTest, interrupts_wait_for_nien_and_hob_shows_the_older_half)
     EXPECT_EQ(in(primary + 3), 0x34);
 }
 
+TEST_F(AtaDiskTest, the_ports_answer_from_reset_and_can_be_switched_off)
+{
+    ide->reset();
+    ide->write_config(0x04, 5, 2);
+    EXPECT_EQ(status() & 0x80, 0);
+    ide->write_config(0x40, 0, 2);
+    EXPECT_EQ(status(), 0xff);
+}
+
 TEST_F(AtaDiskTest, a_missing_slave_reads_as_zero_and_ignores_commands)
 {
     out(primary + 6, 0xf0);

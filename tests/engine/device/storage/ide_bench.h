@@ -35,7 +35,6 @@ struct IdeBench {
         ata = &ide->attach_disk(0, std::make_unique<MemoryDisk>(disk));
         atapi = &ide->attach_optical(2, std::make_unique<MemoryDisk>(disc, 2048, true));
         ide->reset();
-        ide->write_config(0x40, 0x80008000, 4);
         ide->write_config(0x20, bus_master, 4);
         ide->write_config(0x04, 5, 2);
     }
