@@ -89,10 +89,9 @@ void SoftTlbContext::drop_writes_to(u64 host_page)
 }
 
 SoftTlb::SoftTlb()
+    : current_(tables_.emplace_back(std::make_unique<Tables>()).get()),
+      window_owner_(&current_->contexts[0])
 {
-    tables_.push_back(std::make_unique<Tables>());
-    current_ = tables_.back().get();
-    window_owner_ = &current_->contexts[0];
     renew(current_->code);
     renew(global_code_);
 }
