@@ -66,7 +66,7 @@ private:
         u64 generation = 0;
         Block* block = nullptr;
     };
-    static constexpr unsigned jump_entries = 4096, buckets = 1 << 15;
+    static constexpr unsigned jump_entries = 1 << 14, buckets = 1 << 17;
     static constexpr std::size_t chunk_size = 1 << 20, budget = 128 << 20;
 
     static bool holds(const SoftTlb& tlb, u64 generation)

@@ -81,6 +81,7 @@ public:
     void emit_imul3(const Insn& i);
     void emit_multiply(const Insn& i);
     void emit_divide(const Insn& i);
+    void emit_signed_divide(const Insn& i);
     void emit_no_operands(const Insn& i);
     void emit_xchg(const Insn& i);
     void emit_bswap(const Insn& i);

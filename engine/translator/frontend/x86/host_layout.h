@@ -101,7 +101,7 @@ struct JumpTarget {
     const u8* code = nullptr;
     u64 page = 0;    // RIP that the target's page begins at
 };
-constexpr unsigned jump_table_entries = 4096;
+constexpr unsigned jump_table_entries = 1 << 14;
 inline unsigned jump_table_index(u64 rip)
 {
     return unsigned(rip ^ rip >> 12) & (jump_table_entries - 1);

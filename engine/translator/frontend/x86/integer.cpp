@@ -273,7 +273,32 @@ void BlockTranslator::emit_divide(const Insn& i)
     a_.op(0x3b, size, host::rdx, from);
     u8* const slow = a_.jump_if(cond_ae);
     a_.op_extended(0xf7, size, 6, from);
-    handlers_.push_back({slow, &i, a_.at(), vectors_});
+    handlers_.push_back({slow, &i, a_.at(), vectors_, x87_loaded_});
+    flags_made();
+}
+
+// IDIV of a sign-extended value by neither 0 nor -1, which can't overflow; the handler does the others.
+void BlockTranslator::emit_signed_divide(const Insn& i)
+{
+    const unsigned size = i.operand_size;
+    spoil_flags();
+    if (i.memory())
+        access(i, size, Access::read);
+    const auto otherwise = [&](unsigned condition) {
+        handlers_.push_back({a_.jump_if(condition), &i, nullptr, vectors_, x87_loaded_});
+    };
+    const std::size_t first = handlers_.size();
+    a_.load(size, scratch_b, Rm::of(host::rax));
+    a_.op_imm(0xc1, size, 7, Rm::of(scratch_b), size * 8 - 1, 1);
+    a_.op(0x3b, size, scratch_b, Rm::of(host::rdx));
+    otherwise(cond_ne);
+    a_.load(size, scratch_b, i.memory() ? Rm::at(scratch_a) : guest(i.dst));
+    a_.lea(size, scratch_b, Rm::at(scratch_b, 1));
+    a_.op_imm(0x83, size, 7, Rm::of(scratch_b), 1, 1);
+    otherwise(cond_be);
+    a_.op_extended(0xf7, size, 7, i.memory() ? Rm::at(scratch_a) : guest(i.dst));
+    for (std::size_t n = first; n < handlers_.size(); ++n)
+        handlers_[n].back = a_.at();
     flags_made();
 }
 

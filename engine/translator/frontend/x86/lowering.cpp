@@ -283,6 +283,7 @@ const std::vector<Lowering>& table()
             {&mul_forms, plain, kills_all, &B::emit_multiply, 4},
             {&imul_forms, plain, kills_all, &B::emit_multiply, 5},
             {&div_forms, wide, kills_all, &B::emit_divide},
+            {&idiv_forms, wide, kills_all, &B::emit_signed_divide},
             {&cbw_forms, always, leaves_flags, &B::emit_no_operands, 0x98},
             {&cwd_forms, always, leaves_flags, &B::emit_no_operands, 0x99},
             {&clc_forms, always, sets_carry, &B::emit_no_operands, 0xf8},

@@ -38,9 +38,14 @@ bool overwrites(const Insn& i)
     }
 }
 
+// PCMPESTRM, PCMPESTRI, PCMPISTRM, PCMPISTRI: RAX, RDX and RCX are where the host has them.
+bool compares_strings(const Insn& i)
+{
+    return in(OpcodeMap::map_0f3a, i) && i.opcode >= 0x60 && i.opcode <= 0x63;
+}
 bool compares(const Insn& i)
 {
-    return (in(OpcodeMap::map_0f, i) && (i.opcode & 0xfe) == 0x2e) || (in(OpcodeMap::map_0f38, i) && i.opcode == 0x17);
+    return compares_strings(i) || (in(OpcodeMap::map_0f, i) && (i.opcode & 0xfe) == 0x2e) || (in(OpcodeMap::map_0f38, i) && i.opcode == 0x17);
 }
 
 unsigned scalar_size(const Insn& i)
@@ -78,7 +83,7 @@ unsigned size_in_0f(const Insn& i)
 unsigned memory_size(const Insn& i)
 {
     const x86::Operand place = i.row->operands[0] == V ? i.row->operands[1] : i.row->operands[0];
-    if (i.row->traits & x86::aligned_16)
+    if (i.row->traits & x86::aligned_16 || compares_strings(i))
         return 16;
     if (in(OpcodeMap::map_0f, i)) {
         if (i.opcode == 0xc4)
@@ -125,8 +130,6 @@ bool sse_suits(const Insn& i)
     if (i.memory() && (i.flags & Insn::flag_checked || i.address_size == 2))
         return false;
     if (in(OpcodeMap::map_0f, i) && i.opcode == 0xf7)
-        return false;
-    if (in(OpcodeMap::map_0f3a, i) && i.opcode >= 0x60 && i.opcode <= 0x63)
         return false;
     const bool crypto = (in(OpcodeMap::map_0f38, i) && i.opcode >= 0xdb && i.opcode <= 0xdf)
         || (in(OpcodeMap::map_0f3a, i) && (i.opcode == 0x44 || i.opcode == 0xdf));
@@ -268,6 +271,9 @@ void BlockTranslator::emit_sse(const Insn& i)
         op(xmm(i.reg, !overwrites(i), !compares(i)), from);
         if (compares(i))
             flags_made();
+        const bool makes_mask = compares_strings(i) && !(i.opcode & 1);
+        if (makes_mask)
+            xmm(0, false, true);
         return;
     }
     if (stores) {
