@@ -25,6 +25,15 @@ void check_segment(Cpu& c, const Insn* i, unsigned segment, u64 offset, unsigned
 // The host address of a linear one if it is plain memory and the access stays within the page, else null. May fault.
 u8* host_address(Cpu& c, const Insn* i, u64 linear, unsigned size, Access access);
 
+// Plain memory of a page that holds code, for a store of several bytes: none where host_address() would do, or where
+// nothing but store_slow() does. The caller tells `memory` when it has written. May fault, and leave the block first.
+struct OverCode {
+    u8* host = nullptr;
+    MemoryBlock* memory = nullptr;
+    u64 offset = 0;
+};
+OverCode address_over_code(Cpu& c, const Insn* i, u64 linear, unsigned size);
+
 template <class T> [[gnu::always_inline]] inline T load_linear(Cpu& c, const Insn* i, u64 linear)
 {
     const TlbEntry& entry = c.tlb->entry(Access::read, linear);

@@ -395,6 +395,20 @@ u8* host_address(Cpu& c, const Insn* i, u64 linear, unsigned size, Access access
     return page ? page + (linear & page_mask) : nullptr;
 }
 
+OverCode address_over_code(Cpu& c, const Insn* i, u64 linear, unsigned size)
+{
+    if ((linear & page_mask) + size > page_size)
+        return {};
+    const Translation to = translate_or_raise(c, i, linear, Access::write);
+    const u64 physical = masked_physical(c, to.physical);
+    const FlatRange* const range = find_range(c, physical);
+    if (!range || range->io || !range->write || local_apic_page(c, physical) || page_watched(c, linear))
+        return {};
+    const u64 offset = range->write_offset + (physical - range->first);
+    leave_own_code(c, i, physical, size);
+    return {range->write->data() + offset, range->write, offset};
+}
+
 CodePage fetch_page(Cpu& c, u64 linear)
 {
     const Translation to = translate_or_raise(c, nullptr, linear, Access::fetch);

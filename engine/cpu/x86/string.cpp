@@ -53,14 +53,18 @@ template <class T> void store_destination(Cpu& c, const Insn* i, T value)
 
 // Runs `element` RCX times, or until it returns false (compares). Looks at requests now and then, and lets an interrupt
 // in between two elements: RIP stays at the instruction then.
-template <class Element> void repeat(Cpu& c, const Insn* i, Element element)
+// `stretch` does several at a time where it can.
+template <class Element, class Stretch> void repeat(Cpu& c, const Insn* i, Element element, Stretch stretch)
 {
     while (const u64 count = pointer(c, i, rcx)) {
-        const bool more = element();
-        set_pointer(c, i, rcx, count - 1);
+        bool more = true;
+        if (!stretch()) {
+            more = element();
+            set_pointer(c, i, rcx, count - 1);
+        }
         if (!more)
             break;
-        if (count > 1 && (c.request.load(std::memory_order_relaxed) || c.mode & mode_single)) {
+        if (pointer(c, i, rcx) && (c.request.load(std::memory_order_relaxed) || c.mode & mode_single)) {
             c.gpr[gpr_rip] = c.ip(i);
             // The rest of it is not a new instruction to a breakpoint.
             if (c.mode & mode_single)
@@ -71,6 +75,11 @@ template <class Element> void repeat(Cpu& c, const Insn* i, Element element)
         }
     }
     return leave_block(c, i);
+}
+
+template <class Element> void repeat(Cpu& c, const Insn* i, Element element)
+{
+    repeat(c, i, element, [] { return false; });
 }
 
 bool repeats(const Insn* i)
@@ -86,32 +95,53 @@ template <class T> u64 elements_in_page(const Insn* i, u64 linear, u64 offset)
     return std::min(in_page, before_wrap);
 }
 
-// A stretch of plain memory for a repeated instruction, or null: DF set, segments with limits, registers, page ends.
-template <class T, Access access> T* stretch(Cpu& c, const Insn* i, unsigned segment, Register r, u64& count)
+// A stretch of plain memory for a repeated instruction, or none: DF set, segments with limits, registers, page ends.
+template <class T> struct Stretch {
+    T* at = nullptr;
+    OverCode over_code;    // a store has to tell of
+
+    explicit operator bool() const { return at; }
+    void written(u64 count) const
+    {
+        if (over_code.memory)
+            over_code.memory->written(over_code.offset, count * sizeof(T));
+    }
+};
+
+template <class T, Access access> Stretch<T> stretch(Cpu& c, const Insn* i, unsigned segment, Register r, u64& count)
 {
     if (i->flags & Insn::flag_checked || c.flag(flag_d) || c.mode & mode_single)
-        return nullptr;
+        return {};
     const u64 offset = pointer(c, i, r);
     const u64 linear = (c.base[segment] + offset) & c.linear_mask;
     count = std::min(count, elements_in_page<T>(i, linear, offset));
     if (count == 0)
-        return nullptr;
-    return reinterpret_cast<T*>(host_address(c, i, linear, sizeof(T), access));
+        return {};
+    if (u8* const at = host_address(c, i, linear, sizeof(T), access))
+        return {reinterpret_cast<T*>(at), {}};
+    if constexpr (access == Access::write) {
+        const OverCode over = address_over_code(c, i, linear, unsigned(count * sizeof(T)));
+        return {reinterpret_cast<T*>(over.host), over};
+    }
+    return {};
 }
 
 template <class T> bool copy_stretch(Cpu& c, const Insn* i)
 {
     u64 count = pointer(c, i, rcx);
-    const T* const from = stretch<T, Access::read>(c, i, i->segment, rsi, count);
-    T* const to = from ? stretch<T, Access::write>(c, i, es, rdi, count) : nullptr;
-    if (!to || count < 2)
+    const Stretch<T> source = stretch<T, Access::read>(c, i, i->segment, rsi, count);
+    const Stretch<T> destination = source ? stretch<T, Access::write>(c, i, es, rdi, count) : Stretch<T>{};
+    if (!destination || count < 2)
         return false;
+    const T* const from = source.at;
+    T* const to = destination.at;
     const bool overlaps_ahead = to > from && to < from + count;
     if (overlaps_ahead)
         for (u64 n = 0; n < count; ++n)
             std::memcpy(to + n, from + n, sizeof(T));
     else
         std::memmove(to, from, count * sizeof(T));
+    destination.written(count);
     advance(c, i, rsi, i64(count * sizeof(T)));
     advance(c, i, rdi, i64(count * sizeof(T)));
     set_pointer(c, i, rcx, pointer(c, i, rcx) - count);
@@ -121,15 +151,17 @@ template <class T> bool copy_stretch(Cpu& c, const Insn* i)
 template <class T> bool fill_stretch(Cpu& c, const Insn* i)
 {
     u64 count = pointer(c, i, rcx);
-    T* const to = stretch<T, Access::write>(c, i, es, rdi, count);
-    if (!to || count < 2)
+    const Stretch<T> destination = stretch<T, Access::write>(c, i, es, rdi, count);
+    if (!destination || count < 2)
         return false;
+    T* const to = destination.at;
     const T value = c.reg<T>(0);
     if constexpr (sizeof(T) == 1)
         std::memset(to, value, count);
     else
         for (u64 n = 0; n < count; ++n)
             std::memcpy(to + n, &value, sizeof value);
+    destination.written(count);
     advance(c, i, rdi, i64(count * sizeof(T)));
     set_pointer(c, i, rcx, pointer(c, i, rcx) - count);
     return true;
@@ -146,11 +178,11 @@ template <class T> void movs(Cpu& c, const Insn* i)
         one();
         return next(c, i);
     }
-    while (!c.request.load(std::memory_order_relaxed) && copy_stretch<T>(c, i)) { }
-    repeat(c, i, [&] {
+    const auto element = [&] {
         one();
         return true;
-    });
+    };
+    repeat(c, i, element, [&] { return copy_stretch<T>(c, i); });
 }
 
 template <class T> void stos(Cpu& c, const Insn* i)
@@ -163,11 +195,11 @@ template <class T> void stos(Cpu& c, const Insn* i)
         one();
         return next(c, i);
     }
-    while (!c.request.load(std::memory_order_relaxed) && fill_stretch<T>(c, i)) { }
-    repeat(c, i, [&] {
+    const auto element = [&] {
         one();
         return true;
-    });
+    };
+    repeat(c, i, element, [&] { return fill_stretch<T>(c, i); });
 }
 
 template <class T> void lods(Cpu& c, const Insn* i)
