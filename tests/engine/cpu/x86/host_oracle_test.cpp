@@ -247,9 +247,7 @@ protected:
         c->set_rflags(0x202 | (values.any() & flags_arithmetic) | (values.one_in(2) ? flag_d : 0));
         c->fpu.mxcsr = line.vex ? values.mxcsr() : 0x1f80 | u32(values.below(4)) << 13;
         constexpr u64 rounding = 0xc00, long_precision = 0x300;
-        c->fpu.control = u16(fcw_initial | (values.any() & rounding));
-        if (values.one_in(4))
-            c->fpu.control &= u16(~long_precision);
+        c->fpu.control = u16((fcw_initial | (values.any() & rounding)) & ~(values.one_in(4) ? long_precision : 0));
         c->fpu.status = u16(values.any() & (fsw_conditions | fsw_exceptions | fsw_top));
         c->fpu.valid = values.one_in(2) ? u8(values.any()) : u8(0xff);
         for (X87Register& r : c->fpu.registers)
@@ -513,8 +511,7 @@ protected:
     }
     static FpuState without_pointers(FpuState fpu)
     {
-        fpu.opcode = fpu.instruction_selector = fpu.data_selector = 0;
-        fpu.instruction_pointer = fpu.data_pointer = 0;
+        fpu.opcode = fpu.instruction_selector = fpu.data_selector = u16(fpu.instruction_pointer = fpu.data_pointer = 0);
         return fpu;
     }
     static bool ends(const Insn& i) { return i.row->traits & ends_block || (i.row->traits & may_end_block && i.prefix >= pF3); }
