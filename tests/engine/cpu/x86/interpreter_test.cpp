@@ -7,6 +7,8 @@
 #include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/decoder.h"
 #include "engine/cpu/x86/flags.h"
+#include "engine/cpu/x86/host_code_tier.h"
+#include "engine/cpu/x86/run_loop.h"
 #include "tests/engine/cpu/x86/bare_machine.h"
 
 using namespace engine;
@@ -263,4 +265,19 @@ TEST(Interpreter, of_several_nmis_at_once_two_are_taken)
         m.vcpu->raise_nmi();
     m.vcpu->run();
     EXPECT_EQ(m.stop.value, 2u);
+}
+
+TEST(Interpreter, init_loses_no_request_that_comes_meanwhile)
+{
+    x86::Cpu* cpu = nullptr;
+    BareMachine m{[&](x86::Cpu& c) {
+        cpu = &c;
+        return std::unique_ptr<x86::HostCodeTier>();
+    }};
+    cpu->request.store(x86::request_sipi | u32(x86::request_rendezvous));
+    x86::reset_cpu(*cpu, true);
+    EXPECT_TRUE(cpu->request.load() & x86::request_sipi);
+    EXPECT_TRUE(cpu->request.load() & x86::request_rendezvous);
+    x86::reset_cpu(*cpu, false);
+    EXPECT_FALSE(cpu->request.load() & x86::request_sipi);
 }
