@@ -202,6 +202,7 @@ private:
                     return t.block->code;
         return nullptr;
     }
+    unsigned next_window() override { return next_window_++ % x86::SoftTlb::loop_windows; }
     bool shares_memory() override { return !cpu_->rendezvous->alone(); }
     void looked_at(unsigned in_page, unsigned length) override
     {
@@ -217,6 +218,7 @@ private:
     std::vector<Link> links_;
     std::vector<std::unique_ptr<AloneInsn>> alone_;
     u64 pending_link_ = 0;    // 1 + index
+    unsigned next_window_ = 0;
     Cpu* cpu_ = nullptr;    // while translating
     Block* block_ = nullptr;
 };

@@ -88,9 +88,7 @@ void SoftTlbContext::drop_writes_to(u64 host_page)
     });
 }
 
-SoftTlb::SoftTlb()
-    : current_(tables_.emplace_back(std::make_unique<Tables>()).get()),
-      window_owner_(&current_->contexts[0])
+SoftTlb::SoftTlb() : current_(tables_.emplace_back(std::make_unique<Tables>()).get()), window_owner_(&current_->contexts[0])
 {
     renew(current_->code);
     renew(global_code_);
@@ -100,9 +98,19 @@ void SoftTlb::change_context(const SoftTlbContext* from, SoftTlbContext* to)
 {
     if (from == to && window_owner_ == to)
         return;
+    forget_loop_windows();
     window_owner_->stack_window = from == window_owner_ ? stack_window : TlbWindow{};
     stack_window = to->stack_window;
     window_owner_ = to;
+}
+
+void SoftTlb::forget_loop_windows()
+{
+    if (!loop_windows_used)
+        return;
+    loop_windows_used = 0;
+    for (auto& windows : loop_window)
+        windows.fill({});
 }
 
 void SoftTlb::renew(CodePages& code)

@@ -21,6 +21,7 @@ struct TlbEntry {
 struct TlbWindow {
     static constexpr u64 widest_access = 16;
     u64 base = 0, limit = 0, addend = 0;
+    u64 moved = 0;    // how often since it was forgotten, but for moves to the next page
 };
 
 enum class Access : u8 { read, write, fetch };
@@ -63,6 +64,11 @@ public:
 
     // The stack's page, readable and writable, of the context that is in use.
     TlbWindow stack_window;
+    // Of accesses in loops of user code, reads and writes apart; several may share one.
+    static constexpr unsigned loop_windows = 32;
+    std::array<std::array<TlbWindow, loop_windows>, 2> loop_window;
+    u8 loop_windows_used = 0;    // one or more has moved
+
     // From one context to another. `from` is the one that the window may have been moved in since.
     void change_context(const SoftTlbContext* from, SoftTlbContext* to);
 
@@ -107,7 +113,12 @@ private:
     void renew(CodePages& code);
     void forget_code(CodePages& code, u64 linear);
     void flush(Tables& tables);
-    void forget_windows() { stack_window = {}; }
+    void forget_loop_windows();
+    void forget_windows()
+    {
+        stack_window = {};
+        forget_loop_windows();
+    }
 
     std::vector<std::unique_ptr<Tables>> tables_;
     Tables* current_;

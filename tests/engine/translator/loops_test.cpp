@@ -13,7 +13,7 @@ namespace {
 
 constexpr u64 data = 0x10000;
 
-CpuState run(bool translates, std::initializer_list<u8> program, std::vector<u8>& memory, u64& interpreted)
+CpuState run(bool translates, bool user, std::initializer_list<u8> program, std::vector<u8>& memory, u64& interpreted)
 {
     BareMachine m{translates ? [](x86::Cpu& c) { return translator::make_x86_tier(c, {.hot = 1}); } : BareMachine::MakeTier{}};
     CpuState& s = m.state;
@@ -22,8 +22,9 @@ CpuState run(bool translates, std::initializer_list<u8> program, std::vector<u8>
     s.cr4 = osfxsr_and_osxsave;
     s.xcr0 = x86::host_features() & x86::feature_avx ? 7 : 3;
     for (x86::Segment& segment : s.segments)
-        segment = {.selector = 8, .attributes = 0xc093, .limit = 0xffffffff, .base = 0};
-    s.segments[x86::cs].attributes = 0xc09b;
+        segment = {.selector = 8, .attributes = u16(user ? 0xc0f3 : 0xc093), .limit = 0xffffffff, .base = 0};
+    s.segments[x86::cs].attributes = user ? 0xc0fb : 0xc09b;
+    s.rflags |= x86::flag_iopl;
     s.fpu.control = 0x37f;
     s.fpu.mxcsr = 0x1f80;
     for (u64 n = 0; n < 16; ++n) {
@@ -41,12 +42,12 @@ CpuState run(bool translates, std::initializer_list<u8> program, std::vector<u8>
     return m.state;
 }
 
-void compare(std::initializer_list<u8> program)
+void compare_at(bool user, std::initializer_list<u8> program)
 {
     std::vector<u8> wanted_memory, memory;
     u64 all = 0, interpreted = 0;
-    const CpuState wanted = run(false, program, wanted_memory, all);
-    const CpuState found = run(true, program, memory, interpreted);
+    const CpuState wanted = run(false, user, program, wanted_memory, all);
+    const CpuState found = run(true, user, program, memory, interpreted);
     EXPECT_LT(interpreted, all);
     EXPECT_EQ(found.gpr, wanted.gpr);
     EXPECT_EQ(found.rip, wanted.rip);
@@ -58,6 +59,12 @@ void compare(std::initializer_list<u8> program)
     EXPECT_EQ(found.fpu.status, wanted.fpu.status);
     EXPECT_EQ(found.fpu.control, wanted.fpu.control);
     EXPECT_EQ(memory, wanted_memory);
+}
+
+void compare(std::initializer_list<u8> program)
+{
+    compare_at(false, program);
+    compare_at(true, program);
 }
 
 }
@@ -114,4 +121,24 @@ TEST(TranslatedLoops, the_stack_crosses_pages)
 TEST(TranslatedLoops, a_push_crosses_pages)
 {
     compare({0x81, 0xec, 0x02, 0x00, 0x00, 0x00, 0x51, 0x49, 0x75, 0xfc});
+}
+
+// L: mov eax, [esi]; mov [esi+4000h], eax; add esi, 4; dec ecx; jnz L. Over pages, and off by two so that accesses cross.
+TEST(TranslatedLoops, arrays_cross_pages)
+{
+    compare({0x8b, 0x06, 0x89, 0x86, 0x00, 0x40, 0x00, 0x00, 0x83, 0xc6, 0x04, 0x49, 0x75, 0xf2});
+    compare({0x83, 0xc6, 0x02, 0x8b, 0x06, 0x89, 0x86, 0x00, 0x40, 0x00, 0x00, 0x83, 0xc6, 0x04, 0x49, 0x75, 0xf2});
+}
+
+// L: add [esi+ecx*8], ecx; sub esi, 12; dec ecx; jnz L. Down, and never in the same page twice running.
+TEST(TranslatedLoops, accesses_to_and_fro)
+{
+    compare({0x81, 0xc6, 0x00, 0x40, 0x00, 0x00, 0x01, 0x0c, 0xce, 0x83, 0xee,
+             0x0c, 0x81, 0xf6, 0x00, 0x20, 0x00, 0x00, 0x49, 0x75, 0xf1});
+}
+
+// mov esi, 1800h; L: mov [esi], cl; inc esi; dec ecx; jnz L. It writes into the page that it runs from.
+TEST(TranslatedLoops, a_loop_writes_beside_itself)
+{
+    compare({0xbe, 0x00, 0x18, 0x00, 0x00, 0x88, 0x0e, 0x46, 0x49, 0x75, 0xfa});
 }

@@ -134,7 +134,8 @@ void BlockTranslator::emit_body()
     }
 }
 
-// Once more, with the vector registers that the body was seen to use loaded before the loop and stored behind it.
+// Once more, with the vector registers that the body was seen to use loaded before the loop and stored behind it, and
+// windows for its accesses to memory.
 void BlockTranslator::emit_loop()
 {
     const Vectors used = vectors_used_;
@@ -170,7 +171,7 @@ BlockTranslator::Result BlockTranslator::translate()
     plan();
     u8* const asked = emit_request_check();
     emit_body();
-    if (loops() && vectors_used_.loaded) {
+    if (loops()) {
         emit_loop();
     } else {
         emit_stubs();

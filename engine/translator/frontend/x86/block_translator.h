@@ -28,6 +28,8 @@ public:
     virtual u32 link(u8* displacement, unsigned in_page) = 0;
     // The executable address of the code that begins at this place of the page in this mode, null: none yet.
     virtual const u8* code_at(unsigned in_page) = 0;
+    // A window for an access in a loop, by number.
+    virtual unsigned next_window() = 0;
     // Whether another vCPU may be at the same memory.
     virtual bool shares_memory() = 0;
     // Bytes of this page that are about to be looked at although they are not the block's.
@@ -125,8 +127,10 @@ private:
     // memory.cpp. Guest address → scratch_a → host address in scratch_a; scratch_b is free afterwards.
     void address(const Insn& i);
     void access_linear(const Insn& i, unsigned size, Access access);
+    void lookup(Access access, unsigned size);
+    void access_window(const Insn& i, unsigned size, Access access, std::size_t window);
     void access_stack(const Insn& i, unsigned size, Access access);
-    void access_operand(const Insn& i, unsigned size, Access access);    // one of the two
+    void access_operand(const Insn& i, unsigned size, Access access);    // one of them
     void access(const Insn& i, unsigned size, Access kind);
     void add_segment_base(const Insn& i);
     void require_alignment(const Insn& i, unsigned alignment);
@@ -217,7 +221,7 @@ private:
         const Insn* insn;
         Access access;
         u8 log_size;
-        bool window;    // not found in the stack's window
+        std::size_t window;    // that it was not found in; 0: in none
         Vectors vectors;
     };
     struct LinkStub {
@@ -241,6 +245,7 @@ private:
         u64 target;
         Vectors vectors;
     };
+    void emit_loop_window_miss(const SlowAccess& s);
     std::vector<SlowAccess> slow_;
     std::vector<Exit> exits_;
     std::vector<LinkStub> links_;

@@ -59,8 +59,9 @@ void BlockTranslator::address(const Insn& i)
         a_.lea(i.address_size, scratch_a, Rm::at(base, index, i.scale, i.disp));
 }
 
-// The tag is the page's address, so tag ^ linear is the offset in the page, or beyond any page.
-void BlockTranslator::access_linear(const Insn& i, unsigned size, Access access)
+// The entry into scratch_b. Its tag is the page's address, so tag ^ linear, in scratch_a, is the offset in the page, or
+// beyond any page; "above" if it is or the access would leave the page.
+void BlockTranslator::lookup(Access access, unsigned size)
 {
     const i32 table = table_of(access);
     a_.load(4, scratch_b, Rm::of(scratch_a));
@@ -69,20 +70,57 @@ void BlockTranslator::access_linear(const Insn& i, unsigned size, Access access)
     a_.op(0x03, 8, scratch_b, state_at(offset_tlb));
     a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table));
     a_.op_imm(0x81, 8, 7, Rm::of(scratch_a), page_size - size, 4);
-    u8* const slow = a_.jump_if(cond_a);
-    a_.op(0x03, 8, scratch_a, Rm::at(scratch_b, table + host_in_entry));
-    slow_.push_back({slow, a_.at(), &i, access, u8(std::countr_zero(size)), false, vectors_});
 }
 
-// By way of the stack's window.
-void BlockTranslator::access_stack(const Insn& i, unsigned size, Access access)
+void BlockTranslator::access_linear(const Insn& i, unsigned size, Access access)
+{
+    lookup(access, size);
+    u8* const slow = a_.jump_if(cond_a);
+    a_.op(0x03, 8, scratch_a, Rm::at(scratch_b, table_of(access) + host_in_entry));
+    slow_.push_back({slow, a_.at(), &i, access, u8(std::countr_zero(size)), 0, vectors_});
+}
+
+// By way of a window that stands so many bytes into Cpu.
+void BlockTranslator::access_window(const Insn& i, unsigned size, Access access, std::size_t window)
 {
     a_.mov(scratch_b, scratch_a);
-    a_.op(0x2b, 8, scratch_b, window_at(offsetof(x86::TlbWindow, base)));
-    a_.op(0x3b, 8, scratch_b, window_at(offsetof(x86::TlbWindow, limit)));
+    a_.op(0x2b, 8, scratch_b, window_at(window, offsetof(x86::TlbWindow, base)));
+    a_.op(0x3b, 8, scratch_b, window_at(window, offsetof(x86::TlbWindow, limit)));
     u8* const outside = a_.jump_if(cond_ae);
-    a_.op(0x03, 8, scratch_a, window_at(offsetof(x86::TlbWindow, addend)));
-    slow_.push_back({outside, a_.at(), &i, access, u8(std::countr_zero(size)), true, vectors_});
+    a_.op(0x03, 8, scratch_a, window_at(window, offsetof(x86::TlbWindow, addend)));
+    slow_.push_back({outside, a_.at(), &i, access, u8(std::countr_zero(size)), window, vectors_});
+}
+
+void BlockTranslator::access_stack(const Insn& i, unsigned size, Access access)
+{
+    access_window(i, size, access, offset_stack_window);
+}
+
+// Moves the loop's window, unless it was moved to and fro too often to be worth it: then the table alone is asked. Falls
+// through where the table has no such page, with the linear address in scratch_a.
+void BlockTranslator::emit_loop_window_miss(const SlowAccess& s)
+{
+    constexpr u64 most_moves = 1 << 14;
+    const auto field = [&](std::size_t offset) { return window_at(s.window, offset); };
+    a_.op_imm(0x81, 8, 7, field(offsetof(x86::TlbWindow, moved)), most_moves, 4);
+    u8* const given_up = a_.jump_if(cond_a);
+    // scratch_b is still the distance from the old page: the next one begins there.
+    a_.op_imm(0xc1, 8, 5, Rm::of(scratch_b), page_shift, 1);
+    a_.op_imm(0x83, 8, 7, Rm::of(scratch_b), 1, 1);
+    u8* const next_page = a_.jump_if(cond_be);
+    a_.op_extended(0xff, 8, 0, field(offsetof(x86::TlbWindow, moved)));
+    a_.bind(next_page);
+    a_.op_imm(0xc6, 1, 0, state_at(offset_loop_windows_used), 1, 1);
+    u8* const not_found = write_window_move(a_, s.window, s.access);
+    a_.jump_to(s.back);
+    a_.bind(not_found);
+    a_.bind(given_up);
+    lookup(s.access, 1u << s.log_size);
+    u8* const absent = a_.jump_if(cond_a);
+    a_.op(0x03, 8, scratch_a, Rm::at(scratch_b, table_of(s.access) + host_in_entry));
+    a_.jump_to(s.back);
+    a_.bind(absent);
+    a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(s.access)));
 }
 
 void BlockTranslator::access(const Insn& i, unsigned size, Access kind)
@@ -97,6 +135,8 @@ void BlockTranslator::access_operand(const Insn& i, unsigned size, Access kind)
 {
     if (i.base == x86::rsp && !based(i) && size <= x86::TlbWindow::widest_access)
         access_stack(i, size, kind);
+    else if (loop_head_ && block_.mode & x86::mode_unprivileged && size <= x86::TlbWindow::widest_access)
+        access_window(i, size, kind, loop_window(kind, around_.next_window()));
     else
         access_linear(i, size, kind);
 }
@@ -119,9 +159,11 @@ void BlockTranslator::emit_stubs()
 {
     for (const SlowAccess& s : slow_) {
         a_.bind(s.from);
-        if (s.window) {
+        if (s.window == offset_stack_window) {
             a_.call_to(relative(thunks_.move_stack_window));
             a_.jump_if_to(cond_ae, s.back);
+        } else if (s.window) {
+            emit_loop_window_miss(s);
         } else {
             a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(s.access)));
         }

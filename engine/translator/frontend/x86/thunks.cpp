@@ -221,30 +221,12 @@ private:
 
     void stack_window(Thunks& t)
     {
-        constexpr i32 tag = table_of(Access::write), host_page = tag + host_in_entry;
         t.move_stack_window = here();
-        push(host::rax);
-        a_.load(4, scratch_b, Rm::of(scratch_a));
-        a_.op_imm(0xc1, 4, 5, Rm::of(scratch_b), 8, 1);
-        a_.op_imm(0x81, 4, 4, Rm::of(scratch_b), (x86::SoftTlbContext::entries - 1) << 4, 4);
-        a_.op(0x03, 8, scratch_b, state_at(offset_tlb));
-        a_.load(8, host::rax, Rm::at(scratch_b, tag));
-        a_.op(0x33, 8, host::rax, Rm::of(scratch_a));
-        a_.op_imm(0x81, 8, 7, Rm::of(host::rax), page_size - x86::TlbWindow::widest_access, 4);
-        u8* const none = a_.jump_if(cond_a);
-        a_.load(8, host::rax, Rm::at(scratch_b, tag));
-        a_.store(8, window_at(offsetof(x86::TlbWindow, base)), host::rax);
-        a_.op_imm(0xc7, 8, 0, window_at(offsetof(x86::TlbWindow, limit)), page_size - x86::TlbWindow::widest_access + 1, 4);
-        a_.op_extended(0xf7, 8, 3, Rm::of(host::rax));
-        a_.op(0x03, 8, host::rax, Rm::at(scratch_b, host_page));
-        a_.store(8, window_at(offsetof(x86::TlbWindow, addend)), host::rax);
-        a_.op(0x03, 8, scratch_a, Rm::of(host::rax));
-        pop(host::rax);
-        a_.byte(0xf8);
+        u8* const none = write_window_move(a_, offset_stack_window, Access::write);
+        a_.byte(0xf8);    // clc
         a_.byte(0xc3);
         a_.bind(none);
-        pop(host::rax);
-        a_.byte(0xf9);
+        a_.byte(0xf9);    // stc
         a_.byte(0xc3);
     }
 
@@ -288,6 +270,33 @@ private:
     u8* missed_[2] = {};
 };
 
+}
+
+u8* write_window_move(Assembler& a, std::size_t window, Access access)
+{
+    constexpr u8 push_rax = 0x50, pop_rax = 0x58;
+    const i32 tag = table_of(access), host_page = tag + host_in_entry;
+    a.byte(push_rax);
+    a.load(4, scratch_b, Rm::of(scratch_a));
+    a.op_imm(0xc1, 4, 5, Rm::of(scratch_b), 8, 1);
+    a.op_imm(0x81, 4, 4, Rm::of(scratch_b), (x86::SoftTlbContext::entries - 1) << 4, 4);
+    a.op(0x03, 8, scratch_b, state_at(offset_tlb));
+    a.load(8, host::rax, Rm::at(scratch_b, tag));
+    a.op(0x33, 8, host::rax, Rm::of(scratch_a));
+    a.op_imm(0x81, 8, 7, Rm::of(host::rax), page_size - x86::TlbWindow::widest_access, 4);
+    a.load(8, host::rax, Rm::at(scratch_b, tag));
+    u8* const inside = a.jump_if(cond_be);
+    a.byte(pop_rax);
+    u8* const none = a.jump();
+    a.bind(inside);
+    a.store(8, window_at(window, offsetof(x86::TlbWindow, base)), host::rax);
+    a.op_imm(0xc7, 8, 0, window_at(window, offsetof(x86::TlbWindow, limit)), page_size - x86::TlbWindow::widest_access + 1, 4);
+    a.op_extended(0xf7, 8, 3, Rm::of(host::rax));
+    a.op(0x03, 8, host::rax, Rm::at(scratch_b, host_page));
+    a.store(8, window_at(window, offsetof(x86::TlbWindow, addend)), host::rax);
+    a.op(0x03, 8, scratch_a, Rm::of(host::rax));
+    a.byte(pop_rax);
+    return none;
 }
 
 // The table's entry for the address in scratch_a, into scratch_b.

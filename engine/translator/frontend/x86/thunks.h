@@ -30,6 +30,9 @@ struct Thunks {
     const u8* jump_in_context[2] = {};
 };
 
+// Moves a window to the page of the linear address in scratch_a, which becomes the host's. Returns the displacement of the
+// jump taken, with scratch_a as it was, where the page is not in the table or ends too soon.
+u8* write_window_move(Assembler& a, std::size_t window, x86::Access access);
 void write_jump_lookup(Assembler& a);
 void write_jump(Assembler& a);
 
