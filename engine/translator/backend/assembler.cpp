@@ -77,12 +77,12 @@ void Assembler::op_imm(u32 opcode, unsigned size, u8 extension, const Rm& rm, u6
 }
 
 // SDM vol. 2, 2.3.5.
-void Assembler::vex(x86::OpcodeMap map, u8 pp, bool w, bool wide, u8 opcode, u8 reg, u8 vvvv, const Rm& rm)
+void Assembler::vex(u8 map, u8 pp, bool w, bool wide, u8 opcode, u8 reg, u8 vvvv, const Rm& rm)
 {
     const u8 index = rm.memory && rm.index != Rm::none ? rm.index : u8(0);
     const bool r = reg & 8, x = index & 8, b = rm.reg != Rm::none && rm.reg & 8;
     byte(0xc4);
-    byte(unsigned(!r) << 7 | unsigned(!x) << 6 | unsigned(!b) << 5 | unsigned(map));
+    byte(unsigned(!r) << 7 | unsigned(!x) << 6 | unsigned(!b) << 5 | map);
     byte(unsigned(w) << 7 | unsigned(~vvvv & 15) << 3 | unsigned(wide) << 2 | pp);
     byte(opcode);
     modrm(reg, rm);

@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "engine/cpu/x86/insn.h"
+#include "engine/base/types.h"
 
 namespace engine::translator {
 
@@ -52,8 +52,8 @@ public:
     // Whether op() can encode a byte operation on these: AH and its kin with nothing that needs a REX.
     static bool encodable(u8 reg, const Rm& rm);
 
-    // VEX in its three bytes; `vvvv` 0 where it is no operand.
-    void vex(x86::OpcodeMap map, u8 pp, bool w, bool wide, u8 opcode, u8 reg, u8 vvvv, const Rm& rm);
+    // VEX in its three bytes: `map` 1 is 0F, 2 is 0F 38, 3 is 0F 3A; `vvvv` 0 where it is no operand.
+    void vex(u8 map, u8 pp, bool w, bool wide, u8 opcode, u8 reg, u8 vvvv, const Rm& rm);
 
     void mov(u8 to, u8 from) { op(0x8b, 8, to, Rm::of(from)); }
     void load(unsigned size, u8 to, const Rm& from) { op(0x8b, size, to, from); }

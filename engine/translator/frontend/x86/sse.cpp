@@ -45,7 +45,8 @@ bool compares_strings(const Insn& i)
 }
 bool compares(const Insn& i)
 {
-    return compares_strings(i) || (in(OpcodeMap::map_0f, i) && (i.opcode & 0xfe) == 0x2e) || (in(OpcodeMap::map_0f38, i) && i.opcode == 0x17);
+    return compares_strings(i) || (in(OpcodeMap::map_0f, i) && (i.opcode & 0xfe) == 0x2e)
+        || (in(OpcodeMap::map_0f38, i) && i.opcode == 0x17);
 }
 
 unsigned scalar_size(const Insn& i)
@@ -185,11 +186,11 @@ void BlockTranslator::store_vectors(const Vectors& which)
 {
     for (u8 n = 0; n < 16; ++n) {
         if (which.dirty >> n & 1 && avx_used_)
-            a_.vex(OpcodeMap::map_0f, x86::np, false, false, 0x29, n, 0, xmm_slot(n));
+            a_.vex(u8(OpcodeMap::map_0f), x86::np, false, false, 0x29, n, 0, xmm_slot(n));
         else if (which.dirty >> n & 1)
             a_.op(0x0f29, 4, n, xmm_slot(n));
         if (which.high_dirty >> n & 1) {
-            a_.vex(OpcodeMap::map_0f3a, x86::p66, false, true, 0x19, n, 0, high_slot(n));    // VEXTRACTF128
+            a_.vex(u8(OpcodeMap::map_0f3a), x86::p66, false, true, 0x19, n, 0, high_slot(n));    // VEXTRACTF128
             a_.byte(1);
         }
     }
@@ -199,11 +200,11 @@ void BlockTranslator::load_vectors(const Vectors& which)
 {
     for (u8 n = 0; n < 16; ++n) {
         if (which.loaded >> n & 1 && avx_used_)
-            a_.vex(OpcodeMap::map_0f, x86::np, false, false, 0x28, n, 0, xmm_slot(n));
+            a_.vex(u8(OpcodeMap::map_0f), x86::np, false, false, 0x28, n, 0, xmm_slot(n));
         else if (which.loaded >> n & 1)
             a_.op(0x0f28, 4, n, xmm_slot(n));
         if (which.high_loaded >> n & 1) {
-            a_.vex(OpcodeMap::map_0f3a, x86::p66, false, true, 0x18, n, n, high_slot(n));    // VINSERTF128
+            a_.vex(u8(OpcodeMap::map_0f3a), x86::p66, false, true, 0x18, n, n, high_slot(n));    // VINSERTF128
             a_.byte(1);
         }
     }

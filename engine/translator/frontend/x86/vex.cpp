@@ -228,9 +228,9 @@ void BlockTranslator::emit_vzeroupper()
     settle_vectors();
     vectors_ = {};
     vectors_left_ = true;
-    a_.vex(OpcodeMap::map_0f, x86::np, false, true, 0x57, 0, 0, Rm::of(0));    // VXORPS
+    a_.vex(u8(OpcodeMap::map_0f), x86::np, false, true, 0x57, 0, 0, Rm::of(0));    // VXORPS
     for (unsigned n = 0; n < (in_64() ? 16u : 8u); n += 2)
-        a_.vex(OpcodeMap::map_0f, x86::np, false, true, 0x11, 0, 0, high_slot(n));    // VMOVUPS
+        a_.vex(u8(OpcodeMap::map_0f), x86::np, false, true, 0x11, 0, 0, high_slot(n));    // VMOVUPS
 }
 
 void BlockTranslator::access_vex(const Insn& i)
@@ -280,7 +280,7 @@ void BlockTranslator::emit_vex(const Insn& i)
         else if (o[n] == Gd || o[n] == Gy)
             reg = begin_destination(u8(i.reg * 8), 8, false);
     }
-    a_.vex(i.map, i.prefix, w_of(i), i.wide(), i.opcode, reg, vvvv, rm);
+    a_.vex(u8(i.map), i.prefix, w_of(i), i.wide(), i.opcode, reg, vvvv, rm);
     if (has_immediate(i))
         a_.byte(u8(i.imm));
     if (o[0] == Gd || o[0] == Gy)
@@ -309,7 +309,7 @@ void BlockTranslator::emit_vex_general(const Insn& i)
     }
     if (!vvvv_is_destination)
         reg = begin_destination(u8(i.reg * 8), 8, false);
-    a_.vex(i.map, i.prefix, w_of(i), false, i.opcode, reg, vvvv, i.memory() ? Rm::at(scratch_a) : guest(u8(i.rm * 8)));
+    a_.vex(u8(i.map), i.prefix, w_of(i), false, i.opcode, reg, vvvv, i.memory() ? Rm::at(scratch_a) : guest(u8(i.rm * 8)));
     if (has_immediate(i))
         a_.byte(u8(i.imm));
     end_destination(u8((vvvv_is_destination ? i.vvvv : i.reg) * 8), 8);
