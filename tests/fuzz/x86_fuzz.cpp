@@ -87,6 +87,16 @@ void choose_mode(x86::CpuState& s, u8 mode)
     }
     if (mode & 8 && kind == 2)
         s.rflags |= 0x20000;
+    // x87 and AVX as operating systems have them.
+    if (mode & 0x20) {
+        constexpr u64 pge_and_osxsave = 0x40080;
+        s.cr4 |= pge_and_osxsave;
+        s.xcr0 = 7;
+        s.fpu.control = 0x37f;
+    }
+    constexpr u64 pcide = 0x20000;
+    if (mode & 0x40 && kind == 3)
+        s.cr4 |= pcide;
 }
 
 }
