@@ -100,7 +100,7 @@ public:
     }
 
     Cpu c;
-    alignas(64) std::array<u8, memory_size> memory{};
+    alignas(memory_size) std::array<u8, memory_size> memory{};    // within a page
 
 private:
     int execute(const Insn& instruction)
