@@ -56,6 +56,10 @@ inline bool may_leave_block(const x86::Insn& i)
 {
     return i.row->forms == x86::jcc_forms.data() || i.row->forms == &x86::sti_forms;
 }
+inline bool in(x86::OpcodeMap map, const x86::Insn& i)
+{
+    return i.map == map;
+}
 // Bytes of the source of MOVZX, MOVSX and MOVSXD.
 unsigned source_size(const x86::Insn& i);
 

@@ -12,11 +12,6 @@ using x86::OpcodeMap;
 
 namespace {
 
-bool in(OpcodeMap map, const Insn& i)
-{
-    return i.map == map;
-}
-
 // Moves that give the destination a new value as a whole.
 bool overwrites(const Insn& i)
 {

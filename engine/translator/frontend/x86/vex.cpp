@@ -13,10 +13,6 @@ using x86::OpcodeMap;
 
 namespace {
 
-bool in(OpcodeMap map, const Insn& i)
-{
-    return i.map == map;
-}
 bool is_fused(const Insn& i)
 {
     return in(OpcodeMap::map_0f38, i) && i.opcode >= 0x96 && i.opcode <= 0xbf;
