@@ -17,7 +17,8 @@
 
 namespace engine {
 
-enum class Accelerator : u8 { automatic, kvm, translator, interpreter };
+// lockstep: the translator with every block checked against the interpreter; one processor, slow, for developers.
+enum class Accelerator : u8 { automatic, kvm, translator, interpreter, lockstep };
 
 struct MachineDefinition {
     std::string name = "machine";

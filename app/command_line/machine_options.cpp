@@ -23,7 +23,7 @@ std::vector<Option> sizeOptions()
     return {
         {"--memory", "MIB", "memory in MiB, or with a unit as in 2G (1024)"},
         {"--cpus", "N", "processors, 1 to 32 (1)"},
-        {"--accel", "WHICH", "auto, kvm, translator or interpreter (auto)"},
+        {"--accel", "WHICH", "auto, kvm, translator, interpreter or lockstep (auto)"},
     };
 }
 
@@ -61,7 +61,7 @@ engine::Result<void> applySizes(const Arguments& arguments, engine::MachineDefin
     if (const auto name = arguments.value("--accel")) {
         const auto accelerator = acceleratorFromName(*name);
         if (!accelerator)
-            return badValue("--accel", *name, "auto, kvm, translator or interpreter");
+            return badValue("--accel", *name, "auto, kvm, translator, interpreter or lockstep");
         definition.accelerator = *accelerator;
     }
     return {};

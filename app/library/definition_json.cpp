@@ -25,6 +25,7 @@ constexpr AcceleratorName accelerator_names[]{
     {engine::Accelerator::kvm, "kvm"},
     {engine::Accelerator::translator, "translator"},
     {engine::Accelerator::interpreter, "interpreter"},
+    {engine::Accelerator::lockstep, "lockstep"},
 };
 
 QString relativeTo(const QString& folder, const std::string& path)

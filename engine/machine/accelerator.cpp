@@ -19,6 +19,8 @@ AcceleratorChoice choose_accelerator(Accelerator wanted)
         return {{Accelerator::interpreter, "It was asked for"}, make_interpreter};
     case Accelerator::translator:
         return {{Accelerator::translator, "It was asked for"}, make_translator};
+    case Accelerator::lockstep:
+        return {{Accelerator::lockstep, "It was asked for"}, make_lockstep};
     case Accelerator::automatic:
         break;
     }

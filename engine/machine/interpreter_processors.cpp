@@ -4,6 +4,7 @@
 #include "engine/device/interrupt/apic_bus.h"
 #include "engine/machine/processors.h"
 #include "engine/time/entropy.h"
+#include "engine/translator/lockstep_tier.h"
 #include "engine/translator/x86_tier.h"
 
 namespace engine {
@@ -36,11 +37,11 @@ private:
 };
 
 class InterpreterProcessors final : public Processors {
+public:
     using MakeTier = std::function<std::unique_ptr<x86::HostCodeTier>(x86::Cpu&)>;
 
-public:
-    InterpreterProcessors(unsigned count, Wires wires, bool translates)
-        : translates_(translates),
+    InterpreterProcessors(unsigned count, Wires wires, MakeTier make_tier)
+        : make_tier_(std::move(make_tier)),
           wires_(std::move(wires)),
           model_{.cpus = count},
           rendezvous_(make_rendezvous()),
@@ -116,11 +117,10 @@ private:
             .entropy = &host_entropy,
         };
         vcpus_.push_back(make_interpreter_vcpu(
-            {wires_.memory, wires_.ports, *lapics_.back(), std::move(wires), model_, rendezvous_, index,
-             translates_ ? MakeTier([](x86::Cpu& c) { return translator::make_x86_tier(c); }) : nullptr}));
+            {wires_.memory, wires_.ports, *lapics_.back(), std::move(wires), model_, rendezvous_, index, make_tier_}));
     }
 
-    bool translates_;
+    MakeTier make_tier_;
     Wires wires_;
     x86::CpuModel model_;
     ApicBus bus_;
@@ -129,16 +129,33 @@ private:
     std::vector<std::unique_ptr<Lapic>> lapics_;
     std::vector<std::unique_ptr<Vcpu>> vcpus_;
 };
+
+std::unique_ptr<Processors> make(unsigned count, Processors::Wires wires, InterpreterProcessors::MakeTier make_tier)
+{
+    return std::make_unique<InterpreterProcessors>(count, std::move(wires), std::move(make_tier));
+}
 }
 
 Result<std::unique_ptr<Processors>> make_interpreter(unsigned count, Processors::Wires wires)
 {
-    return std::unique_ptr<Processors>(std::make_unique<InterpreterProcessors>(count, std::move(wires), false));
+    return make(count, std::move(wires), nullptr);
 }
 
 Result<std::unique_ptr<Processors>> make_translator(unsigned count, Processors::Wires wires)
 {
-    return std::unique_ptr<Processors>(std::make_unique<InterpreterProcessors>(count, std::move(wires), true));
+    return make(count, std::move(wires), [](x86::Cpu& c) { return translator::make_x86_tier(c); });
+}
+
+Result<std::unique_ptr<Processors>> make_lockstep(unsigned count, Processors::Wires wires)
+{
+    if (count > 1)
+        return Error{
+            "Cannot check the translator on several processors", "What one does would change under the other",
+            "Give the machine one processor"};
+    return make(count, std::move(wires), [](x86::Cpu& c) {
+        auto tier = translator::make_x86_tier(c, {.linked = false});
+        return tier ? translator::make_lockstep_tier(c, std::move(tier)) : nullptr;
+    });
 }
 
 }

@@ -45,6 +45,8 @@ public:
 
 Result<std::unique_ptr<Processors>> make_translator(unsigned count, Processors::Wires wires);
 Result<std::unique_ptr<Processors>> make_interpreter(unsigned count, Processors::Wires wires);
+// The translator, checked by the interpreter. Fails for more than one vCPU.
+Result<std::unique_ptr<Processors>> make_lockstep(unsigned count, Processors::Wires wires);
 // Fails where /dev/kvm can't be used at all; does not ask whether an operating system would run on it.
 Result<std::unique_ptr<Processors>> make_kvm(unsigned count, Processors::Wires wires);
 

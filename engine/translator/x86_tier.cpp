@@ -26,8 +26,9 @@ struct AloneInsn {
 
 class X86Tier final : public x86::HostCodeTier, private BlockSurroundings {
 public:
-    X86Tier(Cpu& c, std::unique_ptr<CodeCache> cache, unsigned hot)
-        : hot_(hot),
+    X86Tier(Cpu& c, std::unique_ptr<CodeCache> cache, const X86TierOptions& options)
+        : hot_(options.hot),
+          linked_(options.linked),
           cache_(std::move(cache)),
           thunks_(write_thunks(*cache_)),
           thunks_size_(cache_->used()),
@@ -42,13 +43,14 @@ public:
             pending_link_ = 0;
             return false;
         }
-        if (pending_link_)
+        if (pending_link_ && linked_)
             complete_link(b);
         begin_host_code(c);
         c.block = nullptr;
         const u64 rip = c.gpr[x86::gpr_rip], linear = (c.base[x86::cs] + rip) & c.linear_mask;
         const u64 context = jump_context(c.soft_tlb.generation_of_code(*c.tlb, linear), c.mode);
-        targets_[jump_table_index(rip)] = {rip, context, b.code, rip - b.in_page};
+        if (linked_)
+            targets_[jump_table_index(rip)] = {rip, context, b.code, rip - b.in_page};
         c.gpr[x86::gpr_rip] = rip - b.in_page;
         pending_link_ = thunks_.enter(biased(c), b.code);
         left(c);
@@ -196,7 +198,7 @@ private:
     const u8* code_at(unsigned in_page) override
     {
         const auto at = pages_.find(page_of(*block_));
-        if (at != pages_.end())
+        if (at != pages_.end() && linked_)
             for (const Translated& t : at->second.blocks)
                 if (t.block->in_page == in_page && t.block->mode == block_->mode)
                     return t.block->code;
@@ -210,6 +212,7 @@ private:
     }
 
     const unsigned hot_;
+    const bool linked_;
     std::unique_ptr<CodeCache> cache_;
     Thunks thunks_;
     u64 thunks_size_;
@@ -231,7 +234,7 @@ std::unique_ptr<x86::HostCodeTier> make_x86_tier(Cpu& c, X86TierOptions options)
     auto cache = CodeCache::create(std::max(options.code_budget, 2 * BlockTranslator::most_code));
     if (!cache)
         return nullptr;
-    return std::make_unique<X86Tier>(c, std::move(*cache), options.hot);
+    return std::make_unique<X86Tier>(c, std::move(*cache), options);
 }
 
 }

@@ -10,6 +10,7 @@ namespace engine::translator {
 struct X86TierOptions {
     unsigned hot = 8;    // entries, 1 or more, before a block is worth translating
     u64 code_budget = 64 << 20;    // bytes; when they are used up everything is dropped and translated anew
+    bool linked = true;    // false: run() comes back after each block
 };
 
 // Null where no memory for code is to be had; the interpreter goes on alone then.

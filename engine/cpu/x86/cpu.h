@@ -8,6 +8,7 @@
 #include <atomic>
 #include <csetjmp>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "engine/cpu/vcpu.h"
@@ -28,6 +29,7 @@ struct Block;
 class BlockCache;
 class HostCodeTier;
 class Rendezvous;
+class WriteJournal;
 struct CpuModel;
 
 // Vectors, SDM vol. 3, 6.3.1.
@@ -142,6 +144,7 @@ struct Cpu {
     bool trap_shadow = false;    // debug traps and instruction breakpoints wait with them: MOV SS, POP SS
     bool single_next = false;    // run one instruction on its own, then look again
     bool halted = false, waiting_for_sipi = false, shutdown = false;
+    std::string failure;    // with `shutdown`: why the guest can't go on, for a person
     bool nmi_blocked = false, in_smm = false;
     bool nmi_latched = false, smi_latched = false;    // came while they were blocked
     std::atomic<u32> nmis = 0;    // asked for and not looked at yet: a second one waits for the first one's IRET
@@ -166,6 +169,7 @@ struct Cpu {
     bool exclusive = false;    // the other vCPUs stand still for a locked access
     BlockCache* blocks = nullptr;
     HostCodeTier* tier = nullptr;    // null: interpreter only
+    WriteJournal* journal = nullptr;    // told of stores and of devices reached, if there is one
     const CpuModel* model = nullptr;
     unsigned index = 0;
     std::atomic<bool> intr = false;    // the 8259's line

@@ -9,6 +9,7 @@
 #include "engine/cpu/x86/run_loop.h"
 #include "engine/cpu/x86/segments.h"
 #include "engine/cpu/x86/smm.h"
+#include "engine/cpu/x86/write_journal.h"
 #include "engine/device/interrupt/lapic.h"
 
 namespace engine::x86 {
@@ -231,9 +232,22 @@ bool local_apic_page(const Cpu& c, u64 physical)
     return (c.msr.apic_base & (enabled | x2apic)) == enabled && ((physical ^ c.msr.apic_base) & ~page_mask) == 0;
 }
 
+// Before an access that is not by the soft TLB.
+void tell_journal(Cpu& c, u64 physical, Access access)
+{
+    if (!c.journal)
+        return;
+    const FlatRange* const range = find_range(c, physical);
+    if (local_apic_page(c, physical) || (range && range->io))
+        c.journal->touch_device();
+    else if (access == Access::write && range && range->write)
+        c.journal->about_to_write(range->write->data() + range->write_offset + (physical - range->first));
+}
+
 // One access that stays within a page, by physical address.
 u64 load_physical(Cpu& c, u64 physical, unsigned size)
 {
+    tell_journal(c, physical, Access::read);
     if (local_apic_page(c, physical))
         return c.lapic->read(physical & page_mask, size);
     return c.memory->read(physical, size, viewer(c));
@@ -241,6 +255,7 @@ u64 load_physical(Cpu& c, u64 physical, unsigned size)
 
 void store_physical(Cpu& c, u64 physical, u64 value, unsigned size)
 {
+    tell_journal(c, physical, Access::write);
     if (local_apic_page(c, physical))
         c.lapic->write(physical & page_mask, value, size);
     else
@@ -269,8 +284,10 @@ u8* host_page(Cpu& c, u64 linear, Access access, const Translation& to)
         memory->set_dirty(offset >> page_shift);
         if (memory->holds_code(offset >> page_shift))
             return nullptr;
+        if (c.journal)
+            c.journal->about_to_write(host);
         const bool runs_now = c.block && holds_page(*c.block, memory, offset >> page_shift);
-        if (to.writable && !runs_now)
+        if (to.writable && !runs_now && !c.journal)
             c.tlb->fill(Access::write, linear, u64(host), to.global);
     } else {
         c.tlb->fill(access, linear, u64(host), to.global);
@@ -406,6 +423,7 @@ OverCode address_over_code(Cpu& c, const Insn* i, u64 linear, unsigned size)
         return {};
     const u64 offset = range->write_offset + (physical - range->first);
     leave_own_code(c, i, physical, size);
+    tell_journal(c, physical, Access::write);
     return {range->write->data() + offset, range->write, offset};
 }
 

@@ -83,7 +83,7 @@ public:
     void load(const CpuState& from) override { load_state(cpu_, from); }
     void reset() override
     {
-        failure_.clear();
+        cpu_.failure.clear();
         has_event_ = false;
         reset_cpu(cpu_, false);
     }
@@ -95,7 +95,7 @@ public:
         cpu_.request.notify_one();
     }
     void raise_smi() override { ask(request_smi); }
-    std::string failure() const override { return failure_; }
+    std::string failure() const override { return cpu_.failure; }
     u64 instructions() const override { return instructions_.load(std::memory_order_relaxed); }
 
 private:
@@ -146,7 +146,6 @@ private:
     Lapic& lapic_;
     std::atomic<u8> sipi_vector_ = 0;
     std::atomic<u64> instructions_ = 0;
-    std::string failure_;
 
     // An exception on its way to the guest's handler.
     bool has_event_ = false;
@@ -374,7 +373,7 @@ void InterpreterVcpu::execute_single()
     c.no_step = false;
     Block* const b = blocks_.find(c, c.mode | mode_single);
     if (!b) {
-        failure_ = text("the guest ran into address ", hex(c.gpr[gpr_rip], 8), ", where there is no memory");
+        c.failure = text("the guest ran into address ", hex(c.gpr[gpr_rip], 8), ", where there is no memory");
         c.shutdown = true;
         return;
     }
@@ -405,7 +404,7 @@ VcpuExit InterpreterVcpu::run()
     for (;;) {
         if (c.shutdown) {
             c.shutdown = false;
-            return leave(failure_.empty() ? VcpuExit::shutdown : VcpuExit::failed);
+            return leave(c.failure.empty() ? VcpuExit::shutdown : VcpuExit::failed);
         }
         if (c.request.load(std::memory_order_relaxed)) [[unlikely]] {
             instructions_.store(c.instructions, std::memory_order_relaxed);
