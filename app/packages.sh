@@ -13,6 +13,7 @@ qt6-svg-dev             icons
 qt6-l10n-tools          puts the translations into the program
 qt6-translations-l10n   the words of dialogs that are Qt'"'"'s own
 libepoxy-dev            OpenGL without linking to a driver
+libzydis-dev            shows the translator'"'"'s code, and tests the decoder
 libgl1-mesa-dri         OpenGL where there is no driver of its own
 qt6-wayland             windows on a Wayland desktop
 fonts-dejavu-core       letters in the windows
@@ -28,7 +29,6 @@ xvfb                    a display for the tests of the windows
 xauth                   lets them into that display
 xdotool                 mouse and keyboard in those tests
 nasm                    assembles the tests of the processor
-libzydis-dev            a second opinion on how instructions decode
 xorriso                 writes the CDs that the guest tests boot
 cpio                    packs the Linux guest'"'"'s first file system
 busybox-static          what is in it

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "engine/base/translation.h"
 #include "engine/base/types.h"
 #include "engine/device/display/frame.h"
 
@@ -35,6 +36,7 @@ struct MachineDefinition {
     enum class Serial : u8 { none, callback, file } serial = Serial::callback;
     std::string serial_file;
     bool test_device = false;    // isa-debug-exit at 0xf4, debug console, pc-testdev
+    bool perf_map = false;    // the translator names its code for perf, in /tmp/perf-PID.map
     std::string firmware;    // a BIOS image, or the directory of one and a VGA BIOS; "" is Debian's seabios package
 };
 
@@ -63,8 +65,9 @@ public:
 };
 
 struct MachineStats {
-    u64 instructions = 0;    // of all vCPUs, 0 where unknown
+    u64 instructions = 0;    // interpreted, of all vCPUs; 0 where unknown
     u64 guest_nanoseconds = 0;
+    TranslatorCounts translator;
 };
 
 class Machine {
@@ -103,6 +106,9 @@ public:
     virtual Result<void> change_floppy(const std::string& path) = 0;
 
     virtual MachineStats stats() const = 0;
+    // The blocks that cover a linear address in the address space that each vCPU has now. `done` is called on an engine
+    // thread while the guest stands still; at once, with nothing, where the machine has ended.
+    virtual void translation_of(u64 address, std::function<void(std::vector<TranslatedBlock>)> done) = 0;
 };
 
 // Whether KVM can run an operating system here; a probe guest of a few milliseconds, cached for the process.

@@ -12,6 +12,8 @@ std::vector<RunnableCommand> allCommands()
     auto all = libraryCommands();
     for (auto& command : runningCommands())
         all.push_back(std::move(command));
+    for (auto& command : debugCommands())
+        all.push_back(std::move(command));
     return all;
 }
 }

@@ -36,6 +36,7 @@ std::vector<Option> bootOptions()
         {"--kernel", "FILE", "a Linux kernel or a Multiboot program, started without a boot loader"},
         {"--initrd", "FILE", "its first file system"},
         {"--append", "TEXT", "its command line"},
+        {"--perf-map", "", "names the translator's code for perf, in /tmp/perf-PID.map"},
         {"--firmware", "FILE", "another BIOS image than SeaBIOS, or a folder that holds one and a VGA BIOS"},
     };
 }
@@ -84,6 +85,7 @@ engine::Result<void> applyMedia(const Arguments& arguments, engine::MachineDefin
     definition.kernel = absolute(arguments.value("--kernel").value_or(""));
     definition.initrd = absolute(arguments.value("--initrd").value_or(""));
     definition.append = arguments.value("--append").value_or("").toStdString();
+    definition.perf_map = arguments.has("--perf-map");
     definition.firmware = absolute(arguments.value("--firmware").value_or(""));
     if (definition.kernel.empty() && (arguments.has("--initrd") || arguments.has("--append")))
         return problem(

@@ -5,6 +5,7 @@
 #include <QDir>
 #include <QJsonArray>
 #include <QJsonDocument>
+#include <QPointer>
 
 #include "app/library/definition_json.h"
 #include "app/library/problem.h"
@@ -52,6 +53,24 @@ QJsonObject failure(const QJsonValue& id, const QJsonObject& error)
     return whole;
 }
 
+QJsonObject countsOf(const engine::TranslatorCounts& counts)
+{
+    return {
+        {"blocks", double(counts.blocks)},
+        {"guest_bytes", double(counts.guest_bytes)},
+        {"host_bytes", double(counts.host_bytes)},
+        {"nanoseconds", double(counts.nanoseconds)},
+        {"runs", double(counts.runs)},
+        {"runs_unlinked", double(counts.unlinked)},
+        {"runs_asked_back", double(counts.requests)},
+        {"runs_faulted", double(counts.faults)},
+        {"runs_ended_otherwise", double(counts.others)},
+        {"tlb_fills", double(counts.tlb_fills)},
+        {"pages_dropped", double(counts.pages_dropped)},
+        {"drops_of_all", double(counts.drops_of_all)},
+    };
+}
+
 void sendLine(QLocalSocket* socket, const QJsonDocument& document)
 {
     socket->write(document.toJson(QJsonDocument::Compact) + '\n');
@@ -63,6 +82,7 @@ struct ControlServer::Reply {
     QJsonObject result;
     std::optional<QJsonObject> error;
     bool whenTyped = false;
+    std::optional<quint64> translationOf;    // answered when the machine has told
 
     Reply(const QJsonObject& value = {}) : result(value) { }
     Reply(const engine::Error& problem) : error(errorObject(problem)) { }
@@ -222,9 +242,42 @@ QJsonValue ControlServer::answerOne(QLocalSocket* socket, const QJsonValue& requ
         m_clients[socket].whenTyped.append(id);
         return QJsonValue::Undefined;
     }
+    if (reply.translationOf) {
+        sayTranslation(socket, id, *reply.translationOf);
+        return QJsonValue::Undefined;
+    }
     QJsonObject whole = envelope(id);
     whole.insert("result", reply.result);
     return whole;
+}
+
+void ControlServer::sayTranslation(QLocalSocket* socket, const QJsonValue& id, quint64 address)
+{
+    m_session.translationOf(address, [id, client = QPointer(socket)](const std::vector<engine::TranslatedBlock>& blocks) {
+        if (!client)
+            return;
+        const auto inHex = [](const std::vector<engine::u8>& bytes) {
+            return QString::fromLatin1(QByteArray(reinterpret_cast<const char*>(bytes.data()), qsizetype(bytes.size())).toHex());
+        };
+        QJsonArray told;
+        for (const engine::TranslatedBlock& block : blocks) {
+            QJsonArray starts;
+            for (const auto& start : block.starts)
+                starts.append(QJsonArray{double(start.guest), double(start.host)});
+            told.append(QJsonObject{
+                {"cpu", double(block.cpu)},
+                {"bits", double(block.bits)},
+                {"guest_address", QString::number(block.guest_address, 16)},
+                {"host_address", QString::number(block.host_address, 16)},
+                {"guest", inHex(block.guest)},
+                {"host", inHex(block.host)},
+                {"starts", starts},
+            });
+        }
+        QJsonObject whole = envelope(id);
+        whole.insert("result", QJsonObject{{"blocks", told}});
+        sendLine(client, QJsonDocument(whole));
+    });
 }
 
 ControlServer::Reply ControlServer::call(QLocalSocket* socket, const QString& method, const QJsonObject& params)
@@ -265,6 +318,12 @@ ControlServer::Reply ControlServer::call(QLocalSocket* socket, const QString& me
         return text("path").isString() ? screenshot(text("path").toString()) : missing("path");
     if (method == "change_cdrom")
         return text("path").isString() ? changeCdrom(text("path").toString()) : missing("path");
+    if (method == "debug_block") {
+        Reply later;
+        bool sound = false;
+        later.translationOf = text("address").toString().toULongLong(&sound, 16);
+        return sound ? later : missing("address");
+    }
     return Reply::wrong(method_not_found, tr("There is no method “%1”.").arg(method.left(40)));
 }
 
@@ -320,6 +379,7 @@ QJsonObject ControlServer::info() const
         {"height", frame ? double(frame->height) : 0},
         {"instructions", double(stats.instructions)},
         {"guest_nanoseconds", double(stats.guest_nanoseconds)},
+        {"translator", countsOf(stats.translator)},
     };
 }
 

@@ -9,6 +9,7 @@
 //     screen_text               {text, from_glyphs}
 //     type {text}, key {combo}  answered when all is typed
 //     change_cdrom {path}       "" ejects
+//     debug_block {address}     {blocks}: what the translator made of the code at this hexadecimal linear address
 //     watch                     from then on the notification state {state} on every change
 
 #include <chrono>
@@ -85,6 +86,7 @@ private:
     Reply screenshot(const QString& path);
     Reply typeKeys(const engine::Result<KeyEvents>& events);
     Reply changeCdrom(const QString& path);
+    void sayTranslation(QLocalSocket* socket, const QJsonValue& id, quint64 address);
     QJsonObject info() const;
     void announce(engine::MachineState state);
     void answerTyped();

@@ -121,6 +121,14 @@ MachineSession::MachineSession(const engine::MachineDefinition& definition)
 
 MachineSession::~MachineSession() = default;
 
+void MachineSession::translationOf(quint64 address, std::function<void(const std::vector<engine::TranslatedBlock>&)> done)
+{
+    m_machine->translation_of(address, [this, done = std::move(done)](std::vector<engine::TranslatedBlock> blocks) {
+        QMetaObject::invokeMethod(
+            this, [done, blocks = std::move(blocks)] { done(blocks); }, Qt::QueuedConnection);
+    });
+}
+
 engine::Result<void> MachineSession::type(const KeyEvents& events, std::chrono::milliseconds pace)
 {
     if (events.size() > mostKeysWaiting - std::min(mostKeysWaiting, m_toType.size()))

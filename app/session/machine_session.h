@@ -44,6 +44,8 @@ public:
     engine::MachineStats stats() const { return m_machine->stats(); }
 
     std::shared_ptr<const engine::Frame> frame() const { return m_machine->frame(); }
+    // `done` is called on the session's thread, soon; see engine::Machine::translation_of().
+    void translationOf(quint64 address, std::function<void(const std::vector<engine::TranslatedBlock>&)> done);
     engine::ScreenText screenText() { return m_machine->screen_text(); }
 
     void key(quint16 code, bool down) { m_machine->key(code, down); }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/base/translation.h"
 #include "engine/base/types.h"
 #include "engine/cpu/x86/state.h"
 
@@ -38,6 +39,9 @@ public:
     virtual std::string failure() const = 0;
     // Instructions executed so far, 0 where the back end cannot tell. Any thread.
     virtual u64 instructions() const = 0;
+    virtual TranslatorCounts translator_counts() const { return {}; }
+    // What host code runs a linear address now, if any does. While the vCPU is held.
+    virtual std::optional<TranslatedBlock> translation_of(u64) { return {}; }
 };
 
 // What a vCPU needs of the board around it.

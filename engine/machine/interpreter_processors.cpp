@@ -143,7 +143,8 @@ Result<std::unique_ptr<Processors>> make_interpreter(unsigned count, Processors:
 
 Result<std::unique_ptr<Processors>> make_translator(unsigned count, Processors::Wires wires)
 {
-    return make(count, std::move(wires), [](x86::Cpu& c) { return translator::make_x86_tier(c); });
+    const auto perf_map = wires.perf_map ? translator::PerfMap::create() : nullptr;
+    return make(count, std::move(wires), [=](x86::Cpu& c) { return translator::make_x86_tier(c, {.perf_map = perf_map}); });
 }
 
 Result<std::unique_ptr<Processors>> make_lockstep(unsigned count, Processors::Wires wires)

@@ -59,9 +59,29 @@ public:
     MachineStats stats() const override
     {
         MachineStats stats{.guest_nanoseconds = life_.deadlines().now()};
-        for (const Vcpu* vcpu : board_->vcpus())
+        for (const Vcpu* vcpu : board_->vcpus()) {
             stats.instructions += vcpu->instructions();
+            stats.translator += vcpu->translator_counts();
+        }
         return stats;
+    }
+
+    void translation_of(u64 address, std::function<void(std::vector<TranslatedBlock>)> done) override
+    {
+        if (state() != MachineState::running && state() != MachineState::paused)
+            return done({});
+        const std::lock_guard lock(life_.lock());
+        life_.request_quiet([this, address, done = std::move(done)] {
+            std::vector<TranslatedBlock> found;
+            for (unsigned cpu = 0; Vcpu* const vcpu : board_->vcpus()) {
+                if (auto block = vcpu->translation_of(address)) {
+                    block->cpu = cpu;
+                    found.push_back(std::move(*block));
+                }
+                ++cpu;
+            }
+            done(std::move(found));
+        });
     }
 
 private:

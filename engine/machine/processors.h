@@ -27,6 +27,7 @@ public:
         std::function<u8()> acknowledge_interrupt;    // the 8259 pair's INTA cycle
         std::function<void(u8 vector)> end_of_interrupt;    // of a level-triggered vector, for the I/O APIC
         std::function<void(bool level)> ferr;
+        bool perf_map = false;    // MachineDefinition's
     };
 
     virtual ~Processors() = default;

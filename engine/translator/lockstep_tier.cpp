@@ -62,6 +62,8 @@ public:
     void left(Cpu& c) override { inner_->left(c); }
     void drop_stale(Cpu& c) override { inner_->drop_stale(c); }
     void clear() override { inner_->clear(); }
+    TranslatorCounts counts() const override { return inner_->counts(); }
+    std::optional<TranslatedBlock> translation_of(Cpu& c, u64 linear) override { return inner_->translation_of(c, linear); }
 
 private:
     Outcome outcome(Cpu& c, bool faulted) const;
@@ -160,7 +162,7 @@ void LockstepTier::use_flags(const Insn& i, u32 mode)
 // Until the state is that of `wanted`, or can't become it any more.
 bool LockstepTier::step_to(Cpu& c, const Outcome& wanted)
 {
-    constexpr u64 most_steps = 1 << 22;
+    constexpr u64 most_steps = u64(1) << 32;
     for (u64 n = 0; n < most_steps && difference_.empty(); ++n) {
         const u64 rip = c.code_64() ? c.gpr[x86::gpr_rip] : u32(c.gpr[x86::gpr_rip]);
         const bool arrived = rip == wanted.state.rip && std::ranges::equal(wanted.state.gpr, std::span(c.gpr).first(16));

@@ -1,10 +1,13 @@
 #include "engine/translator/x86_tier.h"
 
 #include <algorithm>
+#include <chrono>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "engine/cpu/x86/handlers.h"
+#include "engine/cpu/x86/mmu.h"
 #include "engine/cpu/x86/rendezvous.h"
 #include "engine/translator/frontend/x86/block_translator.h"
 
@@ -29,6 +32,8 @@ public:
     X86Tier(Cpu& c, std::unique_ptr<CodeCache> cache, const X86TierOptions& options)
         : hot_(options.hot),
           linked_(options.linked),
+          perf_map_(options.perf_map),
+          counted_(c),
           cache_(std::move(cache)),
           thunks_(write_thunks(*cache_)),
           thunks_size_(cache_->used()),
@@ -52,13 +57,25 @@ public:
         if (linked_)
             targets_[jump_table_index(rip)] = {rip, context, b.code, rip - b.in_page};
         c.gpr[x86::gpr_rip] = rip - b.in_page;
+        ++counts_.runs;
+        inside_ = true;
         pending_link_ = thunks_.enter(biased(c), b.code);
+        inside_ = false;
+        if (pending_link_)
+            ++counts_.unlinked;
+        else if (c.request.load(std::memory_order_relaxed))
+            ++counts_.requests;
         left(c);
         return true;
     }
 
+    TranslatorCounts counts() const override;
+    std::optional<TranslatedBlock> translation_of(Cpu& c, u64 linear) override;
+
     void left(Cpu& c) override
     {
+        if (std::exchange(inside_, false))
+            ++counts_.faults;
         if (c.host_code.running)
             c.lazy.set_all(x86::unpack_flags(c.host_code.flags));
         if (c.host_code.running || c.host_code.framed) {
@@ -133,6 +150,7 @@ private:
 
     void translate(Cpu& c, Block& b)
     {
+        const auto began = std::chrono::steady_clock::now();
         cpu_ = &c;
         block_ = &b;
         b.memory[0]->set_code_listener(c.rendezvous);
@@ -141,7 +159,16 @@ private:
         cache_->commit(result.end);
         b.code = cache_->executable(result.entry);
         pages_[page_of(b)].blocks.push_back({&b, result.entry, result.miss});
+        ++counts_.blocks;
+        counts_.guest_bytes += b.length;
+        counts_.host_bytes += u64(result.end - result.entry);
+        counts_.nanoseconds += u64((std::chrono::steady_clock::now() - began).count());
+        if (perf_map_)
+            perf_map_->add(
+                b.code, u64(result.end - result.entry), (c.base[x86::cs] + c.gpr[x86::gpr_rip]) & c.linear_mask, bits_of(b));
     }
+    static unsigned bits_of(const Block& b) { return (b.mode & x86::mode_size_mask) == x86::mode_64 ? 64 : 32; }
+    Block* covering(Cpu& c, u64 linear);
 
     void complete_link(const Block& b)
     {
@@ -162,6 +189,7 @@ private:
             Assembler(t.entry).jump_to(t.miss);
         }
         at->second.blocks.clear();
+        ++counts_.pages_dropped;
         ++at->second.rewrites;
         pending_link_ = 0;
     }
@@ -178,6 +206,7 @@ private:
     }
     void forget()
     {
+        ++counts_.drops_of_all;
         cache_->clear(thunks_size_);
         links_.clear();
         alone_.clear();
@@ -213,6 +242,11 @@ private:
 
     const unsigned hot_;
     const bool linked_;
+    const std::shared_ptr<PerfMap> perf_map_;
+    const Cpu& counted_;
+    struct {
+        Counter blocks, guest_bytes, host_bytes, nanoseconds, runs, unlinked, requests, faults, pages_dropped, drops_of_all;
+    } counts_;
     std::unique_ptr<CodeCache> cache_;
     Thunks thunks_;
     u64 thunks_size_;
@@ -222,9 +256,68 @@ private:
     std::vector<std::unique_ptr<AloneInsn>> alone_;
     u64 pending_link_ = 0;    // 1 + index
     unsigned next_window_ = 0;
+    bool inside_ = false;    // host code
     Cpu* cpu_ = nullptr;    // while translating
     Block* block_ = nullptr;
 };
+
+TranslatorCounts X86Tier::counts() const
+{
+    const u64 runs = counts_.runs.value(), told = counts_.unlinked.value() + counts_.requests.value() + counts_.faults.value();
+    return {
+        .blocks = counts_.blocks.value(),
+        .guest_bytes = counts_.guest_bytes.value(),
+        .host_bytes = counts_.host_bytes.value(),
+        .nanoseconds = counts_.nanoseconds.value(),
+        .runs = runs,
+        .unlinked = counts_.unlinked.value(),
+        .requests = counts_.requests.value(),
+        .faults = counts_.faults.value(),
+        .others = runs - std::min(runs, told),
+        .tlb_fills = counted_.tlb_fills.value(),
+        .pages_dropped = counts_.pages_dropped.value(),
+        .drops_of_all = counts_.drops_of_all.value(),
+    };
+}
+
+// The translated block that has this address in it, without leaving a trace in the guest.
+Block* X86Tier::covering(Cpu& c, u64 linear)
+{
+    u64 physical = 0;
+    if (!x86::peek(c, linear, physical))
+        return nullptr;
+    physical = x86::masked_physical(c, physical);
+    const FlatRange* const range = x86::find_range(c, physical);
+    if (!range || !range->read)
+        return nullptr;
+    const u64 host = u64(range->read->data()) + range->read_offset + (physical - range->first);
+    const auto page = pages_.find(host & ~page_mask);
+    if (page == pages_.end())
+        return nullptr;
+    for (const Translated& t : page->second.blocks)
+        if (host - t.block->host < t.block->length && bits_of(*t.block) == (c.code_64() ? 64u : 32u))
+            return t.block;
+    return nullptr;
+}
+
+// Where each instruction begins is found by translating the block once more, behind the code that counts.
+std::optional<TranslatedBlock> X86Tier::translation_of(Cpu& c, u64 linear)
+{
+    Block* const b = covering(c, linear);
+    if (!b || !cache_->reserve(BlockTranslator::most_code))
+        return {};
+    cpu_ = &c;
+    block_ = b;
+    BlockTranslator translator(*b, thunks_, *cache_, *this);
+    const BlockTranslator::Result again = translator.translate();
+    TranslatedBlock told{.bits = bits_of(*b), .host_address = u64(cache_->executable(again.entry))};
+    told.guest_address = (linear & ~page_mask) + b->in_page;
+    told.guest.assign(b->bytes, b->bytes + b->length);
+    told.host.assign(again.entry, again.end);
+    for (unsigned n = 0; n < b->count && n < translator.starts().size(); ++n)
+        told.starts.push_back({u32(b->insns[n].offset - b->in_page), translator.starts()[n]});
+    return told;
+}
 
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "engine/cpu/x86/host_code_tier.h"
+#include "engine/translator/runtime/perf_map.h"
 
 namespace engine::translator {
 
@@ -11,6 +12,7 @@ struct X86TierOptions {
     unsigned hot = 8;    // entries, 1 or more, before a block is worth translating
     u64 code_budget = 64 << 20;    // bytes; when they are used up everything is dropped and translated anew
     bool linked = true;    // false: run() comes back after each block
+    std::shared_ptr<PerfMap> perf_map = nullptr;    // told of each block, if there is one
 };
 
 // Null where no memory for code is to be had; the interpreter goes on alone then.

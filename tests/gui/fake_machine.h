@@ -42,6 +42,7 @@ struct FakeMachine : engine::Machine {
     }
     engine::Result<void> change_floppy(const std::string&) override { return {}; }
     engine::MachineStats stats() const override { return {}; }
+    void translation_of(engine::u64, std::function<void(std::vector<engine::TranslatedBlock>)> done) override { done({}); }
 
     void show(engine::u32 width, engine::u32 height, engine::u32 colour)
     {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/counter.h"
 #include "engine/cpu/vcpu.h"
 #include "engine/cpu/x86/flags.h"
 #include "engine/cpu/x86/insn.h"
@@ -91,6 +92,7 @@ enum ModeKey : u32 {
     mode_sse = 512,    // SSE instructions run without looking at CR0, CR4 and the exception masks
     mode_x87 = 1024,    // x87 instructions likewise
     mode_avx = 2048,    // and AVX
+    mode_smap = 4096,    // the supervisor with CR4.SMAP
 };
 
 // What host code and the rest of the processor share. Flags are packed as LAHF and SETO leave them in AX.
@@ -157,6 +159,7 @@ struct Cpu {
         u32 what;    // as the save area tells it: AMD64 vol. 2, figure 10-6
     } port_access{};
     u64 instructions = 0;
+    Counter tlb_fills;
     int delivering = -1;    // vector being delivered, for double faults
     bool delivering_external = false;    // the EXT bit of error codes
 

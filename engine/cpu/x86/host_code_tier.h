@@ -19,6 +19,9 @@ public:
     virtual void drop_stale(Cpu& c) = 0;
     // Every block goes.
     virtual void clear() = 0;
+
+    virtual TranslatorCounts counts() const { return {}; }    // any thread
+    virtual std::optional<TranslatedBlock> translation_of(Cpu&, u64) { return {}; }
 };
 
 }

@@ -274,6 +274,7 @@ u8* host_page(Cpu& c, u64 linear, Access access, const Translation& to)
     MemoryBlock* const memory = access == Access::write ? range->write : range->read;
     if (!memory)
         return nullptr;
+    ++c.tlb_fills;
     const u64 offset = (access == Access::write ? range->write_offset : range->read_offset) + (physical - range->first);
     u8* const host = memory->data() + offset;
     if (page_watched(c, linear))

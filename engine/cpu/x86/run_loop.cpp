@@ -70,6 +70,8 @@ void update_mode(Cpu& c)
         mode |= mode_user;
     if (c.cpl != 0)
         mode |= mode_unprivileged;
+    if (c.cpl != 3 && c.cr4 & cr4_smap)
+        mode |= mode_smap;
     const bool breakpoints = c.dr7 & 0xff;
     if (c.flag(flag_t) || breakpoints)
         mode |= mode_single;

@@ -98,7 +98,6 @@ void SoftTlb::change_context(const SoftTlbContext* from, SoftTlbContext* to)
 {
     if (from == to && window_owner_ == to)
         return;
-    forget_loop_windows();
     window_owner_->stack_window = from == window_owner_ ? stack_window : TlbWindow{};
     stack_window = to->stack_window;
     window_owner_ = to;
@@ -109,8 +108,8 @@ void SoftTlb::forget_loop_windows()
     if (!loop_windows_used)
         return;
     loop_windows_used = 0;
-    for (auto& windows : loop_window)
-        windows.fill({});
+    user_loops = {};
+    supervisor_loops = {};
 }
 
 void SoftTlb::renew(CodePages& code)
@@ -151,6 +150,7 @@ void SoftTlb::flush(Tables& tables)
 void SoftTlb::select(u16 pcid)
 {
     if (current_->pcid != pcid) {
+        forget_loop_windows();
         current_ = find(pcid);
         if (!current_ && tables_.size() < most_tables) {
             tables_.push_back(std::make_unique<Tables>());

@@ -64,9 +64,13 @@ public:
 
     // The stack's page, readable and writable, of the context that is in use.
     TlbWindow stack_window;
-    // Of accesses in loops of user code, reads and writes apart; several may share one.
+    // Of accesses in loops, reads and writes apart; several may share one. Those of the user's context and those of
+    // supervisor_user_allowed, while there is no other for the supervisor.
     static constexpr unsigned loop_windows = 32;
-    std::array<std::array<TlbWindow, loop_windows>, 2> loop_window;
+    struct LoopWindows {
+        std::array<std::array<TlbWindow, loop_windows>, 2> by_access;
+    };
+    LoopWindows user_loops, supervisor_loops;
     u8 loop_windows_used = 0;    // one or more has moved
 
     // From one context to another. `from` is the one that the window may have been moved in since.

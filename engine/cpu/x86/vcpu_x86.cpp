@@ -97,6 +97,11 @@ public:
     void raise_smi() override { ask(request_smi); }
     std::string failure() const override { return cpu_.failure; }
     u64 instructions() const override { return instructions_.load(std::memory_order_relaxed); }
+    TranslatorCounts translator_counts() const override { return tier_ ? tier_->counts() : TranslatorCounts{}; }
+    std::optional<TranslatedBlock> translation_of(u64 linear) override
+    {
+        return tier_ ? tier_->translation_of(cpu_, linear) : std::nullopt;
+    }
 
 private:
     void ask(u32 what)

@@ -80,7 +80,9 @@ PcBoard::create(const MachineDefinition& definition, const Surroundings& surroun
 
 Result<void> PcBoard::build(const MachineDefinition& definition, const MakeProcessors& make_processors)
 {
-    auto processors = make_processors(definition.cpus, processor_wires());
+    Processors::Wires wires = processor_wires();
+    wires.perf_map = definition.perf_map;
+    auto processors = make_processors(definition.cpus, std::move(wires));
     if (!processors)
         return processors.error();
     processors_ = std::move(*processors);

@@ -139,4 +139,15 @@ u8* Assembler::jump_if(unsigned condition)
     return at_ - 4;
 }
 
+void Assembler::rorx(u8 to, u8 from, u8 count)
+{
+    constexpr u8 vex_3_bytes = 0xc4, map_0f3a = 3, no_index = 0x40, prefix_f2 = 0x7b;
+    byte(vex_3_bytes);
+    byte(u8((to & 8 ? 0 : 0x80) | no_index | (from & 8 ? 0 : 0x20) | map_0f3a));
+    byte(prefix_f2);
+    byte(0xf0);
+    byte(u8(0xc0 | (to & 7) << 3 | (from & 7)));
+    byte(count);
+}
+
 }

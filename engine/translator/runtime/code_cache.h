@@ -4,7 +4,6 @@
 
 #include <memory>
 
-#include "engine/base/file_descriptor.h"
 #include "engine/base/result.h"
 #include "engine/base/types.h"
 
@@ -29,10 +28,9 @@ public:
     u8* writable(const u8* run) const { return writable_ + (run - executable_); }
 
 private:
-    CodeCache(u64 size, FileDescriptor file, u8* writable, u8* executable);
+    CodeCache(u64 size, u8* writable, u8* executable) : size_(size), writable_(writable), executable_(executable) { }
 
     u64 size_;
-    FileDescriptor file_;
     u8* writable_;
     u8* executable_;
     u64 used_ = 0;

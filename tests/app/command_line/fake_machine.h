@@ -46,6 +46,7 @@ public:
     engine::Result<void> change_cdrom(const std::string&) override { return {}; }
     engine::Result<void> change_floppy(const std::string&) override { return {}; }
     engine::MachineStats stats() const override { return {}; }
+    void translation_of(engine::u64, std::function<void(std::vector<engine::TranslatedBlock>)> done) override { done({}); }
 
 private:
     engine::Listener& listener_;

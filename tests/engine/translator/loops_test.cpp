@@ -1,4 +1,4 @@
-// Whole programs of 32-bit protected mode on the translator and on the interpreter: what lives from block to block, which
+// Whole programs of protected and long mode on the translator and on the interpreter: what lives from block to block, which
 // single instructions can't show.
 #include <gtest/gtest.h>
 
@@ -13,8 +13,33 @@ namespace {
 
 constexpr u64 data = 0x10000;
 
-CpuState run(bool translates, bool user, std::initializer_list<u8> program, std::vector<u8>& memory, u64& interpreted)
+struct Where {
+    bool user = false;
+    bool long_mode = false;
+};
+
+// The first 2 MiB are where they are.
+void enter_long_mode(BareMachine& m, bool user)
 {
+    constexpr u64 tables = 0x1f0000, large = 0x80, present_writable = 3, user_page = 4;
+    const u64 entry = present_writable | (user ? user_page : 0);
+    for (u64 level = 0; level < 3; ++level) {
+        const u64 value = level == 2 ? large | entry : (tables + (level + 1) * page_size) | entry;
+        std::memcpy(m.at(tables + level * page_size), &value, sizeof value);
+    }
+    constexpr u64 pae = 0x20, paging = u64(1) << 31, lme_lma = 0x500;
+    m.state.cr3 = tables;
+    m.state.cr4 |= pae;
+    m.state.cr0 |= paging;
+    m.state.efer = lme_lma;
+    m.state.segments[x86::cs].attributes = user ? 0xa0fb : 0xa09b;
+    for (u64 n = 8; n < 16; ++n)
+        m.state.gpr[n] = 0x0101010101010101 * n;
+}
+
+CpuState run(bool translates, Where where, std::initializer_list<u8> program, std::vector<u8>& memory, u64& interpreted)
+{
+    const bool user = where.user;
     BareMachine m{translates ? [](x86::Cpu& c) { return translator::make_x86_tier(c, {.hot = 1}); } : BareMachine::MakeTier{}};
     CpuState& s = m.state;
     constexpr u64 osfxsr_and_osxsave = 0x40200;
@@ -25,6 +50,8 @@ CpuState run(bool translates, bool user, std::initializer_list<u8> program, std:
         segment = {.selector = 8, .attributes = u16(user ? 0xc0f3 : 0xc093), .limit = 0xffffffff, .base = 0};
     s.segments[x86::cs].attributes = user ? 0xc0fb : 0xc09b;
     s.rflags |= x86::flag_iopl;
+    if (where.long_mode)
+        enter_long_mode(m, user);
     s.fpu.control = 0x37f;
     s.fpu.mxcsr = 0x1f80;
     for (u64 n = 0; n < 16; ++n) {
@@ -42,12 +69,12 @@ CpuState run(bool translates, bool user, std::initializer_list<u8> program, std:
     return m.state;
 }
 
-void compare_at(bool user, std::initializer_list<u8> program)
+void compare_at(Where where, std::initializer_list<u8> program)
 {
     std::vector<u8> wanted_memory, memory;
     u64 all = 0, interpreted = 0;
-    const CpuState wanted = run(false, user, program, wanted_memory, all);
-    const CpuState found = run(true, user, program, memory, interpreted);
+    const CpuState wanted = run(false, where, program, wanted_memory, all);
+    const CpuState found = run(true, where, program, memory, interpreted);
     EXPECT_LT(interpreted, all);
     EXPECT_EQ(found.gpr, wanted.gpr);
     EXPECT_EQ(found.rip, wanted.rip);
@@ -63,8 +90,14 @@ void compare_at(bool user, std::initializer_list<u8> program)
 
 void compare(std::initializer_list<u8> program)
 {
-    compare_at(false, program);
-    compare_at(true, program);
+    compare_at({.user = false}, program);
+    compare_at({.user = true}, program);
+}
+
+void compare_64(std::initializer_list<u8> program)
+{
+    compare_at({.user = false, .long_mode = true}, program);
+    compare_at({.user = true, .long_mode = true}, program);
 }
 
 }
@@ -141,4 +174,26 @@ TEST(TranslatedLoops, accesses_to_and_fro)
 TEST(TranslatedLoops, a_loop_writes_beside_itself)
 {
     compare({0xbe, 0x00, 0x18, 0x00, 0x00, 0x88, 0x0e, 0x46, 0x49, 0x75, 0xfa});
+}
+
+// A checksum by table. L: movzx r15d, byte [rsi]; add rsi, 1; xor r15d, ecx; movzx r15d, r15b; xor eax, [rsi+r15*4]; dec ecx; jnz L
+TEST(TranslatedLoops, registers_in_memory_get_others_on_loan)
+{
+    compare_64({0x44, 0x0f, 0xb6, 0x3e, 0x48, 0x83, 0xc6, 0x01, 0x41, 0x31, 0xcf, 0x45,
+                0x0f, 0xb6, 0xff, 0x42, 0x33, 0x04, 0xbe, 0xff, 0xc9, 0x75, 0xe9});
+}
+
+// All four, with byte and word parts, a way out in the middle and pushes. L: push r12; add r12b, cl; xchg r13, r14;
+// add r13w, r12w; mov [rsi+rcx*8], r14; pop r15; cmp ecx, 3; je O; imul r15, r12; dec ecx; jnz L; O: adc r13, r15
+TEST(TranslatedLoops, lent_registers_are_given_back_on_every_way_out)
+{
+    compare_64({0x41, 0x54, 0x41, 0x00, 0xcc, 0x4d, 0x87, 0xf5, 0x66, 0x45, 0x01, 0xe5, 0x4c, 0x89, 0x34, 0xce, 0x41,
+                0x5f, 0x83, 0xf9, 0x03, 0x74, 0x08, 0x4d, 0x0f, 0xaf, 0xfc, 0xff, 0xc9, 0x75, 0xe1, 0x4d, 0x11, 0xfd});
+}
+
+// L: mov r15d, ecx; bts r15d, 28; mov edx, 1; mov eax, ecx; idiv r15d; add r12, rax; dec ecx; jnz L. EDX is no sign.
+TEST(TranslatedLoops, handlers_find_lent_registers_in_their_places)
+{
+    compare_64({0x41, 0x89, 0xcf, 0x41, 0x0f, 0xba, 0xef, 0x1c, 0xba, 0x01, 0x00, 0x00, 0x00,
+                0x89, 0xc8, 0x41, 0xf7, 0xff, 0x49, 0x01, 0xc4, 0xff, 0xc9, 0x75, 0xe7});
 }

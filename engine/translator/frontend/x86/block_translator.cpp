@@ -17,6 +17,8 @@ BlockTranslator::BlockTranslator(const Block& block, const Thunks& thunks, CodeC
       entry_(a_.at()),
       shared_(around.shares_memory())
 {
+    host_.fill(none);
+    std::ranges::copy(host_of, host_.begin());
 }
 
 // Flags that may be read before they are given a new value, from a place in this page on. Looks a few instructions ahead.
@@ -90,22 +92,13 @@ void BlockTranslator::end_with_handler(const Insn& i)
     a_.jump_to(relative(thunks_.end_with_handler));
 }
 
-// Whether the block may keep its vector registers while it runs round and round: it jumps to itself, and nothing in it calls
-// a handler.
-bool BlockTranslator::loops() const
-{
-    if (vectors_left_ || !std::ranges::all_of(plan_, [](const Planned& p) { return p.lowering != nullptr; }))
-        return false;
-    return std::ranges::any_of(block_.insns, block_.insns + block_.count, [&](const Insn& i) {
-        return i.row->forms == x86::jcc_forms.data() && i.imm == block_.in_page;
-    });
-}
-
 void BlockTranslator::emit_body()
 {
     bool ended = false;
+    starts_.clear();
     for (unsigned n = 0; n < block_.count && !ended; ++n) {
         const Insn& i = block_.insns[n];
+        starts_.push_back(u32(a_.at() - entry_));
         const Planned& p = plan_[n];
         lowering_ = p.lowering;
         live_after_ = p.live_after;
@@ -132,30 +125,6 @@ void BlockTranslator::emit_body()
         forget_vectors();
         go_to(u64(block_.in_page) + block_.length);
     }
-}
-
-// Once more, with the vector registers that the body was seen to use loaded before the loop and stored behind it, and
-// windows for its accesses to memory.
-void BlockTranslator::emit_loop()
-{
-    const Vectors used = vectors_used_;
-    a_ = Assembler(entry_);
-    slow_.clear();
-    links_.clear();
-    handlers_.clear();
-    exits_.clear();
-    x87_loads_.clear();
-    in_host_ = x87_loaded_ = false;
-    in_memory_ = true;
-    load_vectors(used);
-    vectors_ = used;
-    loop_head_ = a_.at();
-    u8* const asked = emit_request_check();
-    emit_body();
-    emit_stubs();
-    a_.bind(asked);
-    vectors_ = used;
-    forget_vectors();
 }
 
 // Looks for requests.

@@ -8,6 +8,8 @@
 // instruction that makes them and the one that wants them; before anything that spoils the host's (the TLB's compare) and
 // at the block's end they are packed into their slot, but only if somebody may still look.
 
+#include <array>
+#include <utility>
 #include <vector>
 
 #include "engine/cpu/x86/block_cache.h"
@@ -39,10 +41,12 @@ protected:
     ~BlockSurroundings() = default;
 };
 
-// Which of the host's vector registers hold the guest's, a bit each, and which of those memory has yet to get.
+// Which of the host's vector registers hold the guest's, a bit each, and which of those memory has yet to get; what else
+// isn't where it is from block to block.
 struct Vectors {
     u16 loaded = 0, dirty = 0;
     u16 high_loaded = 0, high_dirty = 0;    // bits 128 to 255
+    bool lent = false;    // general registers are on loan, see loop.cpp
 
     void operator|=(const Vectors& other)
     {
@@ -70,6 +74,8 @@ public:
         u8* end;
     };
     Result translate();
+    // Where each instruction's code begins, counted from the entry.
+    const std::vector<u32>& starts() const { return starts_; }
 
     // Lowerings, by file: integer.cpp
     void emit_alu(const Insn& i);
@@ -115,8 +121,8 @@ public:
 
 private:
     // Guest registers. `offset` is Insn::dst or src.
-    static bool pinned(u8 offset) { return offset >> 3 < int(pinned_count); }
-    static Rm guest(u8 offset);
+    bool pinned(u8 offset) const { return host_[offset >> 3] != none; }
+    Rm guest(u8 offset) const;
     // The register itself, or scratch_b with its value.
     u8 in_register(u8 offset, unsigned size);
     // A host register for the destination; `reads`: it holds the old value. The second half writes it back.
@@ -145,7 +151,6 @@ private:
     void vector(u8 number, bool wide);    // loads what is not there yet
     void store_vectors(const Vectors& which);
     void load_vectors(const Vectors& which);
-    void settle_vectors();    // memory has them all
     void leave_vectors();
     void forget_vectors();    // and so has C++ the registers
     void access_sse(const Insn& i, bool writes);
@@ -176,8 +181,13 @@ private:
     void emit_stubs();
     u8* emit_request_check();
     void emit_body();
+    // loop.cpp
     bool loops() const;
     void emit_loop();
+    u16 registers_used() const;
+    void lend_registers();
+    void move_lent(bool to_borrowers);
+    void return_lent();
 
     void plan();
     FlagMask live_at(u64 in_page);
@@ -199,6 +209,8 @@ private:
     const Lowering* lowering_ = nullptr;    // of the instruction being emitted
     FlagMask live_before_ = 0, live_after_ = 0, live_at_target_ = 0;
     bool in_host_ = false, in_memory_ = true;
+    std::array<u8, x86::gpr_rip + 1> host_;    // of the guest's registers by number; none: its slot in Cpu
+    std::vector<std::pair<u8, u8>> loans_;    // a register without one has that of another, which the loop doesn't need
     Vectors vectors_;
     Vectors vectors_used_;    // all that the block ever loads or changes
     bool vectors_left_ = false;    // given up in the middle of the block
@@ -213,6 +225,7 @@ private:
         FlagMask live_at_target = 0;    // of a conditional branch
     };
     std::vector<Planned> plan_;
+    std::vector<u32> starts_;
 
     // Out of the way, behind the block.
     struct SlowAccess {

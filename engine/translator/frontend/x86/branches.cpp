@@ -124,7 +124,7 @@ void BlockTranslator::emit_jcc(const Insn& i)
     }
     if (loop_head_ && i.imm == block_.in_page)
         return a_.jump_if_to(condition, loop_head_);
-    if (vectors_.dirty || avx_used_)
+    if (vectors_.dirty || vectors_.lent || avx_used_)
         return void(exits_.push_back({a_.jump_if(condition), i.imm, vectors_}));
     if (i.imm == block_.in_page) {
         a_.jump_if_to(condition, entry_);

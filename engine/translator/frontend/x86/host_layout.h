@@ -40,7 +40,8 @@ constexpr std::size_t offset_gpr = offsetof(Cpu, gpr), offset_tlb = offsetof(Cpu
                       offset_xmm = offsetof(Cpu, fpu.xmm), offset_ymm_high = offsetof(Cpu, fpu.ymm_high),
                       offset_rflags_other = offsetof(Cpu, rflags_other), offset_cr4 = offsetof(Cpu, cr4),
                       offset_stack_window = offsetof(Cpu, soft_tlb.stack_window),
-                      offset_loop_window = offsetof(Cpu, soft_tlb.loop_window),
+                      offset_user_loops = offsetof(Cpu, soft_tlb.user_loops),
+                      offset_supervisor_loops = offsetof(Cpu, soft_tlb.supervisor_loops),
                       offset_loop_windows_used = offsetof(Cpu, soft_tlb.loop_windows_used),
                       offset_gs_base = offsetof(Cpu, seg) + x86::gs * sizeof(x86::Segment) + offsetof(x86::Segment, base),
                       offset_kernel_gs_base = offsetof(Cpu, msr.kernel_gs_base);
@@ -52,9 +53,10 @@ inline Rm window_at(std::size_t window, std::size_t offset)
 {
     return state_at(window + offset);
 }
-inline std::size_t loop_window(x86::Access access, unsigned n)
+inline std::size_t loop_window(bool user, x86::Access access, unsigned n)
 {
-    return offset_loop_window + (unsigned(access) * x86::SoftTlb::loop_windows + n) * sizeof(x86::TlbWindow);
+    return (user ? offset_user_loops : offset_supervisor_loops)
+        + (unsigned(access) * x86::SoftTlb::loop_windows + n) * sizeof(x86::TlbWindow);
 }
 
 // Of a SoftTlbContext and its entries.

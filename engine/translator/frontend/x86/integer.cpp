@@ -4,13 +4,13 @@
 
 namespace engine::translator {
 
-Rm BlockTranslator::guest(u8 offset)
+Rm BlockTranslator::guest(u8 offset) const
 {
     const unsigned number = offset >> 3;
     const bool high = offset & 1;
-    if (number >= pinned_count)
+    if (!pinned(offset))
         return state_at(offset);
-    return Rm::of(high ? u8(host::ah + number) : host_of[number]);
+    return Rm::of(high ? u8(host::ah + number) : host_[number]);
 }
 
 u8 BlockTranslator::in_register(u8 offset, unsigned size)

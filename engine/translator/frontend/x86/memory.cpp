@@ -44,8 +44,8 @@ void BlockTranslator::before_flags_change(FlagUse use)
 void BlockTranslator::address(const Insn& i)
 {
     const auto in = [this](u8 number, u8 scratch) {
-        if (number < pinned_count)
-            return host_of[number];
+        if (host_[number] != none)
+            return host_[number];
         a_.load(8, scratch, gpr_slot(number));
         return scratch;
     };
@@ -64,8 +64,12 @@ void BlockTranslator::address(const Insn& i)
 void BlockTranslator::lookup(Access access, unsigned size)
 {
     const i32 table = table_of(access);
-    a_.load(4, scratch_b, Rm::of(scratch_a));
-    a_.op_imm(0xc1, 4, 5, Rm::of(scratch_b), 8, 1);
+    if (__builtin_cpu_supports("bmi2")) {
+        a_.rorx(scratch_b, scratch_a, 8);
+    } else {
+        a_.load(4, scratch_b, Rm::of(scratch_a));
+        a_.op_imm(0xc1, 4, 5, Rm::of(scratch_b), 8, 1);
+    }
     a_.op_imm(0x81, 4, 4, Rm::of(scratch_b), (x86::SoftTlbContext::entries - 1) << 4, 4);
     a_.op(0x03, 8, scratch_b, state_at(offset_tlb));
     a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table));
@@ -135,8 +139,8 @@ void BlockTranslator::access_operand(const Insn& i, unsigned size, Access kind)
 {
     if (i.base == x86::rsp && !based(i) && size <= x86::TlbWindow::widest_access)
         access_stack(i, size, kind);
-    else if (loop_head_ && block_.mode & x86::mode_unprivileged && size <= x86::TlbWindow::widest_access)
-        access_window(i, size, kind, loop_window(kind, around_.next_window()));
+    else if (loop_head_ && !(block_.mode & x86::mode_smap) && size <= x86::TlbWindow::widest_access)
+        access_window(i, size, kind, loop_window(block_.mode & x86::mode_user, kind, around_.next_window()));
     else
         access_linear(i, size, kind);
 }

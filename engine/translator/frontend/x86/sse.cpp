@@ -189,6 +189,8 @@ void BlockTranslator::store_vectors(const Vectors& which)
             a_.byte(1);
         }
     }
+    if (which.lent)
+        move_lent(false);
 }
 
 void BlockTranslator::load_vectors(const Vectors& which)
@@ -203,19 +205,16 @@ void BlockTranslator::load_vectors(const Vectors& which)
             a_.byte(1);
         }
     }
-}
-
-void BlockTranslator::settle_vectors()
-{
-    vectors_used_ |= vectors_;
-    store_vectors(vectors_);
-    vectors_.dirty = vectors_.high_dirty = 0;
+    if (which.lent)
+        move_lent(true);
 }
 
 void BlockTranslator::forget_vectors()
 {
-    settle_vectors();
     vectors_used_ |= vectors_;
+    store_vectors(vectors_);
+    if (vectors_.lent)
+        return_lent();
     vectors_ = {};
     leave_vectors();
 }

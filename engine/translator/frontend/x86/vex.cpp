@@ -221,8 +221,7 @@ FlagUse vex_flags(const Insn& i)
 // Zeroes above, by two registers' halves at a time.
 void BlockTranslator::emit_vzeroupper()
 {
-    settle_vectors();
-    vectors_ = {};
+    forget_vectors();
     vectors_left_ = true;
     a_.vex(u8(OpcodeMap::map_0f), x86::np, false, true, 0x57, 0, 0, Rm::of(0));    // VXORPS
     for (unsigned n = 0; n < (in_64() ? 16u : 8u); n += 2)

@@ -1,0 +1,102 @@
+// Blocks that jump to themselves: what can be done once for all rounds.
+
+#include <algorithm>
+
+#include "engine/translator/frontend/x86/block_translator.h"
+
+namespace engine::translator {
+
+// Whether the block may keep its vector registers while it runs round and round: it jumps to itself, and nothing in it calls
+// a handler.
+bool BlockTranslator::loops() const
+{
+    if (vectors_left_ || !std::ranges::all_of(plan_, [](const Planned& p) { return p.lowering != nullptr; }))
+        return false;
+    return std::ranges::any_of(block_.insns, block_.insns + block_.count, [&](const Insn& i) {
+        return i.row->forms == x86::jcc_forms.data() && i.imm == block_.in_page;
+    });
+}
+
+// By number; more than there are.
+u16 BlockTranslator::registers_used() const
+{
+    u16 used = 0;
+    for (unsigned n = 0; n < block_.count; ++n) {
+        const Insn& i = block_.insns[n];
+        for (const unsigned number :
+             {unsigned(i.dst >> 3), unsigned(i.src >> 3), unsigned(i.base), unsigned(i.index), unsigned(i.reg), unsigned(i.rm),
+              unsigned(i.vvvv)})
+            if (number < 16)
+                used |= u16(1 << number);
+        if (i.row->forms == &x86::leave_forms)
+            used |= 1 << x86::rbp;
+    }
+    return used;
+}
+
+// Registers that live in memory get those of others that the loop leaves alone. None that instructions imply.
+void BlockTranslator::lend_registers()
+{
+    constexpr u8 lenders[]{11, 10, 9, 8, x86::rdi, x86::rsi, x86::rbp};
+    const u16 used = registers_used();
+    loans_.clear();
+    u8 borrower = pinned_count;
+    for (const u8 lender : lenders) {
+        while (borrower < 16 && !(used >> borrower & 1))
+            ++borrower;
+        if (borrower == 16)
+            return;
+        if (used >> lender & 1)
+            continue;
+        loans_.push_back({borrower, lender});
+        host_[borrower++] = host_of[lender];
+        host_[lender] = none;
+    }
+}
+
+// Flags stay as they are.
+void BlockTranslator::move_lent(bool to_borrowers)
+{
+    for (const auto& [borrower, lender] : loans_) {
+        const u8 from = to_borrowers ? lender : borrower, to = to_borrowers ? borrower : lender;
+        a_.store(8, gpr_slot(from), host_of[lender]);
+        a_.load(8, host_of[lender], gpr_slot(to));
+    }
+}
+
+void BlockTranslator::return_lent()
+{
+    for (const auto& [borrower, lender] : loans_) {
+        host_[borrower] = none;
+        host_[lender] = host_of[lender];
+    }
+}
+
+// Once more, with the vector registers that the body was seen to use loaded before the loop and stored behind it, windows
+// for its accesses to memory, and registers on loan.
+void BlockTranslator::emit_loop()
+{
+    const Vectors used = vectors_used_;
+    a_ = Assembler(entry_);
+    slow_.clear();
+    links_.clear();
+    handlers_.clear();
+    exits_.clear();
+    x87_loads_.clear();
+    in_host_ = x87_loaded_ = false;
+    in_memory_ = true;
+    lend_registers();
+    vectors_ = used;
+    vectors_.lent = !loans_.empty();
+    load_vectors(vectors_);
+    loop_head_ = a_.at();
+    u8* const asked = emit_request_check();
+    emit_body();
+    emit_stubs();
+    a_.bind(asked);
+    vectors_ = used;
+    vectors_.lent = !loans_.empty();
+    forget_vectors();
+}
+
+}
