@@ -393,6 +393,7 @@ private:
         case Ap:
             return far_pointer(n);
         case Sw:
+            to_.reg &= 7;    // REX.R is ignored (SDM vol. 2, 2.2.1.2)
             kinds_[n] = Kind::reg;
             set_size(v);
             return true;

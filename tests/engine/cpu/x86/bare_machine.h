@@ -2,6 +2,7 @@
 // A bare machine for tests of whole programs: RAM from 0 to 2 MiB and the local APIC, from reset in real mode.
 
 #include <cstring>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -32,7 +33,12 @@ struct BareMachine {
              lapic,
              {.acknowledge_interrupt = [] { return u8(0x20); },
               .ferr = {},
-              .tsc = [this] { return clock.now(); },
+              .tsc =
+                  [this] {
+                      if (at_tsc)
+                          at_tsc();
+                      return clock.now();
+                  },
               .entropy = [this] { return entropy; }},
              model,
              make_rendezvous(),
@@ -68,6 +74,7 @@ struct BareMachine {
     Lapic lapic{deadlines, {.id = 0, .bootstrap = true}};
     x86::CpuModel model;
     std::optional<u64> entropy;    // what RDRAND gets
+    std::function<void()> at_tsc;    // called by RDTSC
     std::unique_ptr<Vcpu> vcpu;
     x86::CpuState state;
 };

@@ -45,6 +45,15 @@ TEST(OpcodeMaps, no_two_rows_claim_an_opcode)
     EXPECT_EQ(x86::opcode_conflicts(), 0u);
 }
 
+TEST(Decoder, rex_r_counts_for_no_segment_register)
+{
+    constexpr std::array<u8, 3> bytes = {0x44, 0x8c, 0xd8};    // mov eax, ds
+    x86::Insn insn{};
+    ASSERT_EQ(x86::decode(bytes, x86::mode_64 | x86::mode_flat | x86::mode_protected, 0, insn), x86::Decoded::ok);
+    EXPECT_EQ(insn.reg, x86::ds);
+    EXPECT_EQ(insn.length, bytes.size());
+}
+
 TEST(Interpreter, an_instruction_that_changes_the_next_one_is_heeded)
 {
     BareMachine m;
