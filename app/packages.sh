@@ -16,6 +16,7 @@ libepoxy-dev            OpenGL without linking to a driver
 libgl1-mesa-dri         OpenGL where there is no driver of its own
 qt6-wayland             windows on a Wayland desktop
 fonts-dejavu-core       letters in the windows
+libzstd-dev             packs the memory of snapshots
 seabios                 the firmware of the virtual machines
 memtest86+              the demo, a machine to start with one click
 '

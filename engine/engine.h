@@ -117,6 +117,7 @@ public:
 struct MachineStats {
     u64 instructions = 0;    // of all vCPUs, 0 where unknown
     u64 guest_nanoseconds = 0;
+    u64 last_rest_nanoseconds = 0;    // how long the guest stood still for the last snapshot, or for going back
 };
 
 class Machine {

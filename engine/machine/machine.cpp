@@ -4,6 +4,7 @@
 #include "engine/machine/board/pc.h"
 #include "engine/machine/definition.h"
 #include "engine/machine/life_cycle.h"
+#include "engine/machine/machine_snapshots.h"
 
 namespace engine {
 
@@ -12,10 +13,19 @@ namespace {
 class PcMachine final : public Machine {
 public:
     PcMachine(const MachineDefinition& definition, Listener& listener) : definition_(definition), listener_(listener) { }
-    ~PcMachine() override { life_.shut_down(); }
+    ~PcMachine() override
+    {
+        snapshots_.reset();    // finishes what is being written
+        life_.shut_down();
+    }
 
     Result<void> build()
     {
+        auto snapshots = MachineSnapshots::open(definition_, life_, listener_);
+        if (!snapshots)
+            return snapshots.error();
+        snapshots_ = std::move(*snapshots);
+        definition_.disks = snapshots_->disks();
         AcceleratorChoice choice = choose_accelerator(definition_.accelerator);
         in_use_ = choice.in_use;
         const PcBoard::Surroundings surroundings{life_.lock(), life_.deadlines(), life_.events(), workers_, life_, listener_};
@@ -23,10 +33,17 @@ public:
         if (!board)
             return board.error();
         board_ = std::move(*board);
-        return {};
+        return snapshots_->attach(*board_);
     }
 
-    void start() override { life_.start(*board_); }
+    void start() override
+    {
+        life_.on_end([this](const StopReason& reason) { snapshots_->stopped(reason); });
+        life_.start(*board_, [this] {
+            auto written = snapshots_->about_to_start();
+            return written ? snapshots_->begin() : written;
+        });
+    }
     void pause() override { life_.pause(); }
     void resume() override { life_.resume(); }
     void reset() override { life_.reset(); }
@@ -58,11 +75,19 @@ public:
 
     MachineStats stats() const override
     {
-        MachineStats stats{.guest_nanoseconds = life_.deadlines().now()};
+        MachineStats stats{.guest_nanoseconds = life_.deadlines().now(), .last_rest_nanoseconds = life_.last_rest()};
         for (const Vcpu* vcpu : board_->vcpus())
             stats.instructions += vcpu->instructions();
         return stats;
     }
+
+    Result<void> take_snapshot(const SnapshotRequest& request) override
+    {
+        return snapshots_->take(request, MachineSnapshots::Afterwards::runs_on);
+    }
+    Result<void> restore_snapshot(const std::string& id) override { return snapshots_->restore(id); }
+    Result<void> save_and_stop() override { return snapshots_->take({}, MachineSnapshots::Afterwards::stops); }
+    std::string present_snapshot() const override { return snapshots_->present(); }
 
 private:
     MachineDefinition definition_;
@@ -72,6 +97,7 @@ private:
     // The board uses the life cycle's clock and queues, the life cycle's threads the board: they end before both go.
     mutable LifeCycle life_{listener_};
     std::unique_ptr<PcBoard> board_;
+    std::unique_ptr<MachineSnapshots> snapshots_;
 };
 }
 

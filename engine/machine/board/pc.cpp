@@ -276,14 +276,19 @@ void PcBoard::list_devices()
     devices_.push_back(&pic_);
 }
 
-void PcBoard::reset()
+void PcBoard::reset_devices()
 {
-    memory_.begin_changes();
     keys_.clear();
     for (Device* device : devices_)
         device->reset();
     keyboard_a20_ = true;
     update_a20();
+}
+
+void PcBoard::reset()
+{
+    memory_.begin_changes();
+    reset_devices();
     memory_.end_changes();
     processors_->reset();
     refresh_timer_.arm(around_.deadlines.now());

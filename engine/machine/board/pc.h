@@ -57,6 +57,14 @@ public:
     void flush() override;
     void running(bool runs) override;
 
+    std::vector<MemoryBlock*> memories() override;
+    std::vector<MemoryBlock*> memories_at_hand() override;
+    void forget_writable() override { processors_->dirty_rounds().begin(); }
+    bool tells_of_writes() override { return processors_->tells_of_writes(); }
+    StateMap description() override;
+    DeviceStates save() override;
+    bool load(const DeviceStates& states) override;
+
     void press_power_button() override { pm_->press_power_button(); }
     void key(u16 code, bool down) override { keys_.push(code, down); }
     void pointer(int dx, int dy, int wheel, u8 buttons) override { mouse_.move(dx, dy, wheel, buttons); }
@@ -82,6 +90,7 @@ private:
     void claim_ports();
     void list_devices();
 
+    void reset_devices();
     void update_a20();
     void refresh_display();
     DriveWires drive_wires();

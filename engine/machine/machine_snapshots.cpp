@@ -1,0 +1,432 @@
+#include "engine/machine/machine_snapshots.h"
+
+#include <algorithm>
+#include <ctime>
+#include <future>
+
+#include <pthread.h>
+
+#include "engine/base/text.h"
+#include "engine/snapshot/container.h"
+#include "engine/snapshot/thumbnail.h"
+
+namespace engine {
+
+namespace {
+u64 milliseconds_now()
+{
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return u64(now.tv_sec) * 1000 + u64(now.tv_nsec) / 1'000'000;
+}
+
+Error no_place()
+{
+    return {
+        "The machine can't have snapshots", "It was started without a place to keep them",
+        "Make a machine of the library of it: those have one"};
+}
+
+constexpr std::size_t most_screen_text = 16384;
+}
+
+// What is cut at one instant.
+struct MachineSnapshots::Cut {
+    SnapshotContent content;
+    std::shared_ptr<const Frame> frame;
+    std::vector<DiskLayers> branched;    // where the machine writes on
+    bool was_running = false;
+};
+
+MachineSnapshots::MachineSnapshots(const MachineDefinition& definition, LifeCycle& life, Listener& listener)
+    : life_(life),
+      listener_(listener),
+      directory_(definition.snapshots),
+      disks_(directory_, definition.disks),
+      store_(definition.snapshots)
+{
+}
+
+MachineSnapshots::~MachineSnapshots()
+{
+    if (job_.joinable())
+        job_.join();
+}
+
+Result<std::unique_ptr<MachineSnapshots>>
+MachineSnapshots::open(const MachineDefinition& definition, LifeCycle& life, Listener& listener)
+{
+    std::unique_ptr<MachineSnapshots> snapshots(new MachineSnapshots(definition, life, listener));
+    if (auto read = snapshots->read_present(); !read)
+        return read.error();
+    if (auto chosen = snapshots->choose_start(definition.start_from); !chosen)
+        return chosen.error();
+    return snapshots;
+}
+
+Result<void> MachineSnapshots::read_present()
+{
+    if (directory_.path().empty())
+        return {};
+    auto present = directory_.present();
+    if (!present)
+        return present.error();
+    present_ = std::move(*present);
+    if (present_.disks.empty() || disks_.stand_on(present_.disks))
+        return {};
+    return Error{
+        "The machine's disks are not those of its snapshots", text("What was written since lies in ", directory_.path()),
+        "Give it back the disks that it had, in the same order"};
+}
+
+Result<void> MachineSnapshots::choose_start(const std::string& wanted)
+{
+    if (wanted == MachineDefinition::start_cold)
+        return {};
+    const std::string id = wanted.empty() ? present_.saved_state : wanted;
+    if (id.empty())
+        return {};
+    if (directory_.path().empty())
+        return no_place();
+    auto content = directory_.snapshot(id, store_);
+    if (!content)
+        return content.error();
+    // What was saved when the machine was closed goes on with the disks as they are; nothing was written since.
+    if (!wanted.empty()) {
+        auto branched = disks_.branch(content->disks, SnapshotDirectory::new_id());
+        if (!branched)
+            return branched.error();
+        disks_.use(std::move(*branched));
+    }
+    start_ = std::move(*content);
+    return {};
+}
+
+Result<void> MachineSnapshots::attach(Board& board)
+{
+    board_ = &board;
+    const auto writers = board.tells_of_writes() ? MemoryKeeper::Writers::told : MemoryKeeper::Writers::untold;
+    keeper_ = std::make_unique<MemoryKeeper>(board.memories(), writers);
+    source_ = std::make_unique<MemorySource>(board.memories(), store_, [this](const Error& error) {
+        life_.events().post([this, error] {
+            life_.request_stop({.kind = StopReason::Kind::crashed, .text = error.text()});
+        });
+    });
+    return start_ ? check(*start_) : Result<void>();
+}
+
+// Everything that a guest can have noticed of its machine has to be there.
+Result<void> MachineSnapshots::check(const SnapshotContent& content) const
+{
+    const StateMap wanted = board_->description();
+    for (const auto& [name, value] : wanted.scalars) {
+        const auto found = content.machine.scalars.find(name);
+        const u64 saved = found == content.machine.scalars.end() ? 0 : found->second;
+        if (saved != value)
+            return Error{
+                text("The machine can't go back to \"", content.info.name, "\""),
+                text("It differs from the machine that was saved: ", name, ", ", saved, " then and ", value, " now"),
+                "Set the machine as it was, or clone a machine from the snapshot"};
+    }
+    for (const MemoryBlock* const block : board_->memories()) {
+        const auto table = content.pages.find(block->name());
+        if (content.info.with_memory && (table == content.pages.end() || table->second.size() != block->pages()))
+            return damaged(directory_.file(content.info.id + ".snapshot"), text("It lacks the machine's ", block->name()));
+    }
+    return {};
+}
+
+Result<void> MachineSnapshots::move_present(const std::function<void(Present&)>& change)
+{
+    const std::lock_guard lock(present_mutex_);
+    change(present_);
+    if (directory_.path().empty() || !directory_.has("."))
+        return {};
+    return directory_.set_present(present_);
+}
+
+std::string MachineSnapshots::present() const
+{
+    const std::lock_guard lock(present_mutex_);
+    return present_.snapshot;
+}
+
+Result<void> MachineSnapshots::about_to_start()
+{
+    return move_present([this](Present& present) {
+        if (start_)
+            present.snapshot = start_->info.id;
+        present.saved_state.clear();
+        present.running = true;
+        present.disks = disks_.layers();
+    });
+}
+
+Result<void> MachineSnapshots::begin()
+{
+    if (!start_)
+        return {};
+    const SnapshotContent content = std::move(*start_);
+    start_.reset();
+    if (!content.info.with_memory)
+        return {};
+    if (auto applied = apply(content); !applied)
+        return applied;
+    source_->start();
+    listener_.snapshot_restored(content.info.id);
+    return {};
+}
+
+void MachineSnapshots::stopped(const StopReason&)
+{
+    // What can't be written down now is taken for an interrupted machine later, which is the careful side.
+    (void)move_present([](Present& present) { present.running = false; });
+}
+
+Result<void> MachineSnapshots::begin_job(std::function<void()> job)
+{
+    if (directory_.path().empty())
+        return no_place();
+    if (const MachineState state = life_.state(); state != MachineState::running && state != MachineState::paused)
+        return Error{"There is nothing to save or to replace", "The machine is not running", "Start it first"};
+    if (busy_.exchange(true))
+        return Error{"Another snapshot is under way", "There can be one at a time", "Wait until it is written"};
+    if (job_.joinable())
+        job_.join();
+    job_ = std::thread([this, job = std::move(job)] {
+        pthread_setname_np(pthread_self(), "snapshot");
+        job();
+    });
+    return {};
+}
+
+// Waits until `work` has run with the machine at rest; false where the machine has stopped and it never will.
+bool MachineSnapshots::at_rest(std::function<void()> work)
+{
+    struct Turn {
+        std::mutex mutex;
+        std::function<void()> work;
+        std::promise<void> done;
+    };
+    const auto turn = std::make_shared<Turn>();
+    turn->work = std::move(work);
+    auto done = turn->done.get_future();
+    life_.at_rest([turn] {
+        const std::lock_guard lock(turn->mutex);
+        if (!turn->work)
+            return;
+        turn->work();
+        turn->done.set_value();
+    });
+    while (done.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
+        if (life_.state() != MachineState::stopped)
+            continue;
+        const std::lock_guard lock(turn->mutex);
+        if (done.wait_for(std::chrono::seconds(0)) == std::future_status::ready)
+            return true;
+        turn->work = {};
+        return false;
+    }
+    return true;
+}
+
+Result<void> MachineSnapshots::take(const SnapshotRequest& request, Afterwards afterwards)
+{
+    return begin_job([=, this] {
+        const auto saved = save(request, afterwards);
+        busy_ = false;
+        if (!saved)
+            return listener_.snapshot_failed(saved.error());
+        listener_.snapshot_taken(saved.value());
+        if (afterwards == Afterwards::stops)
+            life_.events().post([this] { life_.request_stop({.kind = StopReason::Kind::saved}); });
+    });
+}
+
+void MachineSnapshots::cut(Cut& cut, Afterwards afterwards)
+{
+    cut.content.states = board_->save();
+    cut.content.info.guest_nanoseconds = life_.clock().now();
+    cut.content.disks = disks_.layers();
+    cut.frame = board_->frame();
+    cut.was_running = life_.state() == MachineState::running;
+    keeper_->freeze();
+    board_->forget_writable();
+    disks_.use(cut.branched);
+    if (afterwards == Afterwards::stops || !board_->tells_of_writes())
+        life_.request_pause();
+}
+
+Result<SnapshotInfo> MachineSnapshots::save(const SnapshotRequest& request, Afterwards afterwards)
+{
+    if (auto made = directory_.make(); !made)
+        return made.error();
+    const auto lock = directory_.lock(SnapshotDirectory::Use::shared);
+    if (!lock)
+        return lock.error();
+    Cut cut;
+    SnapshotInfo& info = cut.content.info;
+    info.id = SnapshotDirectory::new_id();
+    info.parent = present();
+    info.name = request.name;
+    info.note = request.note;
+    info.kind = afterwards == Afterwards::stops ? SnapshotInfo::Kind::closing : request.kind;
+    auto branched = disks_.branch(disks_.layers(), info.id);
+    if (!branched)
+        return branched.error();
+    cut.branched = std::move(*branched);
+    if (auto moved = move_present([&](Present& present) { present.disks = cut.branched; }); !moved)
+        return moved.error();
+    if (!keeper_->has_base())
+        learn_from(info.parent);
+    if (auto begun = store_.begin(info.id); !begun)
+        return begun.error();
+    const auto give_up = [&](const Error& error) {
+        keeper_->release();
+        store_.abandon();
+        if (cut.was_running && life_.state() == MachineState::paused)
+            life_.resume();
+        return error;
+    };
+    if (!at_rest([&] { this->cut(cut, afterwards); }))
+        return give_up(Error{"The snapshot was not taken", "The machine has stopped meanwhile", "Start it again first"});
+    info.taken_at = milliseconds_now();
+    info.screen_text = board_->screen_text().rows.substr(0, most_screen_text);
+    auto tables = keeper_->save(store_, [&](u64 done, u64 total) {
+        listener_.snapshot_progress({info.id, done * page_size, total * page_size});
+    });
+    keeper_->release();
+    if (!tables)
+        return give_up(tables.error());
+    const auto bytes = store_.finish();
+    if (!bytes)
+        return give_up(bytes.error());
+    cut.content.pages = std::move(*tables);
+    cut.content.machine = board_->description();
+    info.memory_bytes = cut.content.machine.scalars["bytes of memory"];
+    if (cut.frame)
+        info.thumbnail = make_thumbnail(*cut.frame);
+    if (auto written = write_down(cut.content, bytes.value(), afterwards); !written)
+        return give_up(written.error());
+    if (afterwards == Afterwards::runs_on && !board_->tells_of_writes() && cut.was_running)
+        life_.resume();
+    return std::move(info);
+}
+
+Result<void> MachineSnapshots::write_down(SnapshotContent& content, u64 bytes, Afterwards afterwards)
+{
+    content.info.own_bytes = bytes;
+    const auto packed = pack_snapshot(content, store_);
+    if (auto written = directory_.write(content.info.id + ".snapshot", packed); !written)
+        return written;
+    content.info.own_bytes += packed.size();
+    auto moved = move_present([&](Present& present) {
+        present.snapshot = content.info.id;
+        if (afterwards == Afterwards::stops)
+            present.saved_state = content.info.id;
+    });
+    forget_closing(content.info.id);
+    return moved;
+}
+
+// What was saved to close the machine is left behind once something else was saved.
+void MachineSnapshots::forget_closing(const std::string& but)
+{
+    for (const std::string& id : directory_.names(".snapshot"))
+        if (id != but)
+            if (const auto info = directory_.info(id); info && info.value().kind == SnapshotInfo::Kind::closing)
+                (void)directory_.rename(id + ".snapshot", id + ".removed");
+}
+
+void MachineSnapshots::learn_from(const std::string& id)
+{
+    if (id.empty())
+        return;
+    const auto content = directory_.snapshot(id, store_);
+    if (!content)
+        return;
+    for (const auto& [name, table] : content.value().pages)
+        for (const PageRef ref : table)
+            store_.learn(ref);
+}
+
+Result<void> MachineSnapshots::restore(const std::string& id)
+{
+    return begin_job([=, this] {
+        const auto restored = go_back(id);
+        busy_ = false;
+        if (restored)
+            listener_.snapshot_restored(id);
+        else
+            listener_.restore_failed(restored.error());
+    });
+}
+
+Result<void> MachineSnapshots::go_back(const std::string& id)
+{
+    const auto content = directory_.snapshot(id, store_);
+    if (!content)
+        return content.error();
+    if (auto fits = check(content.value()); !fits)
+        return fits;
+    if (!content.value().info.with_memory)
+        return Error{
+            "The machine can't go back to this snapshot while it runs", "It was taken while the machine was off",
+            "Switch the machine off, then start it from the snapshot"};
+    auto branched = disks_.branch(content.value().disks, SnapshotDirectory::new_id());
+    if (!branched)
+        return branched.error();
+    source_->stop();
+    Result<void> applied;
+    if (!at_rest([&] { applied = apply(content.value()); }))
+        return Error{"The machine did not go back", "It has stopped meanwhile", "Start it from the snapshot"};
+    source_->start();
+    if (!applied)
+        return applied;
+    return move_present([&](Present& present) { present.snapshot = id; });
+}
+
+// The machine stands still, or doesn't run yet.
+Result<void> MachineSnapshots::apply(const SnapshotContent& content)
+{
+    const DeviceStates before = board_->save();
+    const u64 time_before = life_.clock().now();
+    life_.clock().set(content.info.guest_nanoseconds);
+    if (!board_->load(content.states)) {
+        life_.clock().set(time_before);
+        (void)board_->load(before);
+        return damaged(
+            directory_.file(content.info.id + ".snapshot"),
+            "It describes a machine that can't be, or a processor with more than this computer's");
+    }
+    replace_memory(content.pages);
+    if (!source_->sound())
+        return damaged(directory_.file(content.info.id + ".snapshot"), "The memory of its display can't be read");
+    return {};
+}
+
+void MachineSnapshots::replace_memory(const PageTables& tables)
+{
+    const auto& blocks = keeper_->blocks();
+    const PageTables& base = keeper_->base();
+    for (unsigned n = 0; n < blocks.size(); ++n) {
+        MemoryBlock& block = *blocks[n];
+        const PageTable& wanted = tables.at(block.name());
+        const PageTable* const had = keeper_->has_base() ? &base.at(block.name()) : nullptr;
+        for (u64 page = 0; page < block.pages(); ++page) {
+            // Without a base only memory that nobody touched is known: it is zero.
+            const bool untouched = keeper_->knows_changes() ? !keeper_->changed(n, page) && had && (*had)[page] == wanted[page]
+                                                           : board_->tells_of_writes() && !wanted[page] && block.written_in(page) == 0;
+            if (!untouched)
+                block.set_missing(page);
+        }
+    }
+    source_->set_tables(tables);
+    keeper_->set_base(tables);
+    const auto at_hand = board_->tells_of_writes() ? board_->memories_at_hand() : board_->memories();
+    for (unsigned n = 0; n < blocks.size(); ++n)
+        if (std::ranges::find(at_hand, blocks[n]) != at_hand.end())
+            source_->bring_all(n);
+}
+
+}

@@ -1,0 +1,84 @@
+#pragma once
+// What a machine does with its snapshots: cuts them while it runs, goes back to them, begins with one.
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "engine/machine/board/board.h"
+#include "engine/machine/life_cycle.h"
+#include "engine/machine/snapshot_disks.h"
+#include "engine/snapshot/memory_keeper.h"
+#include "engine/snapshot/memory_source.h"
+#include "engine/snapshot/snapshot_directory.h"
+
+namespace engine {
+
+class MachineSnapshots {
+public:
+    enum class Afterwards : u8 { runs_on, stops };
+
+    // Reads where the machine stands and what it is to begin with; an error where that can't be.
+    static Result<std::unique_ptr<MachineSnapshots>>
+    open(const MachineDefinition& definition, LifeCycle& life, Listener& listener);
+    ~MachineSnapshots();
+    MachineSnapshots(const MachineSnapshots&) = delete;
+    MachineSnapshots& operator=(const MachineSnapshots&) = delete;
+
+    // The images to open in place of the definition's.
+    std::vector<std::string> disks() const { return disks_.tops(); }
+    // The board is built; it outlives this. Whether it can begin with what it is to begin with.
+    Result<void> attach(Board& board);
+    // The machine is about to run: written down before anything else is.
+    Result<void> about_to_start();
+    // Inside LifeCycle::start(), on a board that just woke.
+    Result<void> begin();
+    // The machine has stopped. Machine thread.
+    void stopped(const StopReason& reason);
+
+    // The owner's thread; see Machine.
+    Result<void> take(const SnapshotRequest& request, Afterwards afterwards);
+    Result<void> restore(const std::string& id);
+    std::string present() const;
+
+private:
+    struct Cut;
+
+    MachineSnapshots(const MachineDefinition& definition, LifeCycle& life, Listener& listener);
+    Result<void> read_present();
+    Result<void> choose_start(const std::string& wanted);
+    Result<void> check(const SnapshotContent& content) const;
+
+    Result<void> begin_job(std::function<void()> job);
+    bool at_rest(std::function<void()> work);
+    Result<SnapshotInfo> save(const SnapshotRequest& request, Afterwards afterwards);
+    void cut(Cut& cut, Afterwards afterwards);
+    Result<void> write_down(SnapshotContent& content, u64 bytes, Afterwards afterwards);
+    void forget_closing(const std::string& but);
+    void learn_from(const std::string& id);
+
+    Result<void> go_back(const std::string& id);
+    Result<void> apply(const SnapshotContent& content);
+    void replace_memory(const PageTables& tables);
+    Result<void> move_present(const std::function<void(Present&)>& change);
+
+    LifeCycle& life_;
+    Listener& listener_;
+    SnapshotDirectory directory_;
+    SnapshotDisks disks_;
+    PageStore store_;
+    Board* board_ = nullptr;
+    std::unique_ptr<MemoryKeeper> keeper_;
+    std::unique_ptr<MemorySource> source_;
+    std::optional<SnapshotContent> start_;    // what the machine begins with
+
+    mutable std::mutex present_mutex_;
+    Present present_;
+
+    std::atomic<bool> busy_ = false;
+    std::thread job_;
+};
+
+}

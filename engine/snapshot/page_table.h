@@ -1,0 +1,38 @@
+#pragma once
+// Where each page of a block of memory lies in the store; FORMAT.md, PAGE and SEGM.
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/snapshot/page_store.h"
+
+namespace engine {
+
+using PageTable = std::vector<PageRef>;    // by page
+using PageTables = std::map<std::string, PageTable>;    // by the block's name
+
+// Segments as SEGM numbers them.
+class SegmentList {
+public:
+    explicit SegmentList(PageStore& store) : store_(store) { }
+    static Result<SegmentList> unpack(std::span<const u8> bytes, PageStore& store, const std::string& name);
+    std::vector<u8> pack() const;
+
+    PageRef to_file(PageRef ref);
+    // False where SEGM has no such segment.
+    bool from_file(PageRef& ref) const;
+    const std::vector<u32>& numbers() const { return numbers_; }
+
+private:
+    PageStore& store_;
+    std::vector<u32> numbers_;    // in the store, by number in SEGM
+    std::map<u32, u32> listed_;
+};
+
+std::vector<u8> pack_pages(const PageTable& table, SegmentList& segments);
+// `most` bounds the pages that are believed.
+Result<PageTable> unpack_pages(std::span<const u8> bytes, const SegmentList& segments, u64 most, const std::string& name);
+
+}
