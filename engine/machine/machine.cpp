@@ -26,6 +26,7 @@ public:
             return snapshots.error();
         snapshots_ = std::move(*snapshots);
         definition_.disks = snapshots_->disks();
+        definition_.start_from = snapshots_->begins_with();
         AcceleratorChoice choice = choose_accelerator(definition_.accelerator);
         in_use_ = choice.in_use;
         const PcBoard::Surroundings surroundings{life_.lock(), life_.deadlines(), life_.events(), workers_, life_, listener_};
@@ -39,10 +40,7 @@ public:
     void start() override
     {
         life_.on_end([this](const StopReason& reason) { snapshots_->stopped(reason); });
-        life_.start(*board_, [this] {
-            auto written = snapshots_->about_to_start();
-            return written ? snapshots_->begin() : written;
-        });
+        life_.start(*board_, [this] { return snapshots_->begin(); });
     }
     void pause() override { life_.pause(); }
     void resume() override { life_.resume(); }

@@ -128,9 +128,13 @@ Result<void> MachineSnapshots::check(const SnapshotContent& content) const
                 text("It differs from the machine that was saved: ", name, ", ", saved, " then and ", value, " now"),
                 "Set the machine as it was, or clone a machine from the snapshot"};
     }
+    if (!content.info.with_memory)
+        return {};
+    const PageTables none;
+    const PageTables& tables = content.pages ? *content.pages : none;
     for (const MemoryBlock* const block : board_->memories()) {
-        const auto table = content.pages.find(block->name());
-        if (content.info.with_memory && (table == content.pages.end() || table->second.size() != block->pages()))
+        const auto table = tables.find(block->name());
+        if (table == tables.end() || table->second.size() != block->pages())
             return damaged(directory_.file(content.info.id + ".snapshot"), text("It lacks the machine's ", block->name()));
     }
     return {};
@@ -164,10 +168,19 @@ Result<void> MachineSnapshots::about_to_start()
 
 Result<void> MachineSnapshots::begin()
 {
+    // The disk is slow; what it is told has to be there only before the guest runs.
+    auto written = std::async(std::launch::async, [this] { return about_to_start(); });
+    auto begun = begin_with_start();
+    auto noted = written.get();
+    start_.reset();
+    return begun ? noted : begun;
+}
+
+Result<void> MachineSnapshots::begin_with_start()
+{
     if (!start_)
         return {};
-    const SnapshotContent content = std::move(*start_);
-    start_.reset();
+    const SnapshotContent& content = *start_;
     if (!content.info.with_memory)
         return {};
     if (auto applied = apply(content); !applied)
@@ -343,9 +356,9 @@ void MachineSnapshots::learn_from(const std::string& id)
     if (id.empty())
         return;
     const auto content = directory_.snapshot(id, store_);
-    if (!content)
+    if (!content || !content.value().pages)
         return;
-    for (const auto& [name, table] : content.value().pages)
+    for (const auto& [name, table] : *content.value().pages)
         for (const PageRef ref : table)
             store_.learn(ref);
 }
@@ -405,14 +418,14 @@ Result<void> MachineSnapshots::apply(const SnapshotContent& content)
     return {};
 }
 
-void MachineSnapshots::replace_memory(const PageTables& tables)
+void MachineSnapshots::replace_memory(const SharedTables& tables)
 {
     const auto& blocks = keeper_->blocks();
-    const PageTables& base = keeper_->base();
+    const SharedTables base = keeper_->base();
     for (unsigned n = 0; n < blocks.size(); ++n) {
         MemoryBlock& block = *blocks[n];
-        const PageTable& wanted = tables.at(block.name());
-        const PageTable* const had = keeper_->has_base() ? &base.at(block.name()) : nullptr;
+        const PageTable& wanted = tables->at(block.name());
+        const PageTable* const had = base ? &base->at(block.name()) : nullptr;
         for (u64 page = 0; page < block.pages(); ++page) {
             // Without a base only memory that nobody touched is known: it is zero.
             const bool untouched = keeper_->knows_changes() ? !keeper_->changed(n, page) && had && (*had)[page] == wanted[page]

@@ -31,9 +31,9 @@ public:
     std::vector<std::string> disks() const { return disks_.tops(); }
     // The board is built; it outlives this. Whether it can begin with what it is to begin with.
     Result<void> attach(Board& board);
-    // The machine is about to run: written down before anything else is.
-    Result<void> about_to_start();
-    // Inside LifeCycle::start(), on a board that just woke.
+    // The snapshot that the machine begins with, or start_cold.
+    std::string begins_with() const { return start_ ? start_->info.id : MachineDefinition::start_cold; }
+    // Inside LifeCycle::start(), on a board that just woke. Writes down that the machine runs.
     Result<void> begin();
     // The machine has stopped. Machine thread.
     void stopped(const StopReason& reason);
@@ -49,6 +49,8 @@ private:
     MachineSnapshots(const MachineDefinition& definition, LifeCycle& life, Listener& listener);
     Result<void> read_present();
     Result<void> choose_start(const std::string& wanted);
+    Result<void> about_to_start();
+    Result<void> begin_with_start();
     Result<void> check(const SnapshotContent& content) const;
 
     Result<void> begin_job(std::function<void()> job);
@@ -61,7 +63,7 @@ private:
 
     Result<void> go_back(const std::string& id);
     Result<void> apply(const SnapshotContent& content);
-    void replace_memory(const PageTables& tables);
+    void replace_memory(const SharedTables& tables);
     Result<void> move_present(const std::function<void(Present&)>& change);
 
     LifeCycle& life_;

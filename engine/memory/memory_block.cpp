@@ -41,12 +41,12 @@ MemoryBlock::MemoryBlock(std::string name, u64 size, FileDescriptor file, u8* da
       size_(size),
       file_(std::move(file)),
       data_(data),
-      dirty_(std::make_unique<std::atomic<bool>[]>(size >> page_shift)),
-      code_(std::make_unique<std::atomic<u64>[]>(size >> page_shift)),
-      slow_writes_(std::make_unique<std::atomic<u8>[]>(size >> page_shift)),
-      versions_(std::make_unique<std::atomic<u32>[]>(size >> page_shift)),
+      dirty_(size >> page_shift),
+      code_(size >> page_shift),
+      slow_writes_(size >> page_shift),
+      versions_(size >> page_shift),
       back_door_(back_door),
-      epochs_(std::make_unique<std::atomic<u32>[]>(size >> page_shift))
+      epochs_(size >> page_shift)
 {
 }
 

@@ -9,6 +9,7 @@
 #include "engine/base/file_descriptor.h"
 #include "engine/base/result.h"
 #include "engine/base/types.h"
+#include "engine/base/zeroed_array.h"
 
 namespace engine {
 
@@ -139,15 +140,15 @@ private:
     u64 size_;
     FileDescriptor file_;
     u8* data_;
-    std::unique_ptr<std::atomic<bool>[]> dirty_;
-    std::unique_ptr<std::atomic<u64>[]> code_;
-    std::unique_ptr<std::atomic<u8>[]> slow_writes_;    // since the page last had no code
-    std::unique_ptr<std::atomic<u32>[]> versions_;
+    ZeroedArray<std::atomic<bool>> dirty_;
+    ZeroedArray<std::atomic<u64>> code_;
+    ZeroedArray<std::atomic<u8>> slow_writes_;    // since the page last had no code
+    ZeroedArray<std::atomic<u32>> versions_;
     std::atomic<CodeListener*> code_listener_ = nullptr;
 
     static bool strict_;
     u8* back_door_;    // the same memory, where protection doesn't matter; data_ unless strict
-    std::unique_ptr<std::atomic<u32>[]> epochs_;    // 0: not written since the block was made or its content replaced
+    ZeroedArray<std::atomic<u32>> epochs_;    // 0: not written since the block was made or its content replaced
     std::atomic<u32> epoch_ = 1;
     std::atomic<PageKeeper*> keeper_ = nullptr;
     std::atomic<PageSource*> source_ = nullptr;

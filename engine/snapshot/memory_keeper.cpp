@@ -38,7 +38,7 @@ MemoryKeeper::~MemoryKeeper()
         munmap(pool_, pool_pages_ * page_size);
 }
 
-void MemoryKeeper::set_base(PageTables tables)
+void MemoryKeeper::set_base(SharedTables tables)
 {
     base_ = std::move(tables);
     for (unsigned n = 0; n < blocks_.size(); ++n)
@@ -178,18 +178,33 @@ void MemoryKeeper::copy(Batch& batch)
         room_.notify_all();
 }
 
-Result<PageTables> MemoryKeeper::save(PageStore& store, const Progress& progress)
+// The tables to begin with: the base's, where only changes are looked for.
+PageTables MemoryKeeper::tables_to_change() const
 {
-    for (const auto& [name, table] : base_)
-        for (const PageRef ref : table)
-            store.learn(ref);
-    PageTables tables = knows_changes() ? base_ : PageTables();
+    PageTables tables;
+    for (const MemoryBlock* const block : blocks_) {
+        PageTable& table = tables[block->name()] = PageTable(block->pages());
+        if (!knows_changes())
+            continue;
+        const PageTable& before = base_->at(block->name());
+        for (u64 page = 0; page < table.size(); ++page)
+            if (before[page])
+                table[page] = before[page];
+    }
+    return tables;
+}
+
+Result<SharedTables> MemoryKeeper::save(PageStore& store, const Progress& progress)
+{
+    if (base_)
+        for (const auto& [name, table] : *base_)
+            for (const PageRef ref : table)
+                store.learn(ref);
+    auto tables = std::make_shared<PageTables>(tables_to_change());
     std::vector<PageTable*> by_block;
     u64 total = 0;
-    for (MemoryBlock* const block : blocks_) {
-        PageTable& table = tables[block->name()];
-        table.resize(block->pages());
-        by_block.push_back(&table);
+    for (const MemoryBlock* const block : blocks_) {
+        by_block.push_back(&tables->at(block->name()));
         total += block->pages();
     }
     constexpr u64 between_reports = 8192;    // pages
@@ -216,7 +231,7 @@ Result<PageTables> MemoryKeeper::save(PageStore& store, const Progress& progress
     for (Part& part : parts_)
         part.clean = part.frozen;
     base_ = tables;
-    return tables;
+    return base_;
 }
 
 void MemoryKeeper::release()

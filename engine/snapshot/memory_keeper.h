@@ -28,9 +28,9 @@ public:
 
     // With every accessor standing still. The memory is now as these tables say: the next snapshot holds what changes from
     // here on.
-    void set_base(PageTables tables);
-    const PageTables& base() const { return base_; }
-    bool has_base() const { return !base_.empty(); }
+    void set_base(SharedTables tables);
+    const SharedTables& base() const { return base_; }
+    bool has_base() const { return base_ != nullptr; }
     // What needn't be looked for: what changed since the base is known.
     bool knows_changes() const { return has_base() && writers_ == Writers::told; }
     // Whether a page may differ from the base. Writers standing still.
@@ -40,7 +40,7 @@ public:
     void freeze();
     // The saver's thread, after freeze(). Writers may run. The new tables become the base.
     using Progress = std::function<void(u64 done, u64 total)>;    // pages
-    Result<PageTables> save(PageStore& store, const Progress& progress);
+    Result<SharedTables> save(PageStore& store, const Progress& progress);
     // Nothing more is kept; after save(), or in its place.
     void release();
 
@@ -64,6 +64,7 @@ private:
     };
     struct Batch;
 
+    PageTables tables_to_change() const;
     bool dirty(unsigned block, u32 written_in) const;
     u8* buffer(u32 number) { return pool_ + u64(number) * page_size; }
     void take_kept(Batch& batch);
@@ -72,7 +73,7 @@ private:
 
     std::vector<MemoryBlock*> blocks_;
     Writers writers_;
-    PageTables base_;
+    SharedTables base_;
     u8* pool_ = nullptr;
     std::size_t pool_pages_;
 

@@ -20,15 +20,13 @@ MemorySource::~MemorySource()
         block->set_source(nullptr);
 }
 
-void MemorySource::set_tables(PageTables tables)
+void MemorySource::set_tables(SharedTables tables)
 {
     tables_ = std::move(tables);
     by_block_.clear();
     damaged_ = false;
     for (MemoryBlock* const block : blocks_) {
-        PageTable& table = tables_[block->name()];
-        table.resize(block->pages());
-        by_block_.push_back(&table);
+        by_block_.push_back(&tables_->at(block->name()));
         block->set_source(this);
     }
 }

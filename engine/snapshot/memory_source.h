@@ -19,8 +19,8 @@ public:
     MemorySource(std::vector<MemoryBlock*> blocks, PageStore& store, OnDamage on_damage);
     ~MemorySource() override;
 
-    // With every accessor standing still, after stop(): where missing pages come from.
-    void set_tables(PageTables tables);
+    // With every accessor standing still, after stop(): where missing pages come from. Each block has a table of its size.
+    void set_tables(SharedTables tables);
     // Brings in the whole of one block, now. False if a page could not be had.
     bool bring_all(unsigned block);
     // Begins to bring in the rest, on a thread of its own.
@@ -38,7 +38,7 @@ private:
     std::vector<MemoryBlock*> blocks_;
     PageStore& store_;
     OnDamage on_damage_;
-    PageTables tables_;
+    SharedTables tables_;
     std::vector<const PageTable*> by_block_;
     std::mutex filling_;
     std::atomic<bool> stopping_ = false, damaged_ = false;

@@ -74,8 +74,8 @@ std::vector<u8> pack_pages(const PageTable& table, SegmentList& segments)
 {
     std::vector<u8> out;
     append<u64>(out, table.size());
-    for (std::size_t first = 0; first < table.size();) {
-        std::size_t end = first + 1;
+    for (u64 first = 0; first < table.size();) {
+        u64 end = first + 1;
         while (end < table.size() && table[end] == following(table[end - 1]))
             ++end;
         append<u32>(out, u32(end - first));
@@ -90,18 +90,19 @@ Result<PageTable> unpack_pages(std::span<const u8> bytes, const SegmentList& seg
     if (bytes.size() < 8 || (bytes.size() - 8) % run_size != 0 || load_le<u64>(bytes.data()) > most)
         return damaged(name, "Its table of memory has the wrong length");
     const u64 pages = load_le<u64>(bytes.data());
-    PageTable table;
-    table.reserve(pages);
+    PageTable table(pages);
+    u64 filled = 0;
     for (std::size_t at = 8; at < bytes.size(); at += run_size) {
         const u32 count = load_le<u32>(&bytes[at]);
         PageRef ref = load_le<u64>(&bytes[at + 4]);
         const bool in_chunk = !ref || slot_of(ref) + u64(count) <= pages_in_chunk;
-        if (!count || count > pages - table.size() || !in_chunk || !segments.from_file(ref))
+        if (!count || count > pages - filled || !in_chunk || !segments.from_file(ref))
             return damaged(name, "Its table of memory contradicts itself");
-        for (u32 n = 0; n < count; ++n, ref = following(ref))
-            table.push_back(ref);
+        for (u32 n = 0; ref && n < count; ++n, ref = following(ref))
+            table[filled + n] = ref;
+        filled += count;
     }
-    if (table.size() != pages)
+    if (filled != pages)
         return damaged(name, "Its table of memory is incomplete");
     return table;
 }

@@ -6,12 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/zeroed_array.h"
 #include "engine/snapshot/page_store.h"
 
 namespace engine {
 
-using PageTable = std::vector<PageRef>;    // by page
+using PageTable = ZeroedArray<PageRef>;    // by page
 using PageTables = std::map<std::string, PageTable>;    // by the block's name
+using SharedTables = std::shared_ptr<const PageTables>;    // may be null: there are none
 
 // Segments as SEGM numbers them.
 class SegmentList {

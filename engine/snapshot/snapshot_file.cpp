@@ -176,8 +176,9 @@ std::vector<u8> pack_snapshot(const SnapshotContent& content, PageStore& store)
         out.add(device, name, pack_fields(state), Need::required, Packing::zstd);
     SegmentList list(store);
     std::map<std::string, std::vector<u8>> packed;
-    for (const auto& [name, table] : content.pages)
-        packed[name] = pack_pages(table, list);
+    if (content.pages)
+        for (const auto& [name, table] : *content.pages)
+            packed[name] = pack_pages(table, list);
     out.add(segments, {}, list.pack());
     for (const auto& [name, bytes] : packed)
         out.add(pages, name, bytes, Need::required, Packing::zstd);
@@ -198,6 +199,7 @@ Result<SnapshotContent> unpack_snapshot(std::span<const u8> bytes, PageStore& st
     auto list = listed ? SegmentList::unpack(listed->payload, store, name) : Result<SegmentList>(SegmentList(store));
     if (!list)
         return list.error();
+    PageTables tables;
     for (const Section& section : container.value().sections()) {
         if (section.type == thumbnail)
             content.info.thumbnail = unpack_picture(section.payload);
@@ -211,12 +213,14 @@ Result<SnapshotContent> unpack_snapshot(std::span<const u8> bytes, PageStore& st
             auto table = unpack_pages(section.payload, *list, most_pages, name);
             if (!table)
                 return table.error();
-            content.pages[section.instance] = std::move(*table);
+            tables[section.instance] = std::move(*table);
         }
         if (section.type == disk)
             if (auto added = add_disk(content.disks, section, name); !added)
                 return added.error();
     }
+    if (!tables.empty())
+        content.pages = std::make_shared<const PageTables>(std::move(tables));
     return content;
 }
 

@@ -26,7 +26,7 @@ struct SnapshotContent {
     SnapshotInfo info;    // own_bytes is without this file
     MachineParts machine;
     std::map<std::string, StateMap> states;    // by device
-    PageTables pages;
+    SharedTables pages;    // null without memory
     std::vector<DiskLayers> disks;
 };
 

@@ -31,18 +31,25 @@ struct Needs {
     }
 };
 
+Needs add_layers(Needs needs, const SnapshotContent& content)
+{
+    for (const DiskLayers& disk : content.disks)
+        needs.layers.insert(disk.layers.begin(), disk.layers.end());
+    return needs;
+}
+
 Needs needs_of(const SnapshotContent& content)
 {
     Needs needs;
-    for (const auto& [name, table] : content.pages) {
+    if (!content.pages)
+        return add_layers(std::move(needs), content);
+    for (const auto& [name, table] : *content.pages) {
         PageRef last = 0;
         for (const PageRef ref : table)
             if (ref && chunk_of(ref) != last)
                 needs.chunks.insert(last = chunk_of(ref));
     }
-    for (const DiskLayers& disk : content.disks)
-        needs.layers.insert(disk.layers.begin(), disk.layers.end());
-    return needs;
+    return add_layers(std::move(needs), content);
 }
 
 class Tree final : public SnapshotTree {

@@ -210,7 +210,7 @@ void PcBoard::add_boot()
     fill_fw_cfg(fw_cfg_, parts_.description);
     for (const auto& [index, value] : cmos_contents(parts_.description))
         rtc_.cmos(index) = value;
-    if (!parts_.direct_boot)
+    if (!parts_.prepare_direct_boot)
         return;
     fw_cfg_.add_file(boot_rom_file, std::vector<u8>(boot_rom.begin(), boot_rom.end()));
     boot_port_.emplace([this] { around_.host.request_quiet([this] { start_kernel(); }); });
@@ -219,6 +219,12 @@ void PcBoard::add_boot()
 
 void PcBoard::start_kernel()
 {
+    if (!parts_.direct_boot) {
+        auto prepared = parts_.prepare_direct_boot();
+        if (!prepared)
+            return around_.host.request_stop({.kind = StopReason::Kind::crashed, .text = prepared.error().text()});
+        parts_.direct_boot = std::move(*prepared);
+    }
     Vcpu& processor = *processors_->vcpus().front();
     x86::CpuState state;
     processor.save(state);

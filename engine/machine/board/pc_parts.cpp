@@ -136,7 +136,13 @@ Result<PcParts> gather_pc_parts(const MachineDefinition& definition, WorkerPool&
     if (auto opened = open_serial_file(parts, definition); !opened)
         return opened.error();
     if (!definition.kernel.empty()) {
-        auto kernel = DirectBoot::prepare(definition.kernel, definition.initrd, definition.append, parts.description);
+        parts.prepare_direct_boot = [=, description = parts.description] {
+            return DirectBoot::prepare(definition.kernel, definition.initrd, definition.append, description);
+        };
+        // A machine that goes on from a snapshot reads its kernel when the guest resets itself.
+        if (!definition.start_from.empty() && definition.start_from != MachineDefinition::start_cold)
+            return parts;
+        auto kernel = parts.prepare_direct_boot();
         if (!kernel)
             return kernel.error();
         parts.direct_boot = std::move(*kernel);

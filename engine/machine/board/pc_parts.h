@@ -1,6 +1,7 @@
 #pragma once
 // What a PC is made of before it is put together: everything whose making can fail.
 
+#include <functional>
 #include <memory>
 
 #include "engine/base/file_descriptor.h"
@@ -28,7 +29,8 @@ struct PcParts {
     std::vector<std::unique_ptr<BlockDevice>> disks;
     std::unique_ptr<BlockDevice> cdrom;    // may be null
     FloppyDisk floppy;
-    std::unique_ptr<DirectBoot> direct_boot;    // may be null
+    std::function<Result<std::unique_ptr<DirectBoot>>()> prepare_direct_boot;    // empty where firmware boots
+    std::unique_ptr<DirectBoot> direct_boot;    // null until it is prepared
     FileDescriptor serial_file;
 
     // RAM ends here below 4 GiB; the rest goes above. Firmware takes what follows for PCI.
