@@ -25,7 +25,9 @@ struct MachineDefinition {
     unsigned cpus = 1;    // 1 to 32
     Accelerator accelerator = Accelerator::automatic;
 
-    std::vector<std::string> disks;    // raw images, IDE order; at most 2 beside the optical drive, 3 in all with it
+    std::vector<std::string> disks;    // images, IDE order; at most 2 beside the optical drive, 3 in all with it
+    std::vector<std::string> disk_formats;    // of each disk: "raw", "qcow2" …; "" or missing: its file's name says it
+    std::vector<std::string> image_folders;    // from which images below a disk's may come, beside its own folder
     std::string cdrom;    // ISO image, empty drive where ""; the drive is always there
     std::string floppy;    // raw floppy image, "" for an empty drive
     std::string kernel, initrd, append;    // direct boot: a Linux bzImage or a Multiboot ELF

@@ -227,7 +227,10 @@ engine::Result<engine::MachineDefinition> MachineLibrary::find(const QString& na
         return problem(
             tr("The definition of “%1” cannot be read").arg(name), file.isOpen() ? tr("it is far too large") : file.errorString(),
             tr("Repair or remove %1").arg(file.fileName()));
-    return definitionFromJson(file.readAll(), folder(name));
+    auto definition = definitionFromJson(file.readAll(), folder(name));
+    if (definition)
+        definition->snapshots = snapshots(name).toStdString();
+    return definition;
 }
 
 engine::Result<void> MachineLibrary::save(const engine::MachineDefinition& given)

@@ -3,6 +3,7 @@
 //     machine.json   its definition; paths inside the folder are relative, so that it can be renamed and moved
 //     disk.img       its hard disk, a sparse raw image, where it has one
 //     screen.png     what its screen last showed
+//     snapshots/     its snapshots, once it has any (engine/snapshot/FORMAT.md)
 // Deleted machines lie in …/paddock/trash for a week. QtCore only; any one thread at a time.
 
 #include <chrono>
@@ -54,6 +55,7 @@ public:
 
     QString folder(const QString& name) const;
     QString screenPicture(const QString& name) const;    // may not exist yet
+    QString snapshots(const QString& name) const { return folder(name) + QStringLiteral("/snapshots"); }
     quint64 bytesOnDisk(const QString& name) const;    // allocated, not nominal
     QString machinesFolder() const { return m_root + QStringLiteral("/machines"); }
 

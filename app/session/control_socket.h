@@ -9,6 +9,9 @@
 //     screen_text               {text, from_glyphs}
 //     type {text}, key {combo}  answered when all is typed
 //     change_cdrom {path}       "" ejects
+//     take_snapshot {name, note}    answered when it is written: {id, own_bytes}
+//     go_back {id}              to a snapshot; answered when it is done
+//     save                      saves and stops; answered when it is written
 //     watch                     from then on the notification state {state} on every change
 
 #include <chrono>
@@ -73,6 +76,7 @@ private:
         bool watching = false;
         bool deaf = false;    // sent what has no end; from then on ignored
         QJsonArray whenTyped;    // ids to answer when the keys are typed
+        QJsonArray whenSaved, whenBack;    // when the snapshot is written, when the machine has gone back
     };
     struct Reply;
 
@@ -87,7 +91,9 @@ private:
     Reply changeCdrom(const QString& path);
     QJsonObject info() const;
     void announce(engine::MachineState state);
-    void answerTyped();
+    Reply saveOrGoBack(const QString& method, const QJsonObject& params);
+    void answerAll(QJsonArray Client::*waiting, const QJsonObject& result);
+    void refuseAll(QJsonArray Client::*waiting, const engine::Error& error);
 
     MachineSession& m_session;
     PictureWriter m_writePicture;

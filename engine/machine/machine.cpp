@@ -25,7 +25,7 @@ public:
         if (!snapshots)
             return snapshots.error();
         snapshots_ = std::move(*snapshots);
-        definition_.disks = snapshots_->disks();
+        definition_ = snapshots_->apply(std::move(definition_));
         definition_.start_from = snapshots_->begins_with();
         AcceleratorChoice choice = choose_accelerator(definition_.accelerator);
         in_use_ = choice.in_use;

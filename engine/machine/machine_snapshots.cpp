@@ -27,6 +27,13 @@ Error no_place()
         "Make a machine of the library of it: those have one"};
 }
 
+Error other_disks()
+{
+    return {
+        "The machine's disks are not those of its snapshots", "What was written since the first one lies beside them",
+        "Give it back the disks that it had, in the same order"};
+}
+
 constexpr std::size_t most_screen_text = 16384;
 }
 
@@ -34,7 +41,8 @@ constexpr std::size_t most_screen_text = 16384;
 struct MachineSnapshots::Cut {
     SnapshotContent content;
     std::shared_ptr<const Frame> frame;
-    std::vector<DiskLayers> branched;    // where the machine writes on
+    SnapshotDisks::Branch branch;    // where the machine writes on
+    Result<void> changed;
     bool was_running = false;
 };
 
@@ -42,7 +50,7 @@ MachineSnapshots::MachineSnapshots(const MachineDefinition& definition, LifeCycl
     : life_(life),
       listener_(listener),
       directory_(definition.snapshots),
-      disks_(directory_, definition.disks),
+      disks_(directory_, definition),
       store_(definition.snapshots)
 {
 }
@@ -74,9 +82,7 @@ Result<void> MachineSnapshots::read_present()
     present_ = std::move(*present);
     if (present_.disks.empty() || disks_.stand_on(present_.disks))
         return {};
-    return Error{
-        "The machine's disks are not those of its snapshots", text("What was written since lies in ", directory_.path()),
-        "Give it back the disks that it had, in the same order"};
+    return other_disks();
 }
 
 Result<void> MachineSnapshots::choose_start(const std::string& wanted)
@@ -93,10 +99,12 @@ Result<void> MachineSnapshots::choose_start(const std::string& wanted)
         return content.error();
     // What was saved when the machine was closed goes on with the disks as they are; nothing was written since.
     if (!wanted.empty()) {
-        auto branched = disks_.branch(content->disks, SnapshotDirectory::new_id());
-        if (!branched)
-            return branched.error();
-        disks_.use(std::move(*branched));
+        if (!disks_.stand_on(content->disks))
+            return other_disks();
+        auto layers = disks_.make_layers(content->disks, SnapshotDirectory::new_id());
+        if (!layers)
+            return layers.error();
+        disks_.use(std::move(*layers));
     }
     start_ = std::move(*content);
     return {};
@@ -105,6 +113,7 @@ Result<void> MachineSnapshots::choose_start(const std::string& wanted)
 Result<void> MachineSnapshots::attach(Board& board)
 {
     board_ = &board;
+    disks_.attach(board.disks());
     const auto writers = board.tells_of_writes() ? MemoryKeeper::Writers::told : MemoryKeeper::Writers::untold;
     keeper_ = std::make_unique<MemoryKeeper>(board.memories(), writers);
     source_ = std::make_unique<MemorySource>(board.memories(), store_, [this](const Error& error) {
@@ -183,7 +192,7 @@ Result<void> MachineSnapshots::begin_with_start()
     const SnapshotContent& content = *start_;
     if (!content.info.with_memory)
         return {};
-    if (auto applied = apply(content); !applied)
+    if (auto applied = apply(content, nullptr); !applied)
         return applied;
     source_->start();
     listener_.snapshot_restored(content.info.id);
@@ -265,7 +274,7 @@ void MachineSnapshots::cut(Cut& cut, Afterwards afterwards)
     cut.was_running = life_.state() == MachineState::running;
     keeper_->freeze();
     board_->forget_writable();
-    disks_.use(cut.branched);
+    cut.changed = disks_.change(cut.branch);
     if (afterwards == Afterwards::stops || !board_->tells_of_writes())
         life_.request_pause();
 }
@@ -284,11 +293,11 @@ Result<SnapshotInfo> MachineSnapshots::save(const SnapshotRequest& request, Afte
     info.name = request.name;
     info.note = request.note;
     info.kind = afterwards == Afterwards::stops ? SnapshotInfo::Kind::closing : request.kind;
-    auto branched = disks_.branch(disks_.layers(), info.id);
-    if (!branched)
-        return branched.error();
-    cut.branched = std::move(*branched);
-    if (auto moved = move_present([&](Present& present) { present.disks = cut.branched; }); !moved)
+    auto branch = disks_.branch_here(info.id);
+    if (!branch)
+        return branch.error();
+    cut.branch = std::move(*branch);
+    if (auto moved = move_present([&](Present& present) { present.disks = cut.branch.layers; }); !moved)
         return moved.error();
     if (!keeper_->has_base())
         learn_from(info.parent);
@@ -311,6 +320,8 @@ Result<SnapshotInfo> MachineSnapshots::save(const SnapshotRequest& request, Afte
     keeper_->release();
     if (!tables)
         return give_up(tables.error());
+    if (auto sealed = disks_.wait_sealed(); !sealed || !cut.changed)
+        return give_up(sealed ? cut.changed.error() : sealed.error());
     const auto bytes = store_.finish();
     if (!bytes)
         return give_up(bytes.error());
@@ -386,28 +397,37 @@ Result<void> MachineSnapshots::go_back(const std::string& id)
         return Error{
             "The machine can't go back to this snapshot while it runs", "It was taken while the machine was off",
             "Switch the machine off, then start it from the snapshot"};
-    auto branched = disks_.branch(content.value().disks, SnapshotDirectory::new_id());
-    if (!branched)
-        return branched.error();
+    auto branch = disks_.branch_from(content.value().disks, SnapshotDirectory::new_id());
+    if (!branch)
+        return branch.error();
+    const std::string before = present();
+    if (auto moved = move_to(id, branch->layers); !moved)
+        return moved;
     source_->stop();
     Result<void> applied;
-    if (!at_rest([&] { applied = apply(content.value()); }))
+    if (!at_rest([&] { applied = apply(content.value(), &branch.value()); }))
         return Error{"The machine did not go back", "It has stopped meanwhile", "Start it from the snapshot"};
     source_->start();
     if (!applied)
-        return applied;
-    return move_present([&](Present& present) { present.snapshot = id; });
+        (void)move_to(before, disks_.layers());
+    return applied;
 }
 
-// The machine stands still, or doesn't run yet.
-Result<void> MachineSnapshots::apply(const SnapshotContent& content)
+// The machine stands still, or doesn't run yet. Disks come first: what was under way to them is repeated as devices load.
+Result<void> MachineSnapshots::apply(const SnapshotContent& content, const SnapshotDisks::Branch* branch)
 {
     const DeviceStates before = board_->save();
+    const std::vector<DiskLayers> layers_before = disks_.layers();
     const u64 time_before = life_.clock().now();
+    if (branch)
+        if (auto changed = disks_.change(*branch); !changed)
+            return changed;
     life_.clock().set(content.info.guest_nanoseconds);
     if (!board_->load(content.states)) {
         life_.clock().set(time_before);
-        (void)board_->load(before);
+        if (branch)
+            if (auto returned = return_to(layers_before, before); !returned)
+                return returned;
         return damaged(
             directory_.file(content.info.id + ".snapshot"),
             "It describes a machine that can't be, or a processor with more than this computer's");
@@ -416,6 +436,28 @@ Result<void> MachineSnapshots::apply(const SnapshotContent& content)
     if (!source_->sound())
         return damaged(directory_.file(content.info.id + ".snapshot"), "The memory of its display can't be read");
     return {};
+}
+
+// As it was; its disks have been completed by now, and go on in new layers.
+Result<void> MachineSnapshots::return_to(const std::vector<DiskLayers>& layers, const DeviceStates& states)
+{
+    (void)disks_.wait_sealed();
+    auto branch = disks_.branch_from(layers, SnapshotDirectory::new_id());
+    if (!branch)
+        return branch.error();
+    if (auto changed = disks_.change(*branch); !changed)
+        return changed;
+    (void)board_->load(states);
+    return {};
+}
+
+Result<void> MachineSnapshots::move_to(const std::string& id, const std::vector<DiskLayers>& layers)
+{
+    return move_present([&](Present& present) {
+        present.snapshot = id;
+        present.saved_state.clear();
+        present.disks = layers;
+    });
 }
 
 void MachineSnapshots::replace_memory(const SharedTables& tables)

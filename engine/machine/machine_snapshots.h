@@ -27,8 +27,8 @@ public:
     MachineSnapshots(const MachineSnapshots&) = delete;
     MachineSnapshots& operator=(const MachineSnapshots&) = delete;
 
-    // The images to open in place of the definition's.
-    std::vector<std::string> disks() const { return disks_.tops(); }
+    // The definition with the images to open in place of its own.
+    MachineDefinition apply(MachineDefinition definition) const { return disks_.apply(std::move(definition)); }
     // The board is built; it outlives this. Whether it can begin with what it is to begin with.
     Result<void> attach(Board& board);
     // The snapshot that the machine begins with, or start_cold.
@@ -62,7 +62,9 @@ private:
     void learn_from(const std::string& id);
 
     Result<void> go_back(const std::string& id);
-    Result<void> apply(const SnapshotContent& content);
+    Result<void> apply(const SnapshotContent& content, const SnapshotDisks::Branch* branch);
+    Result<void> return_to(const std::vector<DiskLayers>& layers, const DeviceStates& states);
+    Result<void> move_to(const std::string& id, const std::vector<DiskLayers>& layers);
     void replace_memory(const SharedTables& tables);
     Result<void> move_present(const std::function<void(Present&)>& change);
 

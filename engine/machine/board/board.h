@@ -2,6 +2,7 @@
 // A board as the machine sees it: processors, what a person can touch, and its power-on state. A file a board in this
 // folder is its parts list.
 
+#include "engine/block/disk_image.h"
 #include "engine/cpu/vcpu.h"
 #include "engine/device/device.h"
 #include "engine/engine.h"
@@ -45,6 +46,7 @@ public:
     // Snapshots: no vCPU is in the guest, and the clock stands still.
     // The memory whose content a snapshot holds; constant, no lock.
     virtual std::vector<MemoryBlock*> memories() { return {}; }
+    virtual std::vector<DiskImage*> disks() { return {}; }    // as the definition lists them; constant, no lock
     // Memory that is read otherwise than by the guest: brought in at once.
     virtual std::vector<MemoryBlock*> memories_at_hand() { return {}; }
     // The vCPUs ask again before they write to memory.

@@ -170,8 +170,10 @@ DriveWires PcBoard::drive_wires()
 void PcBoard::add_drives()
 {
     constexpr std::array places{primary_master, primary_slave};
-    for (std::size_t n = 0; n < parts_.disks.size() && n < places.size(); ++n)
+    for (std::size_t n = 0; n < parts_.disks.size() && n < places.size(); ++n) {
+        disks_.push_back(parts_.disks[n].get());
         ide_->attach_disk(places[n], std::move(parts_.disks[n]), {.serial = "PD0000000" + std::to_string(n + 1)});
+    }
     optical_ = &ide_->attach_optical(secondary_master, std::move(parts_.cdrom));
     floppy_.change_disk(0, std::move(parts_.floppy.image), parts_.floppy.geometry);
 }

@@ -59,6 +59,7 @@ public:
 
     std::vector<MemoryBlock*> memories() override;
     std::vector<MemoryBlock*> memories_at_hand() override;
+    std::vector<DiskImage*> disks() override { return disks_; }
     void forget_writable() override { processors_->dirty_rounds().begin(); }
     bool tells_of_writes() override { return processors_->tells_of_writes(); }
     StateMap description() override;
@@ -135,6 +136,7 @@ private:
     std::unique_ptr<Piix3Isa> isa_bridge_;
     std::unique_ptr<Piix3Ide> ide_;
     AtapiDrive* optical_ = nullptr;
+    std::vector<DiskImage*> disks_;    // the drives own them
     std::unique_ptr<Piix4Pm> pm_;
     std::unique_ptr<StdVga> vga_;
 

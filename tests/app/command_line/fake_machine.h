@@ -46,6 +46,10 @@ public:
     engine::Result<void> change_cdrom(const std::string&) override { return {}; }
     engine::Result<void> change_floppy(const std::string&) override { return {}; }
     engine::MachineStats stats() const override { return {}; }
+    engine::Result<void> take_snapshot(const engine::SnapshotRequest&) override { return {}; }
+    engine::Result<void> restore_snapshot(const std::string&) override { return {}; }
+    engine::Result<void> save_and_stop() override { return {}; }
+    std::string present_snapshot() const override { return {}; }
 
 private:
     engine::Listener& listener_;
