@@ -5,6 +5,7 @@
 #include <future>
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include "engine/base/text.h"
 #include "engine/snapshot/container.h"
@@ -463,25 +464,35 @@ Result<void> MachineSnapshots::move_to(const std::string& id, const std::vector<
 void MachineSnapshots::replace_memory(const SharedTables& tables)
 {
     const auto& blocks = keeper_->blocks();
-    const SharedTables base = keeper_->base();
-    for (unsigned n = 0; n < blocks.size(); ++n) {
-        MemoryBlock& block = *blocks[n];
-        const PageTable& wanted = tables->at(block.name());
-        const PageTable* const had = base ? &base->at(block.name()) : nullptr;
-        for (u64 page = 0; page < block.pages(); ++page) {
-            // Without a base only memory that nobody touched is known: it is zero.
-            const bool untouched = keeper_->knows_changes() ? !keeper_->changed(n, page) && had && (*had)[page] == wanted[page]
-                                                           : board_->tells_of_writes() && !wanted[page] && block.written_in(page) == 0;
-            if (!untouched)
-                block.set_missing(page);
-        }
-    }
+    for (unsigned n = 0; n < blocks.size(); ++n)
+        replace_block(n, tables->at(blocks[n]->name()));
     source_->set_tables(tables);
     keeper_->set_base(tables);
     const auto at_hand = board_->tells_of_writes() ? board_->memories_at_hand() : board_->memories();
     for (unsigned n = 0; n < blocks.size(); ++n)
         if (std::ranges::find(at_hand, blocks[n]) != at_hand.end())
             source_->bring_all(n);
+}
+
+// Pages that differ from what is wanted are missing from here on.
+void MachineSnapshots::replace_block(unsigned n, const PageTable& wanted)
+{
+    MemoryBlock& block = *keeper_->blocks()[n];
+    const bool fresh = ::lseek(block.file(), 0, SEEK_DATA) < 0;    // nobody ever touched it: zero where nothing is wanted
+    if (fresh) {
+        for (const auto& [begin, end] : wanted.stretches)
+            for (u64 page = begin; page < end; ++page)
+                block.set_missing(page);
+        return;
+    }
+    const PageTable* const had = keeper_->knows_changes() ? &keeper_->base()->at(block.name()) : nullptr;
+    for (u64 page = 0; page < block.pages(); ++page) {
+        // Without a base only memory that nobody touched is known.
+        const bool untouched = had ? !keeper_->changed(n, page) && (*had)[page] == wanted[page]
+                                   : board_->tells_of_writes() && !wanted[page] && block.written_in(page) == 0;
+        if (!untouched)
+            block.set_missing(page);
+    }
 }
 
 }

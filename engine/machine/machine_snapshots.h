@@ -66,6 +66,7 @@ private:
     Result<void> return_to(const std::vector<DiskLayers>& layers, const DeviceStates& states);
     Result<void> move_to(const std::string& id, const std::vector<DiskLayers>& layers);
     void replace_memory(const SharedTables& tables);
+    void replace_block(unsigned block, const PageTable& wanted);
     Result<void> move_present(const std::function<void(Present&)>& change);
 
     LifeCycle& life_;

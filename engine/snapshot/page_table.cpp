@@ -100,6 +100,12 @@ Result<PageTable> unpack_pages(std::span<const u8> bytes, const SegmentList& seg
             return damaged(name, "Its table of memory contradicts itself");
         for (u32 n = 0; ref && n < count; ++n, ref = following(ref))
             table[filled + n] = ref;
+        auto& stretches = table.stretches;
+        const bool is_zero = load_le<u64>(&bytes[at + 4]) == 0;
+        if (!is_zero && !stretches.empty() && stretches.back().second == filled)
+            stretches.back().second += count;
+        else if (!is_zero)
+            stretches.push_back({filled, filled + count});
         filled += count;
     }
     if (filled != pages)

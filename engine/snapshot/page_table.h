@@ -11,7 +11,11 @@
 
 namespace engine {
 
-using PageTable = ZeroedArray<PageRef>;    // by page
+// By page. `stretches` are where a table that was read is not zero, as [begin, end): guests use little of much memory.
+struct PageTable : ZeroedArray<PageRef> {
+    using ZeroedArray::ZeroedArray;
+    std::vector<std::pair<u64, u64>> stretches;
+};
 using PageTables = std::map<std::string, PageTable>;    // by the block's name
 using SharedTables = std::shared_ptr<const PageTables>;    // may be null: there are none
 

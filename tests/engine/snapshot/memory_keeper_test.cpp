@@ -1,5 +1,6 @@
 #include "engine/snapshot/memory_keeper.h"
 
+#include <cstring>
 #include <filesystem>
 #include <random>
 #include <thread>

@@ -1,5 +1,6 @@
 #include "engine/snapshot/page_store.h"
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <random>
