@@ -106,7 +106,7 @@ int Refcounts::block_of(u64 cluster, bool make, std::shared_ptr<Table>& block)
 {
     const u64 index = cluster / header_.refcounts_per_block();
     block.reset();
-    if (index >= table_.size() || !(table_[index] & block_offset_bits)) {
+    if (!has_block(cluster)) {
         if (!make)
             return 0;
         if (const int error_number = make_block(index))
@@ -118,12 +118,21 @@ int Refcounts::block_of(u64 cluster, bool make, std::shared_ptr<Table>& block)
     return blocks_.get(offset, block);
 }
 
+bool Refcounts::has_block(u64 cluster) const
+{
+    const u64 index = cluster / header_.refcounts_per_block();
+    return index < table_.size() && table_[index] & block_offset_bits;
+}
+
 // A block lies in the first of the clusters that it counts: all of them are free as long as there is no block.
 int Refcounts::make_block(u64 index)
 {
     if (index >= table_.size())
         if (const int error_number = grow_table(index + 1))
             return error_number;
+    // Finding a place for the longer table has made this block, as a rule.
+    if (table_[index] & block_offset_bits)
+        return 0;
     const u64 cluster = append_only_ ? hint_++ : index * header_.refcounts_per_block();
     if (protected_.contains(cluster))
         return damaged(text("cluster ", cluster, " is in use and not counted"));
@@ -181,16 +190,23 @@ int Refcounts::set(u64 cluster, u64 count)
 
 int Refcounts::find_free(u64 most, bool whole, Run& run)
 {
-    u64 begin = hint_, length = 0;
+    const u64 start = hint_;
+    u64 begin = start, length = 0;
     bool first = true;
     std::shared_ptr<Table> block;
-    for (u64 cluster = hint_;; ++cluster) {
+    for (u64 cluster = start;; ++cluster) {
         if (cluster >= largest_file >> header_.cluster_bits)
             return EFBIG;
-        if (cluster - hint_ > file_clusters_ + most_probes)
+        if (cluster - start > file_clusters_ + most_probes)
             return damaged("its refcounts count more clusters than the file has");
-        // Makes the block that will count the cluster, which then is the first in use.
+        // Makes the block that will count the cluster, which then is the first in use. A longer table may be made with it, from
+        // what was free so far.
         const bool next_block = !block || cluster % header_.refcounts_per_block() == 0;
+        if (next_block && length > 0 && !has_block(cluster)) {
+            if (!whole)
+                break;
+            length = 0;
+        }
         if (const int error_number = next_block ? block_of(cluster, true, block) : 0)
             return error_number;
         if (load_count(*block, cluster % header_.refcounts_per_block()) == 0) {

@@ -69,6 +69,7 @@ public:
 
 private:
     int block_of(u64 cluster, bool make, std::shared_ptr<Table>& block);
+    bool has_block(u64 cluster) const;
     int make_block(u64 index);
     int grow_table(u64 entries);
     int find_free(u64 most, bool whole, Run& run);
