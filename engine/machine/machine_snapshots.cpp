@@ -80,7 +80,7 @@ Result<void> MachineSnapshots::read_present()
     auto present = directory_.present();
     if (!present)
         return present.error();
-    present_ = std::move(*present);
+    before_ = present_ = std::move(*present);
     if (present_.disks.empty() || disks_.stand_on(present_.disks))
         return {};
     return other_disks();
@@ -118,9 +118,7 @@ Result<void> MachineSnapshots::attach(Board& board)
     const auto writers = board.tells_of_writes() ? MemoryKeeper::Writers::told : MemoryKeeper::Writers::untold;
     keeper_ = std::make_unique<MemoryKeeper>(board.memories(), writers);
     source_ = std::make_unique<MemorySource>(board.memories(), store_, [this](const Error& error) {
-        life_.events().post([this, error] {
-            life_.request_stop({.kind = StopReason::Kind::crashed, .text = error.text()});
-        });
+        life_.events().post([this, error] { life_.request_stop({.kind = StopReason::Kind::crashed, .text = error.text()}); });
     });
     return start_ ? check(*start_) : Result<void>();
 }
@@ -128,6 +126,8 @@ Result<void> MachineSnapshots::attach(Board& board)
 // Everything that a guest can have noticed of its machine has to be there.
 Result<void> MachineSnapshots::check(const SnapshotContent& content) const
 {
+    if (!content.info.with_memory)
+        return {};
     const StateMap wanted = board_->description();
     for (const auto& [name, value] : wanted.scalars) {
         const auto found = content.machine.scalars.find(name);
@@ -138,8 +138,6 @@ Result<void> MachineSnapshots::check(const SnapshotContent& content) const
                 text("It differs from the machine that was saved: ", name, ", ", saved, " then and ", value, " now"),
                 "Set the machine as it was, or clone a machine from the snapshot"};
     }
-    if (!content.info.with_memory)
-        return {};
     const PageTables none;
     const PageTables& tables = content.pages ? *content.pages : none;
     for (const MemoryBlock* const block : board_->memories()) {
@@ -182,6 +180,9 @@ Result<void> MachineSnapshots::begin()
     auto written = std::async(std::launch::async, [this] { return about_to_start(); });
     auto begun = begin_with_start();
     auto noted = written.get();
+    // What could not be gone on from is not lost by that.
+    if (!begun)
+        (void)move_present([before = before_](Present& present) { present = before; });
     start_.reset();
     return begun ? noted : begun;
 }
@@ -424,14 +425,13 @@ Result<void> MachineSnapshots::apply(const SnapshotContent& content, const Snaps
         if (auto changed = disks_.change(*branch); !changed)
             return changed;
     life_.clock().set(content.info.guest_nanoseconds);
-    if (!board_->load(content.states)) {
+    if (const std::string trouble = board_->load(content.states); !trouble.empty()) {
         life_.clock().set(time_before);
         if (branch)
             if (auto returned = return_to(layers_before, before); !returned)
                 return returned;
         return damaged(
-            directory_.file(content.info.id + ".snapshot"),
-            "It describes a machine that can't be, or a processor with more than this computer's");
+            directory_.file(content.info.id + ".snapshot"), text("It describes a part of the machine as it can't be: ", trouble));
     }
     replace_memory(content.pages);
     if (!source_->sound())

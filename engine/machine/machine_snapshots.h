@@ -81,6 +81,7 @@ private:
 
     mutable std::mutex present_mutex_;
     Present present_;
+    Present before_;    // as it was found
 
     std::atomic<bool> busy_ = false;
     std::thread job_;

@@ -23,8 +23,8 @@ MemoryKeeper::MemoryKeeper(std::vector<MemoryBlock*> blocks, Writers writers, st
       pool_pages_(pool_pages),
       parts_(blocks_.size())
 {
-    void* const pool = mmap(
-        nullptr, pool_pages_ * page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const pool
+        = mmap(nullptr, pool_pages_ * page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (pool == MAP_FAILED)
         pool_pages_ = 0;
     else

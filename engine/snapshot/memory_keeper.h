@@ -22,8 +22,7 @@ public:
     // told: of each write before it happens. untold: any page may have changed, and nobody may write before save() is done.
     enum class Writers : u8 { told, untold };
 
-    explicit MemoryKeeper(
-        std::vector<MemoryBlock*> blocks, Writers writers = Writers::told, std::size_t pool_pages = usual_pool);
+    explicit MemoryKeeper(std::vector<MemoryBlock*> blocks, Writers writers = Writers::told, std::size_t pool_pages = usual_pool);
     ~MemoryKeeper() override;
 
     // With every accessor standing still. The memory is now as these tables say: the next snapshot holds what changes from

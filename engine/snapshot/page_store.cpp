@@ -287,7 +287,8 @@ Result<void> PageStore::write_chunk()
     if (!chunk.count)
         return {};
     if (writing_->end >= furthest_offset - (u64(1) << 20))
-        return Error{"The snapshot can't be written", "It holds more memory than the format has room for", "Give the machine less"};
+        return Error{
+            "The snapshot can't be written", "It holds more memory than the format has room for", "Give the machine less"};
     const std::vector<u8> packed = compress(chunk.pages, level);
     const std::span<const u8> stored = packed.empty() ? std::span<const u8>(chunk.pages) : std::span<const u8>(packed);
     std::vector<u8> whole(chunk_header + 8 * chunk.count);

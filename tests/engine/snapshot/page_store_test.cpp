@@ -18,8 +18,7 @@ namespace {
 const std::string first_id(16, 'a'), second_id(16, 'b');
 
 struct PageStoreTest : testing::Test {
-    std::filesystem::path directory
-        = std::filesystem::temp_directory_path() / ("paddock-page-store." + std::to_string(getpid()));
+    std::filesystem::path directory = std::filesystem::temp_directory_path() / ("paddock-page-store." + std::to_string(getpid()));
     std::mt19937_64 random{1};
 
     void SetUp() override { std::filesystem::create_directory(directory); }
