@@ -227,11 +227,15 @@ Result<SharedTables> MemoryKeeper::save(PageStore& store, const Progress& progre
         if (progress && passed_ - reported >= between_reports)
             progress(reported = passed_, total);
     }
+    return SharedTables(std::move(tables));
+}
+
+void MemoryKeeper::accept(SharedTables tables)
+{
     const std::lock_guard lock(mutex_);
     for (Part& part : parts_)
         part.clean = part.frozen;
-    base_ = tables;
-    return base_;
+    base_ = std::move(tables);
 }
 
 void MemoryKeeper::release()

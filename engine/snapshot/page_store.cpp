@@ -214,6 +214,7 @@ Result<void> PageStore::begin(const std::string& id)
             text("The snapshot can't be written to ", directory_), system_error_text(errno), "Make room, or put it right there"};
     writing->chunk.pages.reserve(pages_in_chunk * page_size);
     writing_ = std::move(writing);
+    last_.reset();
     return write_at_end(header_of(id));
 }
 
@@ -318,17 +319,26 @@ Result<u64> PageStore::finish()
         const std::lock_guard lock(mutex_);
         segments_[writing_->number].file = std::move(writing_->file);
     }
+    last_ = writing_->number;
     writing_.reset();
     return bytes;
 }
 
 void PageStore::abandon()
 {
-    if (!writing_)
-        return;
-    ::unlink(path(writing_->id).c_str());
-    std::erase_if(by_hash_, [&](const auto& entry) { return segment_of(entry.second) == writing_->number; });
+    if (writing_)
+        last_ = writing_->number;
     writing_.reset();
+    if (!last_)
+        return;
+    const u32 number = *std::exchange(last_, std::nullopt);
+    ::unlink(path(segment_id(number)).c_str());
+    std::erase_if(by_hash_, [&](const auto& entry) { return segment_of(entry.second) == number; });
+    const std::lock_guard lock(mutex_);
+    segments_[number].file = {};
+    segments_[number].tried = true;
+    std::erase_if(cache_, [&](const auto& entry) { return segment_of(entry.first) == number; });
+    std::erase_if(cached_, [&](const PageRef chunk) { return segment_of(chunk) == number; });
 }
 
 }

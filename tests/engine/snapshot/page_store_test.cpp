@@ -103,6 +103,22 @@ TEST_F(PageStoreTest, LeavesNothingBehindWhenItGivesUp)
     ASSERT_TRUE(store.finish());
 }
 
+TEST_F(PageStoreTest, TakesBackWhatWasFinishedAndForgetsItsPages)
+{
+    PageStore store(directory);
+    ASSERT_TRUE(store.begin(first_id));
+    const auto one = page();
+    const PageRef ref = store.add(one.data()).value();
+    ASSERT_TRUE(store.finish());
+    ASSERT_TRUE(store.read(ref));
+    store.abandon();
+    EXPECT_FALSE(std::filesystem::exists(file(first_id)));
+    EXPECT_FALSE(store.read(ref));
+    ASSERT_TRUE(store.begin(second_id));
+    EXPECT_EQ(segment_of(store.add(one.data()).value()), 1u);
+    ASSERT_TRUE(store.finish());
+}
+
 TEST_F(PageStoreTest, NoticesEveryFlippedByteOfAChunk)
 {
     PageRef ref = 0;
