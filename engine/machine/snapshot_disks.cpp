@@ -48,6 +48,13 @@ std::string SnapshotDisks::top(const DiskLayers& disk) const
     return directory_.file(disk.layers.back());
 }
 
+void SnapshotDisks::attach(std::vector<DiskImage*> images)
+{
+    images_ = std::move(images);
+    for (std::size_t n = 0; n < images_.size() && n < layers_.size(); ++n)
+        layers_[n].size = images_[n]->size();
+}
+
 MachineDefinition SnapshotDisks::apply(MachineDefinition definition) const
 {
     definition.disk_formats = formats_;
@@ -85,10 +92,7 @@ Result<std::vector<DiskLayers>> SnapshotDisks::make_layers(const std::vector<Dis
 
 Result<SnapshotDisks::Branch> SnapshotDisks::branch_here(const std::string& mark) const
 {
-    std::vector<DiskLayers> below = layers_;
-    for (std::size_t n = 0; n < below.size(); ++n)
-        below[n].size = images_[n]->size();
-    auto made = make_layers(below, mark);
+    auto made = make_layers(layers_, mark);
     if (!made)
         return made.error();
     Branch branch{std::move(*made), {}};
