@@ -93,7 +93,9 @@ int runMachine(int& argc, char** argv, const QStringList& words)
     const auto application = makeApplication(argc, argv, !headless);
     const MachineLibrary library;
     Settings settings;
-    auto machine = HostedMachine::open(library, arguments.value().positional(0), &display::savePicture);
+    auto machine = HostedMachine::open(
+        library, arguments.value().positional(0), &display::savePicture, &engine::Machine::create,
+        arguments.value().value("--from").value_or(QString()));
     if (!machine)
         return refuse(machine.error());
     MachineSession& session = machine.value()->session();

@@ -7,6 +7,8 @@ cmake                   describes the build
 ninja-build             runs the build
 ccache                  makes the next build quick
 pkgconf                 finds libepoxy
+zlib1g-dev              reads compressed disk images
+libzstd-dev             those of the newer kind, and the memory of snapshots
 qt6-base-dev            windows and dialogs
 libqt6opengl6-dev       draws the guest'"'"'s screen
 qt6-svg-dev             icons
@@ -25,6 +27,7 @@ test_packages='
 libgtest-dev            tests of the engine
 clang-format            the test of the layout
 clang-tidy              the test for common mistakes
+qemu-utils              a second opinion on disk images
 xvfb                    a display for the tests of the windows
 xauth                   lets them into that display
 xdotool                 mouse and keyboard in those tests

@@ -27,7 +27,9 @@ struct MachineDefinition {
     unsigned cpus = 1;    // 1 to 32
     Accelerator accelerator = Accelerator::automatic;
 
-    std::vector<std::string> disks;    // raw images, IDE order; at most 2 beside the optical drive, 3 in all with it
+    std::vector<std::string> disks;    // images, IDE order; at most 2 beside the optical drive, 3 in all with it
+    std::vector<std::string> disk_formats;    // of each disk: "raw", "qcow2" …; "" or missing: its file's name says it
+    std::vector<std::string> image_folders;    // from which images below a disk's may come, beside its own folder
     std::string cdrom;    // ISO image, empty drive where ""; the drive is always there
     std::string floppy;    // raw floppy image, "" for an empty drive
     std::string kernel, initrd, append;    // direct boot: a Linux bzImage or a Multiboot ELF
@@ -38,15 +40,60 @@ struct MachineDefinition {
     bool test_device = false;    // isa-debug-exit at 0xf4, debug console, pc-testdev
     bool perf_map = false;    // the translator names its code for perf, in /tmp/perf-PID.map
     std::string firmware;    // a BIOS image, or the directory of one and a VGA BIOS; "" is Debian's seabios package
+
+    // Where the machine's snapshots lie (engine/snapshot/FORMAT.md); made when it is needed. "": it has none.
+    std::string snapshots;
+    // What start() begins with: a snapshot's id; start_cold; or "", which goes on where the machine was closed by
+    // save_and_stop(), and otherwise powers it on.
+    static constexpr const char* start_cold = "cold";
+    std::string start_from;
 };
 
 enum class MachineState : u8 { created, running, paused, stopped };
 
 // Why a machine stopped.
 struct StopReason {
-    enum class Kind : u8 { powered_off, guest_exit, crashed, host_request } kind = Kind::powered_off;
+    // saved: by save_and_stop(); the next start goes on from there.
+    enum class Kind : u8 { powered_off, guest_exit, crashed, host_request, saved } kind = Kind::powered_off;
     int exit_code = 0;    // guest_exit: what the test device was told, as the process's exit code
     std::string text;    // crashed: what happened, for a person
+};
+
+// A picture of the screen, at most 256 pixels wide and high. Pixels are 0xffRRGGBB, rows without gaps.
+struct Thumbnail {
+    u32 width = 0, height = 0;
+    std::vector<u32> pixels;
+};
+
+// What a list of snapshots shows of one.
+struct SnapshotInfo {
+    // manual: a person asked for it. automatic: a point on the film strip. closing: made by save_and_stop(), and gone
+    // once the machine has been saved again or has left it behind.
+    enum class Kind : u8 { manual, automatic, closing } kind = Kind::manual;
+
+    std::string id;    // 16 hexadecimal digits, unique among the machine's snapshots
+    std::string parent;    // the snapshot it was taken after, "" for the first one; may have been deleted since
+    std::string name, note;    // UTF-8; name at most 200 bytes, note 8000
+    u64 taken_at = 0;    // milliseconds since 1970, UTC
+    u64 guest_nanoseconds = 0;    // the machine's own time
+    bool with_memory = true;    // false: taken while the machine was off
+    u64 memory_bytes = 0;    // the guest's RAM
+    u64 own_bytes = 0;    // written for it when it was taken, without disks
+    u64 reclaimable_bytes = 0;    // what deleting it would free now; disks' layers count where nothing else needs them
+    std::string screen_text;    // at most 16 KiB
+    Thumbnail thumbnail;    // may be empty
+    std::string trouble;    // why it can't be gone back to, "" where it can
+};
+
+struct SnapshotRequest {
+    std::string name, note;
+    SnapshotInfo::Kind kind = SnapshotInfo::Kind::manual;
+};
+
+// Of the snapshot that is being written behind the running guest.
+struct SnapshotProgress {
+    std::string id;
+    u64 done = 0, total = 0;    // bytes of guest memory looked at
 };
 
 class Listener {
@@ -62,12 +109,21 @@ public:
     virtual void disk_active(unsigned drive, bool write) { (void)drive, (void)write; }
     // LEDs as in the keyboard's ED command: bit 0 scroll, 1 num, 2 caps.
     virtual void keyboard_leds(u8 leds) { (void)leds; }
+
+    // After take_snapshot(): while it is written, then either of the two that follow. It exists from snapshot_taken() on.
+    virtual void snapshot_progress(const SnapshotProgress& progress) { (void)progress; }
+    virtual void snapshot_taken(const SnapshotInfo& snapshot) { (void)snapshot; }
+    virtual void snapshot_failed(const Error& error) { (void)error; }
+    // After restore_snapshot(), and after a start from a snapshot. A failure leaves the machine as it was.
+    virtual void snapshot_restored(const std::string& id) { (void)id; }
+    virtual void restore_failed(const Error& error) { (void)error; }
 };
 
 struct MachineStats {
     u64 instructions = 0;    // interpreted, of all vCPUs; 0 where unknown
     u64 guest_nanoseconds = 0;
     TranslatorCounts translator;
+    u64 last_rest_nanoseconds = 0;    // how long the guest stood still for the last snapshot, or for going back
 };
 
 class Machine {
@@ -109,7 +165,56 @@ public:
     // The blocks that cover a linear address in the address space that each vCPU has now. `done` is called on an engine
     // thread while the guest stands still; at once, with nothing, where the machine has ended.
     virtual void translation_of(u64 address, std::function<void(std::vector<TranslatedBlock>)> done) = 0;
+
+    // Snapshots. The guest stops for milliseconds, then runs on while its memory is written; one at a time. Refused, in
+    // words, where the machine has no place for snapshots, doesn't run, or another one is under way; what goes wrong
+    // later arrives at the listener.
+    virtual Result<void> take_snapshot(const SnapshotRequest& request) = 0;
+    // Goes back, or sideways, to a snapshot. What the machine is now is lost unless a snapshot of it was taken.
+    virtual Result<void> restore_snapshot(const std::string& id) = 0;
+    // Takes a `closing` snapshot without letting the guest run on, then stops (StopReason::Kind::saved). On failure
+    // snapshot_failed() arrives, and the machine goes on.
+    virtual Result<void> save_and_stop() = 0;
+    // The snapshot that the machine's present grew from, "" for none. Any thread.
+    virtual std::string present_snapshot() const = 0;
 };
+
+// The snapshots of a machine on disk: looking at them and putting them in order, whether the machine runs or not. Any one
+// thread at a time for each object; several objects and processes may have the same directory open.
+class SnapshotTree {
+public:
+    // A directory that doesn't exist is an empty tree.
+    static Result<std::unique_ptr<SnapshotTree>> open(const std::string& directory);
+    virtual ~SnapshotTree() = default;
+
+    // Oldest first, without those that were removed. Reads the directory anew. With `whole` false thumbnails, screen text
+    // and reclaimable sizes are left out, which is quicker.
+    virtual std::vector<SnapshotInfo> list(bool whole = true) = 0;
+    virtual Result<SnapshotInfo> find(const std::string& id_or_name) = 0;
+    // Where the machine stands: "you are here" is a child of this one. "" for none.
+    virtual std::string present() = 0;
+    // The snapshot that an ordinary start goes on from, "" where it would power the machine on.
+    virtual std::string saved_state() = 0;
+    // The machine's process ended without stopping the machine: offer newest() beside an ordinary start.
+    virtual bool interrupted() = 0;
+    virtual std::string newest() = 0;
+
+    virtual Result<void> rename(const std::string& id, const std::string& name) = 0;
+    virtual Result<void> set_note(const std::string& id, const std::string& note) = 0;
+    // Takes a snapshot out of the tree; its children become its parent's. Nothing is freed before sweep().
+    virtual Result<void> remove(const std::string& id) = 0;
+    virtual Result<void> undo_remove(const std::string& id) = 0;
+    // Frees what no snapshot and not the present needs; removed snapshots are then gone. Returns the bytes freed.
+    virtual Result<u64> sweep() = 0;
+};
+
+// For machines that don't run. Waits for the host's disk.
+// A snapshot of the disks alone.
+Result<SnapshotInfo> take_snapshot_of_stopped(const MachineDefinition& definition, const SnapshotRequest& request);
+// A machine in the empty folder `folder` that begins where the snapshot was taken: copies of its memory and its disks, which
+// must lie in the folder above the snapshots. Returns the definition with the copies' paths; snapshots go to folder/snapshots.
+Result<MachineDefinition>
+clone_from_snapshot(const MachineDefinition& definition, const std::string& id, const std::string& folder);
 
 // Whether KVM can run an operating system here; a probe guest of a few milliseconds, cached for the process.
 struct KvmVerdict {

@@ -1008,6 +1008,10 @@
         <source>&amp;Leave full screen</source>
         <translation>Vollbild &amp;verlassen</translation>
     </message>
+    <message>
+        <source>The machine is being saved; then this window closes.</source>
+        <translation>Die Maschine wird gespeichert; dann schließt sich dieses Fenster.</translation>
+    </message>
 </context>
 <context>
     <name>ui::MessageBar</name>

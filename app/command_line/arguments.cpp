@@ -12,6 +12,8 @@ QString Command::synopsis() const
     QString line = "paddock " + name;
     for (const QString& positional : positionals)
         line += ' ' + positional;
+    for (const QString& positional : more)
+        line += " [" + positional + ']';
     return options.empty() ? line : line + " [OPTIONS]";
 }
 
@@ -45,9 +47,10 @@ engine::Result<Arguments> Arguments::parse(const Command& command, const QString
     const QString see = QString("Write: %1; “paddock %2 --help” has the details").arg(command.synopsis(), command.name);
     if (arguments.m_positionals.size() < command.positionals.size())
         return problem(QString("%1 is missing").arg(command.positionals[arguments.m_positionals.size()]), {}, see);
-    if (arguments.m_positionals.size() > command.positionals.size())
+    const qsizetype most = command.positionals.size() + command.more.size();
+    if (arguments.m_positionals.size() > most)
         return problem(
-            QString("“%1” is one word too many").arg(arguments.m_positionals[command.positionals.size()]),
+            QString("“%1” is one word too many").arg(arguments.m_positionals[most]),
             "a name or a text with spaces needs quotation marks around it", see);
     return arguments;
 }

@@ -24,6 +24,7 @@ struct Command {
     QString summary;
     std::vector<Option> options;
     QString remarks;    // stands below the options in the help
+    QStringList more{};    // positionals that may be left away, last ones first
 
     QString synopsis() const;
     QString help() const;
@@ -38,6 +39,7 @@ public:
     std::optional<QString> value(const QString& option) const;    // the last one given
     QStringList values(const QString& option) const;
     const QString& positional(int n) const { return m_positionals[n]; }
+    QString positionalOr(int n, const QString& otherwise) const { return m_positionals.value(n, otherwise); }
 
     // Options with their values in the order they were given.
     const std::vector<std::pair<QString, QString>>& inOrder() const { return m_options; }

@@ -12,6 +12,8 @@ std::vector<RunnableCommand> allCommands()
     auto all = libraryCommands();
     for (auto& command : runningCommands())
         all.push_back(std::move(command));
+    for (auto& command : snapshotCommands())
+        all.push_back(std::move(command));
     for (auto& command : debugCommands())
         all.push_back(std::move(command));
     return all;
@@ -24,7 +26,8 @@ const Command& runCommand()
         "run",
         {"NAME"},
         "Runs a machine of the library in this process, in a window.",
-        {{"--headless", "", "without a window; “paddock stop” ends it"}},
+        {{"--headless", "", "without a window; “paddock stop” ends it"},
+         {"--from", "SNAPSHOT", "begins with a snapshot, by name or id; “power-on” leaves a saved state behind"}},
         "Exit code: 0 the guest or the person switched it off; 2 wrong arguments; 4 it crashed.",
     };
     return command;

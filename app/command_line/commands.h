@@ -17,6 +17,7 @@ struct RunnableCommand {
 std::vector<RunnableCommand> libraryCommands();    // create, list, info, delete
 std::vector<RunnableCommand> runningCommands();    // start, stop, screenshot, type, key
 std::vector<RunnableCommand> debugCommands();    // debug
+std::vector<RunnableCommand> snapshotCommands();    // snapshot, save
 
 const Command& runCommand();    // `paddock run`, which main carries out
 

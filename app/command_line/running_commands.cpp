@@ -51,7 +51,12 @@ int start(const Arguments& arguments)
             "Make room in " + QFileInfo(complaints.fileTemplate()).path()));
     QProcess process;
     process.setProgram(QCoreApplication::applicationFilePath());
-    process.setArguments(headless ? QStringList{"run", "--headless", "--", name} : QStringList{"run", "--", name});
+    QStringList words{"run"};
+    if (headless)
+        words += "--headless";
+    if (const auto from = arguments.value("--from"))
+        words += {"--from", *from};
+    process.setArguments(words + QStringList{"--", name});
     process.setStandardInputFile(QProcess::nullDevice());
     process.setStandardOutputFile(QProcess::nullDevice());
     process.setStandardErrorFile(complaints.fileName());
@@ -122,7 +127,8 @@ std::vector<RunnableCommand> runningCommands()
         {{"start",
           {"NAME"},
           "Starts a machine in a process of its own.",
-          {{"--headless", "", "without a window, as is done where there is no display"}},
+          {{"--headless", "", "without a window, as is done where there is no display"},
+           {"--from", "SNAPSHOT", "begins with a snapshot, by name or id; “power-on” leaves a saved state behind"}},
           {}},
          start},
         {{"stop",

@@ -227,7 +227,10 @@ engine::Result<engine::MachineDefinition> MachineLibrary::find(const QString& na
         return problem(
             tr("The definition of “%1” cannot be read").arg(name), file.isOpen() ? tr("it is far too large") : file.errorString(),
             tr("Repair or remove %1").arg(file.fileName()));
-    return definitionFromJson(file.readAll(), folder(name));
+    auto definition = definitionFromJson(file.readAll(), folder(name));
+    if (definition)
+        definition->snapshots = snapshots(name).toStdString();
+    return definition;
 }
 
 engine::Result<void> MachineLibrary::save(const engine::MachineDefinition& given)
@@ -253,6 +256,31 @@ engine::Result<void> MachineLibrary::rename(const QString& from, const QString& 
     if (error == EEXIST)
         return checkNameIsFree(to);
     return problem(tr("“%1” cannot be renamed").arg(from), reason(error), tr("Allow writing in %1").arg(machinesFolder()));
+}
+
+engine::Result<void> MachineLibrary::clone(const QString& name, const std::string& snapshot, const QString& as)
+{
+    const auto definition = find(name);
+    if (!definition)
+        return definition.error();
+    for (const auto& check : {checkName(as), checkNameIsFree(as)})
+        if (!check)
+            return check;
+    const QTemporaryDir draft(machinesFolder() + QStringLiteral("/.new-XXXXXX"));
+    if (!draft.isValid())
+        return problem(
+            tr("“%1” cannot be created").arg(as), draft.errorString(), tr("Allow writing in %1").arg(machinesFolder()));
+    auto cloned = engine::clone_from_snapshot(definition.value(), snapshot, draft.path().toStdString());
+    if (!cloned)
+        return cloned.error();
+    cloned->name = as.toStdString();
+    if (auto written = writeDefinition(cloned.value(), draft.path()); !written)
+        return written;
+    if (!moveFolder(draft.path(), folder(as)))
+        return errno == EEXIST
+            ? checkNameIsFree(as)
+            : problem(tr("“%1” cannot be created").arg(as), reason(errno), tr("Allow writing in %1").arg(m_root));
+    return {};
 }
 
 engine::Result<QString> MachineLibrary::discard(const QString& name)

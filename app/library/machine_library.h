@@ -3,6 +3,7 @@
 //     machine.json   its definition; paths inside the folder are relative, so that it can be renamed and moved
 //     disk.img       its hard disk, a sparse raw image, where it has one
 //     screen.png     what its screen last showed
+//     snapshots/     its snapshots, once it has any (engine/snapshot/FORMAT.md)
 // Deleted machines lie in …/paddock/trash for a week. QtCore only; any one thread at a time.
 
 #include <chrono>
@@ -47,6 +48,9 @@ public:
     engine::Result<void> save(const engine::MachineDefinition& definition);
     engine::Result<void> rename(const QString& from, const QString& to);
 
+    // A machine of its own, called `as`, that goes on where a snapshot of another one was taken.
+    engine::Result<void> clone(const QString& name, const std::string& snapshot, const QString& as);
+
     // Moves the machine to the trash and returns the ticket that brings it back.
     engine::Result<QString> discard(const QString& name);
     engine::Result<QString> restore(const QString& ticket);    // the name it came back under
@@ -54,6 +58,7 @@ public:
 
     QString folder(const QString& name) const;
     QString screenPicture(const QString& name) const;    // may not exist yet
+    QString snapshots(const QString& name) const { return folder(name) + QStringLiteral("/snapshots"); }
     quint64 bytesOnDisk(const QString& name) const;    // allocated, not nominal
     QString machinesFolder() const { return m_root + QStringLiteral("/machines"); }
 

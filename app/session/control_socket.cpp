@@ -81,8 +81,8 @@ void sendLine(QLocalSocket* socket, const QJsonDocument& document)
 struct ControlServer::Reply {
     QJsonObject result;
     std::optional<QJsonObject> error;
-    bool whenTyped = false;
     std::optional<quint64> translationOf;    // answered when the machine has told
+    QJsonArray Client::*later = nullptr;    // where the request waits for its answer
 
     Reply(const QJsonObject& value = {}) : result(value) { }
     Reply(const engine::Error& problem) : error(errorObject(problem)) { }
@@ -140,7 +140,23 @@ ControlServer::ControlServer(MachineSession& session, PictureWriter writePicture
 {
     connect(&m_server, &QLocalServer::newConnection, this, &ControlServer::accept);
     connect(&session, &MachineSession::stateChanged, this, &ControlServer::announce);
-    connect(&session, &MachineSession::typed, this, &ControlServer::answerTyped);
+    connect(&session, &MachineSession::typed, this, [this] { answerAll(&Client::whenTyped, {}); });
+    connect(&session, &MachineSession::snapshotTaken, this, [this](const engine::SnapshotInfo& snapshot) {
+        answerAll(
+            &Client::whenSaved,
+            {{"id", QString::fromStdString(snapshot.id)},
+             {"own_bytes", double(snapshot.own_bytes)},
+             {"stopped_ms", double(m_session.stats().last_rest_nanoseconds) / 1e6}});
+    });
+    connect(&session, &MachineSession::snapshotFailed, this, [this](const engine::Error& error) {
+        refuseAll(&Client::whenSaved, error);
+    });
+    connect(&session, &MachineSession::wentBack, this, [this](const QString& id) {
+        answerAll(&Client::whenBack, {{"id", id}, {"stopped_ms", double(m_session.stats().last_rest_nanoseconds) / 1e6}});
+    });
+    connect(&session, &MachineSession::goingBackFailed, this, [this](const engine::Error& error) {
+        refuseAll(&Client::whenBack, error);
+    });
 }
 
 ControlServer::~ControlServer()
@@ -238,8 +254,8 @@ QJsonValue ControlServer::answerOne(QLocalSocket* socket, const QJsonValue& requ
         return QJsonValue::Undefined;
     if (reply.error)
         return failure(id, *reply.error);
-    if (reply.whenTyped) {
-        m_clients[socket].whenTyped.append(id);
+    if (reply.later) {
+        (m_clients[socket].*reply.later).append(id);
         return QJsonValue::Undefined;
     }
     if (reply.translationOf) {
@@ -324,6 +340,8 @@ ControlServer::Reply ControlServer::call(QLocalSocket* socket, const QString& me
         later.translationOf = text("address").toString().toULongLong(&sound, 16);
         return sound ? later : missing("address");
     }
+    if (method == "take_snapshot" || method == "go_back" || method == "save")
+        return saveOrGoBack(method, params);
     return Reply::wrong(method_not_found, tr("There is no method “%1”.").arg(method.left(40)));
 }
 
@@ -347,7 +365,7 @@ ControlServer::Reply ControlServer::typeKeys(const engine::Result<KeyEvents>& ev
     if (const auto accepted = m_session.type(events.value()); !accepted)
         return accepted.error();
     Reply reply;
-    reply.whenTyped = true;
+    reply.later = &Client::whenTyped;
     return reply;
 }
 
@@ -392,14 +410,34 @@ void ControlServer::announce(engine::MachineState state)
             sendLine(client.key(), notification);
 }
 
-void ControlServer::answerTyped()
+ControlServer::Reply ControlServer::saveOrGoBack(const QString& method, const QJsonObject& params)
+{
+    const auto words = [&](const char* name) { return params.value(QLatin1String(name)).toString().toStdString(); };
+    const auto begun = method == "save" ? m_session.saveAndStop()
+        : method == "go_back"           ? m_session.goBack(params.value("id").toString())
+                                        : m_session.takeSnapshot({.name = words("name"), .note = words("note")});
+    if (!begun)
+        return begun.error();
+    Reply reply;
+    reply.later = method == "go_back" ? &Client::whenBack : &Client::whenSaved;
+    return reply;
+}
+
+void ControlServer::answerAll(QJsonArray Client::*waiting, const QJsonObject& result)
 {
     for (auto client = m_clients.begin(); client != m_clients.end(); ++client)
-        for (const QJsonValue id : std::exchange(client->whenTyped, {})) {
+        for (const QJsonValue id : std::exchange(*client.*waiting, {})) {
             QJsonObject whole = envelope(id);
-            whole.insert("result", QJsonObject());
+            whole.insert("result", result);
             sendLine(client.key(), QJsonDocument(whole));
         }
+}
+
+void ControlServer::refuseAll(QJsonArray Client::*waiting, const engine::Error& error)
+{
+    for (auto client = m_clients.begin(); client != m_clients.end(); ++client)
+        for (const QJsonValue id : std::exchange(*client.*waiting, {}))
+            sendLine(client.key(), QJsonDocument(failure(id, errorObject(error))));
 }
 
 }

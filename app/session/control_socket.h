@@ -10,6 +10,9 @@
 //     type {text}, key {combo}  answered when all is typed
 //     change_cdrom {path}       "" ejects
 //     debug_block {address}     {blocks}: what the translator made of the code at this hexadecimal linear address
+//     take_snapshot {name, note}    answered when it is written: {id, own_bytes}
+//     go_back {id}              to a snapshot; answered when it is done
+//     save                      saves and stops; answered when it is written
 //     watch                     from then on the notification state {state} on every change
 
 #include <chrono>
@@ -74,6 +77,7 @@ private:
         bool watching = false;
         bool deaf = false;    // sent what has no end; from then on ignored
         QJsonArray whenTyped;    // ids to answer when the keys are typed
+        QJsonArray whenSaved, whenBack;    // when the snapshot is written, when the machine has gone back
     };
     struct Reply;
 
@@ -89,7 +93,9 @@ private:
     void sayTranslation(QLocalSocket* socket, const QJsonValue& id, quint64 address);
     QJsonObject info() const;
     void announce(engine::MachineState state);
-    void answerTyped();
+    Reply saveOrGoBack(const QString& method, const QJsonObject& params);
+    void answerAll(QJsonArray Client::*waiting, const QJsonObject& result);
+    void refuseAll(QJsonArray Client::*waiting, const engine::Error& error);
 
     MachineSession& m_session;
     PictureWriter m_writePicture;

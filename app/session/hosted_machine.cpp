@@ -5,11 +5,21 @@ namespace app {
 using namespace std::chrono_literals;
 
 engine::Result<std::unique_ptr<HostedMachine>> HostedMachine::open(
-    const MachineLibrary& library, const QString& name, PictureWriter writePicture, const MachineSession::Factory& factory)
+    const MachineLibrary& library, const QString& name, PictureWriter writePicture, const MachineSession::Factory& factory,
+    const QString& from)
 {
-    const auto definition = library.find(name);
+    auto definition = library.find(name);
     if (!definition)
         return definition.error();
+    if (from == QLatin1String("power-on")) {
+        definition->start_from = engine::MachineDefinition::start_cold;
+    } else if (!from.isEmpty()) {
+        auto tree = engine::SnapshotTree::open(definition->snapshots);
+        const auto found = tree ? tree.value()->find(from.toStdString()) : engine::Result<engine::SnapshotInfo>(tree.error());
+        if (!found)
+            return found.error();
+        definition->start_from = found.value().id;
+    }
     // First the lock: two processes must not even open the same disk.
     auto lock = MachineLock::take(name);
     if (!lock)

@@ -12,13 +12,14 @@
 
 namespace app {
 
+// `from` is what the machine begins with: a snapshot's name or id, "power-on", or "" for a saved state where there is one.
 class HostedMachine : public QObject {
     Q_OBJECT
 
 public:
     static engine::Result<std::unique_ptr<HostedMachine>> open(
         const MachineLibrary& library, const QString& name, PictureWriter writePicture,
-        const MachineSession::Factory& factory = &engine::Machine::create);
+        const MachineSession::Factory& factory = &engine::Machine::create, const QString& from = {});
     ~HostedMachine() override;
 
     MachineSession& session() { return *m_session; }

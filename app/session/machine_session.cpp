@@ -54,6 +54,26 @@ public:
     {
         post([this, leds] { emit m_session.keyboardLeds(leds); });
     }
+    void snapshot_progress(const engine::SnapshotProgress& progress) override
+    {
+        post([this, progress] { emit m_session.snapshotProgress(progress); });
+    }
+    void snapshot_taken(const engine::SnapshotInfo& snapshot) override
+    {
+        post([this, snapshot] { emit m_session.snapshotTaken(snapshot); });
+    }
+    void snapshot_failed(const engine::Error& error) override
+    {
+        post([this, error] { emit m_session.snapshotFailed(error); });
+    }
+    void snapshot_restored(const std::string& id) override
+    {
+        post([this, id] { emit m_session.wentBack(QString::fromStdString(id)); });
+    }
+    void restore_failed(const engine::Error& error) override
+    {
+        post([this, error] { emit m_session.goingBackFailed(error); });
+    }
 
 private:
     static constexpr size_t mostGathered = 16 * 1024 * 1024;    // a guest may write faster than anybody reads

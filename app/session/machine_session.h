@@ -35,6 +35,13 @@ public:
     void pressPowerButton() { m_machine->press_power_button(); }
     void powerOff() { m_machine->power_off(); }
 
+    // See engine::Machine; how it went comes as a signal.
+    engine::Result<void> takeSnapshot(const engine::SnapshotRequest& request) { return m_machine->take_snapshot(request); }
+    engine::Result<void> goBack(const QString& id) { return m_machine->restore_snapshot(id.toStdString()); }
+    engine::Result<void> saveAndStop() { return m_machine->save_and_stop(); }
+    QString presentSnapshot() const { return QString::fromStdString(m_machine->present_snapshot()); }
+    bool hasSnapshots() const { return !m_definition.snapshots.empty(); }
+
     const engine::MachineDefinition& definition() const { return m_definition; }
     QString name() const { return QString::fromStdString(m_definition.name); }
     engine::MachineState state() const { return m_machine->state(); }
@@ -75,6 +82,11 @@ signals:
     void keyboardLeds(quint8 leds);    // bit 0 scroll, 1 num, 2 caps
     void typed();
     void mediaChanged();
+    void snapshotProgress(const engine::SnapshotProgress& progress);
+    void snapshotTaken(const engine::SnapshotInfo& snapshot);
+    void snapshotFailed(const engine::Error& error);
+    void wentBack(const QString& id);    // also at a start from a snapshot
+    void goingBackFailed(const engine::Error& error);
 
 private:
     class Mailbox;    // the engine::Listener

@@ -6,6 +6,8 @@ namespace engine {
 
 namespace {
 
+constexpr u64 largest_at_once = 128 * 1024;    // bytes copied on the submitting thread
+
 bool changes_content(BlockOperation operation)
 {
     return operation == BlockOperation::write || operation == BlockOperation::write_zeroes
@@ -24,33 +26,130 @@ RequestQueue::~RequestQueue()
 {
     std::unique_lock lock(mutex_);
     closing_ = true;
-    idle_.wait(lock, [this] { return entries_.empty(); });
+    idle_.wait(lock, [this] { return entries_.empty() && sealing_ == 0; });
 }
 
 void RequestQueue::submit(BlockRequest request, CancelToken token, BlockDevice::Completion done)
 {
     std::unique_lock lock(mutex_);
-    entries_.push_back({std::move(request), std::move(token), std::move(done)});
-    start_what_can();
+    const auto entry = entries_.insert(
+        entries_.end(), {.request = std::move(request), .token = std::move(token), .done = std::move(done), .layer = layer_});
+    ++waiting_;
+    if (must_wait(entry))
+        return;
+    if (entry->request.operation != BlockOperation::read || entry->request.length > largest_at_once) {
+        start(entry);
+        return;
+    }
+    entry->running = true;
+    --waiting_;
+    lock.unlock();
+    if (!entry->token.cancelled() && entry->layer->read_at_once(entry->request)) {
+        entry->request.memory.reset();
+        entry->done({});
+        lock.lock();
+        finish(entry);
+        return;
+    }
+    workers_.run([this, entry] { run(entry); });
+}
+
+void RequestQueue::change_layer(std::shared_ptr<ImageLayer> next, std::function<void(BlockResult)> sealed)
+{
+    const std::lock_guard lock(mutex_);
+    const auto entry = entries_.insert(entries_.end(), {.layer = layer_, .sealed = std::move(sealed), .changes_layer = true});
+    layer_ = std::move(next);
+    ++waiting_;
+    if (!must_wait(entry))
+        start(entry);
+}
+
+std::shared_ptr<ImageLayer> RequestQueue::layer() const
+{
+    const std::lock_guard lock(mutex_);
+    return layer_;
 }
 
 bool RequestQueue::must_wait(Entries::const_iterator entry) const
 {
-    return std::any_of(entries_.begin(), entry, [&](const Entry& earlier) { return conflict(earlier.request, entry->request); });
+    if (entry->changes_layer)
+        return entry != entries_.begin();
+    return std::any_of(entries_.begin(), entry, [&](const Entry& earlier) {
+        return earlier.changes_layer || conflict(earlier.request, entry->request);
+    });
+}
+
+void RequestQueue::start(Entries::iterator entry)
+{
+    entry->running = true;
+    --waiting_;
+    workers_.run([this, entry] { run(entry); });
 }
 
 void RequestQueue::start_what_can()
 {
-    for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
-        if (entry->running || must_wait(entry))
-            continue;
-        entry->running = true;
-        workers_.run([this, entry] { run(entry); });
+    for (auto entry = entries_.begin(); waiting_ > 0 && entry != entries_.end(); ++entry)
+        if (!entry->running && !must_wait(entry))
+            start(entry);
+}
+
+BlockResult RequestQueue::carry_out(const Entry& entry)
+{
+    if (entry.request.operation != BlockOperation::flush)
+        return entry.layer->execute(entry.request);
+    // What the guest wrote before a change of layers is to be durable as well.
+    std::vector<std::shared_ptr<ImageLayer>> unsealed;
+    {
+        const std::lock_guard lock(mutex_);
+        unsealed = unsealed_;
     }
+    for (const auto& layer : unsealed)
+        if (BlockResult result = seal(layer); !result.ok())
+            return result;
+    return entry.layer->execute(entry.request);
+}
+
+BlockResult RequestQueue::seal(const std::shared_ptr<ImageLayer>& layer)
+{
+    BlockResult result = layer->seal();
+    const std::lock_guard lock(mutex_);
+    if (result.ok())
+        std::erase(unsealed_, layer);
+    return result;
+}
+
+void RequestQueue::finish(Entries::iterator entry)
+{
+    entries_.erase(entry);
+    start_what_can();
+    if (entries_.empty() && sealing_ == 0)
+        idle_.notify_all();
+}
+
+void RequestQueue::run_change(Entries::iterator entry)
+{
+    const auto layer = std::move(entry->layer);
+    const auto sealed = std::move(entry->sealed);
+    {
+        // Those that come after need not wait until all is durable.
+        const std::lock_guard lock(mutex_);
+        unsealed_.push_back(layer);
+        ++sealing_;
+        finish(entry);
+    }
+    BlockResult result = seal(layer);
+    if (sealed)
+        sealed(std::move(result));
+    const std::lock_guard lock(mutex_);
+    --sealing_;
+    if (entries_.empty() && sealing_ == 0)
+        idle_.notify_all();
 }
 
 void RequestQueue::run(Entries::iterator entry)
 {
+    if (entry->changes_layer)
+        return run_change(entry);
     bool wanted = false;
     {
         const std::lock_guard lock(mutex_);
@@ -58,14 +157,11 @@ void RequestQueue::run(Entries::iterator entry)
     }
     BlockResult result{BlockFault::cancelled, {}};
     if (wanted)
-        result = execute_(entry->request);
+        result = carry_out(*entry);
     entry->request.memory.reset();
     entry->done(std::move(result));
-    std::unique_lock lock(mutex_);
-    entries_.erase(entry);
-    start_what_can();
-    if (entries_.empty())
-        idle_.notify_all();
+    const std::lock_guard lock(mutex_);
+    finish(entry);
 }
 
 }

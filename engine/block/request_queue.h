@@ -1,48 +1,61 @@
 #pragma once
-// Runs an image's requests on the worker pool: in parallel, except that requests which overlap with a write between them
+// Runs a disk's requests on the worker pool: in parallel, except that requests which overlap with a write between them
 // keep their order. What block_device.h promises about order, cancellation and the end is kept here, for every format.
 
 #include <condition_variable>
 #include <list>
 #include <mutex>
 
-#include "engine/block/block_device.h"
+#include "engine/block/image_layer.h"
 #include "engine/block/worker.h"
 
 namespace engine {
 
 class RequestQueue {
 public:
-    // Carries out one request, on a worker, waiting as long as it takes.
-    using Execute = std::function<BlockResult(const BlockRequest&)>;
-
-    RequestQueue(WorkerPool& workers, Execute execute) : workers_(workers), execute_(std::move(execute)) { }
+    RequestQueue(WorkerPool& workers, std::shared_ptr<ImageLayer> layer) : workers_(workers), layer_(std::move(layer)) { }
     // Lets what has begun finish and completes the rest as cancelled.
     ~RequestQueue();
     RequestQueue(const RequestQueue&) = delete;
     RequestQueue& operator=(const RequestQueue&) = delete;
 
-    // Any thread.
+    // Any thread. Small reads are tried on the caller's thread first.
     void submit(BlockRequest request, CancelToken token, BlockDevice::Completion done);
+
+    // Any thread, without waiting. Requests submitted from now on are carried out by `next`, once all before are done; the old
+    // layer is sealed beside them, and a flush makes sure of it. `sealed` hears how that went, on a worker.
+    void change_layer(std::shared_ptr<ImageLayer> next, std::function<void(BlockResult)> sealed);
+    std::shared_ptr<ImageLayer> layer() const;
 
 private:
     struct Entry {
         BlockRequest request;
         CancelToken token;
         BlockDevice::Completion done;
+        std::shared_ptr<ImageLayer> layer;
+        std::function<void(BlockResult)> sealed;
+        bool changes_layer = false;    // waits for all before and lets all after wait
         bool running = false;
     };
     using Entries = std::list<Entry>;
 
-    void start_what_can();
     bool must_wait(Entries::const_iterator entry) const;
+    void start(Entries::iterator entry);
+    void start_what_can();
     void run(Entries::iterator entry);
+    void run_change(Entries::iterator entry);
+    BlockResult carry_out(const Entry& entry);
+    BlockResult seal(const std::shared_ptr<ImageLayer>& layer);
+    void finish(Entries::iterator entry);
 
     WorkerPool& workers_;
-    Execute execute_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable idle_;
+    std::shared_ptr<ImageLayer> layer_;
     Entries entries_;    // in order of submission
+    std::size_t waiting_ = 0;    // of them, those that have not been started
+    std::vector<std::shared_ptr<ImageLayer>> unsealed_;    // replaced, and perhaps not yet durable
+    unsigned sealing_ = 0;
     bool closing_ = false;
 };
 

@@ -83,8 +83,11 @@ public:
             visitor.leave();
             x86::CpuState state;
             vcpus_[n]->save(state);
+            const x86::CpuState before = state;
             visitor.group("cpu." + std::to_string(n), state);
-            vcpus_[n]->load(state);
+            // A visitor that only reads must not cost the processor what it has translated.
+            if (state != before)
+                vcpus_[n]->load(state);
         }
     }
     bool restored() override

@@ -32,6 +32,7 @@ public:
         return all;
     }
     bool has_smm() const override { return false; }
+    bool tells_of_writes() const override { return false; }
     bool deliver(const InterruptMessage& message) override { return machine_->deliver(message); }
     void set_intr(bool level) override { machine_->vcpus().front()->set_intr(level); }
     DirtyRounds& dirty_rounds() override { return rounds_; }

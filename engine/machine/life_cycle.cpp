@@ -1,5 +1,6 @@
 #include "engine/machine/life_cycle.h"
 
+#include <chrono>
 #include <utility>
 
 #include "engine/base/text.h"
@@ -9,6 +10,11 @@ namespace engine {
 namespace {
 // Three triple faults within this much of the guest's time: nothing in there will ever run.
 constexpr u64 hopeless = 1'000'000'000;
+
+u64 host_nanoseconds()
+{
+    return u64(std::chrono::steady_clock::now().time_since_epoch().count());
+}
 }
 
 LifeCycle::LifeCycle(Listener& listener)
@@ -20,7 +26,7 @@ LifeCycle::LifeCycle(Listener& listener)
     events_.on_post([this] { thread_.wake(); });
 }
 
-void LifeCycle::start(Board& board)
+void LifeCycle::start(Board& board, const std::function<Result<void>()>& prepare)
 {
     if (board_ || state() != MachineState::created)
         return;
@@ -28,6 +34,9 @@ void LifeCycle::start(Board& board)
     {
         const std::lock_guard lock(lock_);
         board.reset();
+        if (prepare)
+            if (const auto prepared = prepare(); !prepared)
+                stop_ = StopReason{.kind = StopReason::Kind::crashed, .text = prepared.error().text()};
     }
     wish_ = Wish::running;
     vcpus_.start(board.vcpus());
@@ -76,6 +85,17 @@ void LifeCycle::request_pause()
 {
     vcpus_.hold();
     want(Wish::paused);
+}
+
+void LifeCycle::at_rest(std::function<void()> work)
+{
+    events_.post([this, work = std::move(work)] {
+        rest_began_ = host_nanoseconds();
+        request_quiet([this, work] {
+            clock_.stop();
+            work();
+        });
+    });
 }
 
 void LifeCycle::request_quiet(std::function<void()> work)
@@ -131,7 +151,8 @@ void LifeCycle::between()
         vcpus_.hold();
         vcpus_.wait_held();
         std::optional<StopReason> stop;
-        const bool run = wish_ == Wish::running;
+        bool run = false;
+        u64 rest_began = 0;
         {
             const std::lock_guard lock(lock_);
             stop = stop_;
@@ -141,6 +162,9 @@ void LifeCycle::between()
             else if (!stop)
                 for (const auto& work : quiet_work)
                     work();
+            stop = stop ? stop : stop_;
+            run = wish_ == Wish::running;
+            rest_began = std::exchange(rest_began_, 0);
             run && !stop ? clock_.start() : clock_.stop();
             board_->running(run && !stop);
         }
@@ -148,6 +172,8 @@ void LifeCycle::between()
             return end(*stop);
         if (run)
             vcpus_.go();
+        if (rest_began)
+            last_rest_.store(host_nanoseconds() - rest_began, std::memory_order_relaxed);
         enter(run ? MachineState::running : MachineState::paused);
     }
 }
@@ -158,6 +184,8 @@ void LifeCycle::end(const StopReason& reason)
         const std::lock_guard lock(lock_);
         board_->flush();
     }
+    if (on_end_)
+        on_end_(reason);
     enter(MachineState::stopped);
     listener_.stopped(reason);
 }

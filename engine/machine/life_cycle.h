@@ -23,8 +23,9 @@ public:
     // Everything from outside; runs on the machine thread with the machine's lock held.
     CompletionQueue& events() { return events_; }
 
-    // The owner's thread. None of these waits for the guest.
-    void start(Board& board);
+    // The owner's thread. None of these waits for the guest. `prepare` runs on the board as it wakes, with the machine's
+    // lock held and the clock standing still; where it fails the machine stops at once.
+    void start(Board& board, const std::function<Result<void>()>& prepare = {});
     void pause() { want(Wish::paused); }
     void resume() { want(Wish::running); }
     void reset();
@@ -33,6 +34,15 @@ public:
     void shut_down();
     // Any thread.
     MachineState state() const { return state_.load(); }
+
+    // Any thread: runs `work` soon, on the machine thread, with the machine's lock held, every vCPU out of the guest and the
+    // clock standing still. `work` may ask for anything; that takes effect before the guest runs on.
+    void at_rest(std::function<void()> work);
+    // How long the guest stood still for the last such work: nanoseconds.
+    u64 last_rest() const { return last_rest_.load(std::memory_order_relaxed); }
+
+    // Before start(). Called on the machine thread once the machine has stopped, before the listener hears of it.
+    void on_end(std::function<void(const StopReason&)> hook) { on_end_ = std::move(hook); }
 
     // From the board.
     void request_reset() override;
@@ -57,11 +67,14 @@ private:
     DeadlineQueue deadlines_{clock_};
     CompletionQueue events_;
     Board* board_ = nullptr;
+    std::function<void(const StopReason&)> on_end_;
 
     std::atomic<MachineState> state_ = MachineState::created;
     std::atomic<Wish> wish_ = Wish::paused;
     std::atomic<bool> reset_wanted_ = false;
     std::optional<StopReason> stop_;    // machine's lock held
+    u64 rest_began_ = 0;    // host's nanoseconds; machine's lock held
+    std::atomic<u64> last_rest_ = 0;
     std::vector<std::function<void()>> quiet_work_;    // machine's lock held
     std::array<u64, 2> triple_faults_{};    // virtual times of the last ones; 0: none
     VcpuThreads vcpus_;

@@ -4,6 +4,7 @@
 #include "engine/machine/board/pc.h"
 #include "engine/machine/definition.h"
 #include "engine/machine/life_cycle.h"
+#include "engine/machine/machine_snapshots.h"
 
 namespace engine {
 
@@ -12,10 +13,24 @@ namespace {
 class PcMachine final : public Machine {
 public:
     PcMachine(const MachineDefinition& definition, Listener& listener) : definition_(definition), listener_(listener) { }
-    ~PcMachine() override { life_.shut_down(); }
+    ~PcMachine() override
+    {
+        if (snapshots_)
+            snapshots_->finish();
+        const MachineState before = state();
+        life_.shut_down();
+        if (before == MachineState::running || before == MachineState::paused)
+            snapshots_->stopped();
+    }
 
     Result<void> build()
     {
+        auto snapshots = MachineSnapshots::open(definition_, life_, listener_);
+        if (!snapshots)
+            return snapshots.error();
+        snapshots_ = std::move(*snapshots);
+        definition_ = snapshots_->apply(std::move(definition_));
+        definition_.start_from = snapshots_->begins_with();
         AcceleratorChoice choice = choose_accelerator(definition_.accelerator);
         in_use_ = choice.in_use;
         const PcBoard::Surroundings surroundings{life_.lock(), life_.deadlines(), life_.events(), workers_, life_, listener_};
@@ -23,10 +38,14 @@ public:
         if (!board)
             return board.error();
         board_ = std::move(*board);
-        return {};
+        return snapshots_->attach(*board_);
     }
 
-    void start() override { life_.start(*board_); }
+    void start() override
+    {
+        life_.on_end([this](const StopReason&) { snapshots_->stopped(); });
+        life_.start(*board_, [this] { return snapshots_->begin(); });
+    }
     void pause() override { life_.pause(); }
     void resume() override { life_.resume(); }
     void reset() override { life_.reset(); }
@@ -58,7 +77,7 @@ public:
 
     MachineStats stats() const override
     {
-        MachineStats stats{.guest_nanoseconds = life_.deadlines().now()};
+        MachineStats stats{.guest_nanoseconds = life_.deadlines().now(), .last_rest_nanoseconds = life_.last_rest()};
         for (const Vcpu* vcpu : board_->vcpus()) {
             stats.instructions += vcpu->instructions();
             stats.translator += vcpu->translator_counts();
@@ -84,6 +103,14 @@ public:
         });
     }
 
+    Result<void> take_snapshot(const SnapshotRequest& request) override
+    {
+        return snapshots_->take(request, MachineSnapshots::Afterwards::runs_on);
+    }
+    Result<void> restore_snapshot(const std::string& id) override { return snapshots_->restore(id); }
+    Result<void> save_and_stop() override { return snapshots_->take({}, MachineSnapshots::Afterwards::stops); }
+    std::string present_snapshot() const override { return snapshots_->present(); }
+
 private:
     MachineDefinition definition_;
     Listener& listener_;
@@ -92,6 +119,7 @@ private:
     // The board uses the life cycle's clock and queues, the life cycle's threads the board: they end before both go.
     mutable LifeCycle life_{listener_};
     std::unique_ptr<PcBoard> board_;
+    std::unique_ptr<MachineSnapshots> snapshots_;
 };
 }
 

@@ -34,6 +34,8 @@ public:
 
     virtual std::vector<Vcpu*> vcpus() = 0;
     virtual bool has_smm() const = 0;
+    // Whether guests' writes ask MemoryBlock::before_write().
+    virtual bool tells_of_writes() const { return true; }
     // Machine's lock held.
     virtual bool deliver(const InterruptMessage& message) = 0;
     virtual void set_intr(bool level) = 0;

@@ -153,8 +153,10 @@ u64 AddressSpace::read(u64 address, unsigned size, Viewer viewer)
         return range.io->read(range.io_offset + into, size) & low_mask(8 * size);
     }
     u64 value = ~u64(0);
-    if (range.read && into + size <= range.size)
+    if (range.read && into + size <= range.size) {
+        range.read->before_read(range.read_offset + into, size);
         std::memcpy(&value, range.read->data() + range.read_offset + into, size);
+    }
     return value & low_mask(8 * size);
 }
 
@@ -170,6 +172,7 @@ void AddressSpace::write(u64 address, u64 value, unsigned size, Viewer viewer)
             lock.emplace(*machine_lock_);
         range.io->write(range.io_offset + into, value & low_mask(8 * size), size);
     } else if (range.write) {
+        range.write->before_write(range.write_offset + into, size);
         std::memcpy(range.write->data() + range.write_offset + into, &value, size);
         range.write->written(range.write_offset + into, size);
     }
@@ -185,6 +188,7 @@ bool AddressSpace::dma_read(u64 address, std::span<u8> to) const
         }
         const u64 into = address - range.first;
         const u64 count = std::min<u64>(to.size(), range.size - into);
+        range.read->before_read(range.read_offset + into, count);
         std::memcpy(to.data(), range.read->data() + range.read_offset + into, count);
         to = to.subspan(count);
         address += count;
@@ -200,6 +204,7 @@ bool AddressSpace::dma_write(u64 address, std::span<const u8> from)
             return false;
         const u64 into = address - range.first;
         const u64 count = std::min<u64>(from.size(), range.size - into);
+        range.write->before_write(range.write_offset + into, count);
         std::memcpy(range.write->data() + range.write_offset + into, from.data(), count);
         range.write->written(range.write_offset + into, count);
         from = from.subspan(count);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include <sys/mman.h>
 
@@ -24,24 +25,36 @@ Result<std::unique_ptr<MemoryBlock>> MemoryBlock::create(std::string name, u64 s
     void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file.get(), 0);
     if (data == MAP_FAILED)
         return failed(errno);
-    return std::unique_ptr<MemoryBlock>(new MemoryBlock(std::move(name), size, std::move(file), static_cast<u8*>(data)));
+    void* back_door = data;
+    if (strict_)
+        back_door = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file.get(), 0);
+    if (back_door == MAP_FAILED)
+        return failed(errno);
+    return std::unique_ptr<MemoryBlock>(
+        new MemoryBlock(std::move(name), size, std::move(file), static_cast<u8*>(data), static_cast<u8*>(back_door)));
 }
 
-MemoryBlock::MemoryBlock(std::string name, u64 size, FileDescriptor file, u8* data)
+bool MemoryBlock::strict_ = false;
+
+MemoryBlock::MemoryBlock(std::string name, u64 size, FileDescriptor file, u8* data, u8* back_door)
     : name_(std::move(name)),
       size_(size),
       file_(std::move(file)),
       data_(data),
-      dirty_(std::make_unique<std::atomic<bool>[]>(size >> page_shift)),
-      code_(std::make_unique<std::atomic<u64>[]>(size >> page_shift)),
-      slow_writes_(std::make_unique<std::atomic<u8>[]>(size >> page_shift)),
-      versions_(std::make_unique<std::atomic<u32>[]>(size >> page_shift))
+      dirty_(size >> page_shift),
+      code_(size >> page_shift),
+      slow_writes_(size >> page_shift),
+      versions_(size >> page_shift),
+      back_door_(back_door),
+      epochs_(size >> page_shift)
 {
 }
 
 MemoryBlock::~MemoryBlock()
 {
     munmap(data_, size_);
+    if (back_door_ != data_)
+        munmap(back_door_, size_);
 }
 
 void MemoryBlock::written(u64 offset, u64 length)
@@ -71,6 +84,83 @@ void MemoryBlock::written(u64 offset, u64 length)
         offset += here;
         length -= here;
     }
+}
+
+void MemoryBlock::before_write(u64 offset, u64 length)
+{
+    for (u64 page = offset >> page_shift; length && page <= (offset + length - 1) >> page_shift; ++page)
+        before_write(page);
+}
+
+void MemoryBlock::before_read(u64 offset, u64 length)
+{
+    for (u64 page = offset >> page_shift; length && page <= (offset + length - 1) >> page_shift; ++page)
+        before_read(page);
+}
+
+void MemoryBlock::claim(u64 page)
+{
+    before_read(page);
+    if (PageKeeper* const keeper = keeper_.load(std::memory_order_acquire))
+        keeper->keep(*this, page);
+    else
+        own(page);
+}
+
+void MemoryBlock::own(u64 page)
+{
+    protect(page, 1, PROT_READ | PROT_WRITE);
+    epochs_[page].store(epoch(), std::memory_order_seq_cst);
+}
+
+void MemoryBlock::bring_in(u64 page)
+{
+    if (PageSource* const source = source_.load(std::memory_order_acquire))
+        source->bring(*this, page);
+}
+
+void MemoryBlock::fill(u64 page, const u8* content)
+{
+    if (epochs_[page].load(std::memory_order_acquire) != missing)
+        return;
+    std::memcpy(back_door_ + (page << page_shift), content, page_size);
+    protect(page, 1, PROT_READ);
+    epochs_[page].store(0, std::memory_order_release);
+}
+
+u32 MemoryBlock::begin_epoch(PageKeeper* keeper)
+{
+    protect(0, pages(), PROT_READ);
+    if (strict_)
+        for (u64 page = 0; page < pages(); ++page)
+            if (written_in(page) == missing)
+                protect(page, 1, PROT_NONE);
+    set_keeper(keeper);
+    return epoch_.fetch_add(1, std::memory_order_seq_cst);
+}
+
+void MemoryBlock::set_missing(u64 page)
+{
+    forget_code(page);
+    set_dirty(page);
+    protect(page, 1, PROT_NONE);
+    epochs_[page].store(missing, std::memory_order_release);
+}
+
+void MemoryBlock::forget_code(u64 page)
+{
+    if (!code_[page].exchange(0, std::memory_order_acq_rel))
+        return;
+    slow_writes_[page].store(0, std::memory_order_relaxed);
+    renew_code_version(page);
+    if (CodeListener* const listener = code_listener_.load(std::memory_order_acquire))
+        listener->code_written(*this, page);
+}
+
+void MemoryBlock::protect(u64 page, u64 count, int protection)
+{
+    if (back_door_ != data_)
+        mprotect(data_ + (page << page_shift), count << page_shift, protection);
 }
 
 }

@@ -9,6 +9,7 @@
 #include "engine/base/file_descriptor.h"
 #include "engine/base/result.h"
 #include "engine/base/types.h"
+#include "engine/base/zeroed_array.h"
 
 namespace engine {
 
@@ -26,6 +27,8 @@ public:
     u64 size() const { return size_; }
     u64 pages() const { return size_ >> page_shift; }
     int file() const { return file_.get(); }
+    // For the one who saves the memory: readable whatever its protection.
+    const u8* content(u64 page) const { return back_door_ + (page << page_shift); }
 
     // Any thread. A vCPU's cached translation for writing is only handed out for pages without code, and marks them dirty.
     bool holds_code(u64 page) const { return code_[page].load(std::memory_order_acquire) != 0; }
@@ -72,6 +75,54 @@ public:
     // After any write that did not go through a vCPU's cached translation.
     void written(u64 offset, u64 length);
 
+    // Epochs. Each page remembers the epoch in which it was last written, so that what changed since an instant is known,
+    // and what it held then can be kept. Before any access the accessor asks, once for each page and epoch when it writes;
+    // a vCPU's cached translation for writing is only handed out after asking, and dropped before the next epoch begins.
+    static constexpr u32 missing = ~u32(0);    // the page's content has yet to be brought in
+    class PageKeeper {
+    public:
+        virtual ~PageKeeper() = default;
+        // The page is about to be written for the first time in this epoch: keeps its content where that is wanted, then
+        // calls own(). On the writer's thread; may wait for room.
+        virtual void keep(MemoryBlock& memory, u64 page) = 0;
+    };
+    class PageSource {
+    public:
+        virtual ~PageSource() = default;
+        // Fills a missing page by fill(), whatever happens. On the accessor's thread.
+        virtual void bring(MemoryBlock& memory, u64 page) = 0;
+    };
+    void before_write(u64 page)
+    {
+        if (epochs_[page].load(std::memory_order_acquire) != epoch_.load(std::memory_order_relaxed)) [[unlikely]]
+            claim(page);
+    }
+    void before_read(u64 page)
+    {
+        if (epochs_[page].load(std::memory_order_acquire) == missing) [[unlikely]]
+            bring_in(page);
+    }
+    // Every page that the range touches.
+    void before_write(u64 offset, u64 length);
+    void before_read(u64 offset, u64 length);
+
+    u32 epoch() const { return epoch_.load(std::memory_order_relaxed); }
+    u32 written_in(u64 page) const { return epochs_[page].load(std::memory_order_seq_cst); }
+    // With every writer standing still. Returns the epoch that has ended. Either may be null.
+    u32 begin_epoch(PageKeeper* keeper);
+    void set_keeper(PageKeeper* keeper) { keeper_.store(keeper, std::memory_order_release); }
+    void own(u64 page);
+    // With every accessor standing still: the pages from `first` on are to be brought in, or are as they were in no epoch.
+    void set_source(PageSource* source) { source_.store(source, std::memory_order_release); }
+    void set_missing(u64 page);
+    void set_clean(u64 page) { epochs_[page].store(0, std::memory_order_release); }
+    // Gives a missing page its content, unless somebody else was quicker. The source calls it with a lock held.
+    void fill(u64 page, const u8* content);
+
+    // For tests, before blocks are made: the host's page protection follows the epochs, so that whoever forgets to ask is
+    // stopped by SIGSEGV. Slow, and good for small memories.
+    static void guard_strictly(bool on) { strict_ = on; }
+
 private:
     static u64 granules(u64 in_page, u64 length)
     {
@@ -79,17 +130,28 @@ private:
         return (~u64(0) >> (63 - (last - first))) << first;
     }
 
-    MemoryBlock(std::string name, u64 size, FileDescriptor file, u8* data);
+    MemoryBlock(std::string name, u64 size, FileDescriptor file, u8* data, u8* back_door);
+    void claim(u64 page);
+    void bring_in(u64 page);
+    void forget_code(u64 page);
+    void protect(u64 page, u64 count, int protection);
 
     std::string name_;
     u64 size_;
     FileDescriptor file_;
     u8* data_;
-    std::unique_ptr<std::atomic<bool>[]> dirty_;
-    std::unique_ptr<std::atomic<u64>[]> code_;
-    std::unique_ptr<std::atomic<u8>[]> slow_writes_;    // since the page last had no code
-    std::unique_ptr<std::atomic<u32>[]> versions_;
+    ZeroedArray<std::atomic<bool>> dirty_;
+    ZeroedArray<std::atomic<u64>> code_;
+    ZeroedArray<std::atomic<u8>> slow_writes_;    // since the page last had no code
+    ZeroedArray<std::atomic<u32>> versions_;
     std::atomic<CodeListener*> code_listener_ = nullptr;
+
+    static bool strict_;
+    u8* back_door_;    // the same memory, where protection doesn't matter; data_ unless strict
+    ZeroedArray<std::atomic<u32>> epochs_;    // 0: not written since the block was made or its content replaced
+    std::atomic<u32> epoch_ = 1;
+    std::atomic<PageKeeper*> keeper_ = nullptr;
+    std::atomic<PageSource*> source_ = nullptr;
 };
 
 }

@@ -43,6 +43,10 @@ struct FakeMachine : engine::Machine {
     engine::Result<void> change_floppy(const std::string&) override { return {}; }
     engine::MachineStats stats() const override { return {}; }
     void translation_of(engine::u64, std::function<void(std::vector<engine::TranslatedBlock>)> done) override { done({}); }
+    engine::Result<void> take_snapshot(const engine::SnapshotRequest&) override { return {}; }
+    engine::Result<void> restore_snapshot(const std::string&) override { return {}; }
+    engine::Result<void> save_and_stop() override { return {}; }
+    std::string present_snapshot() const override { return {}; }
 
     void show(engine::u32 width, engine::u32 height, engine::u32 colour)
     {

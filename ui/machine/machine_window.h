@@ -62,6 +62,7 @@ private:
     void report(const engine::Result<void>& result);
     void typeClipboard();
     void askBeforeClosing();
+    void saveAndClose();
 
     app::MachineSession& m_session;
     app::Settings& m_settings;
@@ -82,6 +83,7 @@ private:
     QList<QSize> m_ownSizes;    // what the window chose for itself
     bool m_sized = false;    // by the person, now or in an earlier run
     bool m_over = false;
+    bool m_saving = false;
 };
 
 }

@@ -46,14 +46,32 @@ void MachineWindow::askBeforeClosing()
     m_question->open();
 }
 
+// The next start goes on where the machine is now. What prevents it is said, and then the person is asked.
+void MachineWindow::saveAndClose()
+{
+    if (m_saving)
+        return;
+    const auto failed = [this](const engine::Error& error) {
+        m_saving = false;
+        m_messages->say(error);
+        askBeforeClosing();
+    };
+    if (const auto begun = m_session.saveAndStop(); !begun)
+        return failed(begun.error());
+    m_saving = true;
+    m_view->releaseKeys();
+    m_messages->say(MessageBar::Tone::information, tr("The machine is being saved; then this window closes."));
+    connect(&m_session, &app::MachineSession::snapshotFailed, this, failed, Qt::SingleShotConnection);
+}
+
 void MachineWindow::closeEvent(QCloseEvent* event)
 {
     const engine::MachineState state = m_session.state();
     const bool off = m_over || state == engine::MachineState::stopped || state == engine::MachineState::created;
     if (!off) {
-        // Goes on in showStopped, should the person want it.
+        // Goes on in showStopped.
         event->ignore();
-        askBeforeClosing();
+        m_session.hasSnapshots() ? saveAndClose() : askBeforeClosing();
         return;
     }
     if (m_sized && !isFullScreen() && !isMaximized())

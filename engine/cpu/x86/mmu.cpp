@@ -42,22 +42,35 @@ bool fail(Cpu& c, u64 linear, Access access, u32 cause)
     return false;
 }
 
-// The host address of a table entry; entries outside memory read as not present.
-u8* table_entry(Cpu& c, u64 physical)
+// A table entry in the host's memory; entries outside memory read as not present.
+struct TableEntry {
+    u8* host = nullptr;
+    MemoryBlock* memory = nullptr;
+    u64 page = 0;    // within memory
+
+    explicit operator bool() const { return host; }
+};
+
+TableEntry table_entry(Cpu& c, u64 physical)
 {
     const FlatRange* range = find_range(c, masked_physical(c, physical));
-    return range && range->read ? range->read->data() + range->read_offset + (masked_physical(c, physical) - range->first)
-                                : nullptr;
+    if (!range || !range->read)
+        return {};
+    const u64 offset = range->read_offset + (masked_physical(c, physical) - range->first);
+    range->read->before_read(offset >> page_shift);
+    return {range->read->data() + offset, range->read, offset >> page_shift};
 }
 
 constexpr u64 pte_present = 1, pte_writable = 2, pte_user = 4, pte_accessed = 32, pte_dirty = 64, pte_large = 128,
               pte_global = 256, pte_no_execute = u64(1) << 63;
 constexpr u64 physical_bits_mask = (u64(1) << 40) - 1;
 
-template <class Word> void set_entry_bits(u8* at, Word seen, Word wanted)
+template <class Word> void set_entry_bits(const TableEntry& at, Word seen, Word wanted)
 {
-    if ((seen & wanted) != wanted)
-        __atomic_fetch_or(reinterpret_cast<Word*>(at), wanted, __ATOMIC_SEQ_CST);
+    if ((seen & wanted) == wanted)
+        return;
+    at.memory->before_write(at.page);
+    __atomic_fetch_or(reinterpret_cast<Word*>(at.host), wanted, __ATOMIC_SEQ_CST);
 }
 
 struct Walk {
@@ -88,7 +101,9 @@ bool may_cache_write(const Cpu& c, const Walk& walk, u64 entry)
     return entry & pte_dirty && (walk.rights & pte_writable || (!user_context(c) && !(c.cr0 & cr0_wp)));
 }
 
-bool finish(Cpu& c, u64 linear, Access access, const Walk& walk, u8* at, u64 entry, bool wide, u64 page_bits, Translation& to)
+bool finish(
+    Cpu& c, u64 linear, Access access, const Walk& walk, const TableEntry& at, u64 entry, bool wide, u64 page_bits,
+    Translation& to)
 {
     if (!permitted(c, linear, access, walk))
         return false;
@@ -108,12 +123,12 @@ bool finish(Cpu& c, u64 linear, Access access, const Walk& walk, u8* at, u64 ent
 bool walk_32(Cpu& c, u64 linear, Access access, Translation& to)
 {
     Walk walk;
-    u8* directory_at = nullptr;
+    TableEntry directory_at;
     u32 directory = 0;
     u64 table = c.cr3 & 0xfffff000;
     for (unsigned level = 2; level > 0; --level) {
-        u8* const at = table_entry(c, table + (linear >> (level == 2 ? 22 : 12) & 1023) * 4);
-        const u32 entry = at ? __atomic_load_n(reinterpret_cast<u32*>(at), __ATOMIC_RELAXED) : 0;
+        const TableEntry at = table_entry(c, table + (linear >> (level == 2 ? 22 : 12) & 1023) * 4);
+        const u32 entry = at ? __atomic_load_n(reinterpret_cast<u32*>(at.host), __ATOMIC_RELAXED) : 0;
         if (!(entry & pte_present))
             return fail(c, linear, access, 0);
         walk.rights &= entry;
@@ -147,8 +162,8 @@ bool walk_wide(Cpu& c, u64 linear, Access access, Translation& to)
     for (;; --level) {
         const unsigned shift = 12 + 9 * (level - 1);
         const u64 index = c.long_mode() || level < 3 ? linear >> shift & 511 : linear >> shift & 3;
-        u8* const at = table_entry(c, table + index * 8);
-        const u64 entry = at ? __atomic_load_n(reinterpret_cast<u64*>(at), __ATOMIC_RELAXED) : 0;
+        const TableEntry at = table_entry(c, table + index * 8);
+        const u64 entry = at ? __atomic_load_n(reinterpret_cast<u64*>(at.host), __ATOMIC_RELAXED) : 0;
         if (!(entry & pte_present))
             return fail(c, linear, access, 0);
         const bool pae_pointer = !c.long_mode() && level == 3;
@@ -282,6 +297,7 @@ u8* host_page(Cpu& c, u64 linear, Access access, const Translation& to)
     if (access == Access::write) {
         if (memory->holds_code(offset >> page_shift))
             return nullptr;
+        memory->before_write(offset >> page_shift);
         memory->set_dirty(offset >> page_shift);
         if (memory->holds_code(offset >> page_shift))
             return nullptr;
@@ -291,6 +307,7 @@ u8* host_page(Cpu& c, u64 linear, Access access, const Translation& to)
         if (to.writable && !runs_now && !c.journal)
             c.tlb->fill(Access::write, linear, u64(host), to.global);
     } else {
+        memory->before_read(offset >> page_shift);
         c.tlb->fill(access, linear, u64(host), to.global);
     }
     return host;
@@ -425,6 +442,7 @@ OverCode address_over_code(Cpu& c, const Insn* i, u64 linear, unsigned size)
     const u64 offset = range->write_offset + (physical - range->first);
     leave_own_code(c, i, physical, size);
     tell_journal(c, physical, Access::write);
+    range->write->before_write(offset >> page_shift);
     return {range->write->data() + offset, range->write, offset};
 }
 
@@ -436,6 +454,7 @@ CodePage fetch_page(Cpu& c, u64 linear)
     if (!range || !range->read)
         return {};
     const u64 offset = range->read_offset + (physical - range->first);
+    range->read->before_read(offset >> page_shift);
     return {range->read->data() + offset, range->read, offset >> page_shift};
 }
 

@@ -259,6 +259,12 @@ bool InterpreterVcpu::handle_requests()
     }
     if (what & request_sipi)
         start_up();
+    // The canonical state has no place for an exception on its way, nor for what holds for one instruction only.
+    const bool in_between = has_event_ || c.trap_shadow || c.single_next;
+    if (what & request_kick && in_between) {
+        c.request.fetch_or(what & (u32(request_kick) | request_interrupt | request_nmi | request_smi));
+        return true;
+    }
     if (what & request_kick) {
         // What else was asked for stays asked for.
         c.request.fetch_or(what & (request_interrupt | request_nmi | request_smi));

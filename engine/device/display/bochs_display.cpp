@@ -150,6 +150,7 @@ void BochsDisplay::clear_screen()
 {
     const u64 planes = mode_.bits == 4 ? 4 : 1;
     const u64 length = std::min<u64>(vram_.size(), u64(mode_.stride) * mode_.height * planes);
+    vram_.before_write(0, length);
     std::memset(vram_.data(), 0, length);
     vram_.written(0, length);
 }

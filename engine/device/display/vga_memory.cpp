@@ -134,6 +134,7 @@ void Vga::write_memory(u32 offset, u8 value)
     if (bochs_.linear()) {
         const u64 at = bochs_.bank_offset() + offset;
         if (offset < 0x10000 && at < vram_.size()) {
+            vram_.before_write(at, 1);
             vram_.data()[at] = value;
             vram_.written(at, 1);
         }
@@ -149,6 +150,7 @@ void Vga::write_memory(u32 offset, u8 value)
     const u32 result = (old & ~planes) | (combine(value) & planes);
     if (result == old)
         return;
+    vram_.before_write(u64(p.index) * 4, 4);
     store_le<u32>(cell, result);
     vram_.written(u64(p.index) * 4, 4);
 }

@@ -51,6 +51,8 @@ public:
     u8& cmos(unsigned index) { return s_.bytes[index % size]; }
     bool nmi_masked() const { return s_.nmi_masked; }
     void on_nmi_mask(std::function<void(bool masked)> listener) { nmi_mask_listener_ = std::move(listener); }
+    // What the guest sees moves by this much at once; alarms in between are passed over. After a load, before restored().
+    void shift(i64 seconds) { s_.second_offset += u64(seconds); }
     // Seconds since the epoch that the guest sees now.
     i64 seconds() const { return seconds_at(chain()); }
 

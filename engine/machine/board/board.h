@@ -2,9 +2,12 @@
 // A board as the machine sees it: processors, what a person can touch, and its power-on state. A file a board in this
 // folder is its parts list.
 
+#include "engine/block/disk_image.h"
 #include "engine/cpu/vcpu.h"
 #include "engine/device/device.h"
 #include "engine/engine.h"
+#include "engine/memory/memory_block.h"
+#include "engine/state/state_map.h"
 
 namespace engine {
 
@@ -20,6 +23,8 @@ public:
     // Runs `work` with every vCPU out of the guest: their states may be read and changed.
     virtual void request_quiet(std::function<void()> work) = 0;
 };
+
+using DeviceStates = std::map<std::string, StateMap>;    // by device
 
 // Called with the machine's lock held unless it says otherwise.
 class Board {
@@ -37,6 +42,23 @@ public:
     virtual void flush() { }
     // The machine runs now, or stands still.
     virtual void running(bool) { }
+
+    // Snapshots: no vCPU is in the guest, and the clock stands still.
+    // The memory whose content a snapshot holds; constant, no lock.
+    virtual std::vector<MemoryBlock*> memories() { return {}; }
+    virtual std::vector<DiskImage*> disks() { return {}; }    // as the definition lists them; constant, no lock
+    // Memory that is read otherwise than by the guest: brought in at once.
+    virtual std::vector<MemoryBlock*> memories_at_hand() { return {}; }
+    // The vCPUs ask again before they write to memory.
+    virtual void forget_writable() { }
+    // Whether memory knows of each write before it happens; under KVM it does not.
+    virtual bool tells_of_writes() { return true; }
+    // What a snapshot must agree with to be loaded into this board: numbers are compared, words are for people.
+    virtual StateMap description() { return {}; }
+    virtual DeviceStates save() { return {}; }
+    // Power-on state, then this one. Empty, or the name of a part that can't exist as it is described; then the state is
+    // half loaded.
+    virtual std::string load(const DeviceStates&) { return "board"; }
 
     virtual void press_power_button() = 0;
     virtual void key(u16 code, bool down) = 0;

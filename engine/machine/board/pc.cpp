@@ -172,8 +172,10 @@ DriveWires PcBoard::drive_wires()
 void PcBoard::add_drives()
 {
     constexpr std::array places{primary_master, primary_slave};
-    for (std::size_t n = 0; n < parts_.disks.size() && n < places.size(); ++n)
+    for (std::size_t n = 0; n < parts_.disks.size() && n < places.size(); ++n) {
+        disks_.push_back(parts_.disks[n].get());
         ide_->attach_disk(places[n], std::move(parts_.disks[n]), {.serial = "PD0000000" + std::to_string(n + 1)});
+    }
     optical_ = &ide_->attach_optical(secondary_master, std::move(parts_.cdrom));
     floppy_.change_disk(0, std::move(parts_.floppy.image), parts_.floppy.geometry);
 }
@@ -212,7 +214,7 @@ void PcBoard::add_boot()
     fill_fw_cfg(fw_cfg_, parts_.description);
     for (const auto& [index, value] : cmos_contents(parts_.description))
         rtc_.cmos(index) = value;
-    if (!parts_.direct_boot)
+    if (!parts_.prepare_direct_boot)
         return;
     fw_cfg_.add_file(boot_rom_file, std::vector<u8>(boot_rom.begin(), boot_rom.end()));
     boot_port_.emplace([this] { around_.host.request_quiet([this] { start_kernel(); }); });
@@ -221,6 +223,12 @@ void PcBoard::add_boot()
 
 void PcBoard::start_kernel()
 {
+    if (!parts_.direct_boot) {
+        auto prepared = parts_.prepare_direct_boot();
+        if (!prepared)
+            return around_.host.request_stop({.kind = StopReason::Kind::crashed, .text = prepared.error().text()});
+        parts_.direct_boot = std::move(*prepared);
+    }
     Vcpu& processor = *processors_->vcpus().front();
     x86::CpuState state;
     processor.save(state);
@@ -278,14 +286,19 @@ void PcBoard::list_devices()
     devices_.push_back(&pic_);
 }
 
-void PcBoard::reset()
+void PcBoard::reset_devices()
 {
-    memory_.begin_changes();
     keys_.clear();
     for (Device* device : devices_)
         device->reset();
     keyboard_a20_ = true;
     update_a20();
+}
+
+void PcBoard::reset()
+{
+    memory_.begin_changes();
+    reset_devices();
     memory_.end_changes();
     processors_->reset();
     refresh_timer_.arm(around_.deadlines.now());

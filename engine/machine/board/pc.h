@@ -57,6 +57,15 @@ public:
     void flush() override;
     void running(bool runs) override;
 
+    std::vector<MemoryBlock*> memories() override;
+    std::vector<MemoryBlock*> memories_at_hand() override;
+    std::vector<DiskImage*> disks() override { return disks_; }
+    void forget_writable() override { processors_->dirty_rounds().begin(); }
+    bool tells_of_writes() override { return processors_->tells_of_writes(); }
+    StateMap description() override;
+    DeviceStates save() override;
+    std::string load(const DeviceStates& states) override;
+
     void press_power_button() override { pm_->press_power_button(); }
     void key(u16 code, bool down) override { keys_.push(code, down); }
     void pointer(int dx, int dy, int wheel, u8 buttons) override { mouse_.move(dx, dy, wheel, buttons); }
@@ -82,6 +91,7 @@ private:
     void claim_ports();
     void list_devices();
 
+    void reset_devices();
     void update_a20();
     void refresh_display();
     DriveWires drive_wires();
@@ -126,6 +136,7 @@ private:
     std::unique_ptr<Piix3Isa> isa_bridge_;
     std::unique_ptr<Piix3Ide> ide_;
     AtapiDrive* optical_ = nullptr;
+    std::vector<DiskImage*> disks_;    // the drives own them
     std::unique_ptr<Piix4Pm> pm_;
     std::unique_ptr<StdVga> vga_;
 

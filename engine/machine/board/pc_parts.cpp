@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/base/text.h"
+#include "engine/block/open_image.h"
 #include "engine/block/raw/raw_file.h"
 #include "engine/device/display/std_vga.h"
 #include "engine/machine/definition.h"
@@ -18,13 +19,6 @@
 namespace engine {
 
 namespace {
-template <class T> Result<std::unique_ptr<BlockDevice>> as_device(Result<std::unique_ptr<T>> opened)
-{
-    if (!opened)
-        return opened.error();
-    return std::unique_ptr<BlockDevice>(std::move(opened.value()));
-}
-
 BoardDescription describe(const MachineDefinition& definition)
 {
     const u64 memory = definition.memory_mib << 20;
@@ -68,8 +62,8 @@ Result<void> make_memory(PcParts& parts, const std::string& firmware)
 
 Result<void> open_images(PcParts& parts, const MachineDefinition& definition, WorkerPool& workers)
 {
-    for (const std::string& path : definition.disks) {
-        auto disk = open_disk(path, workers);
+    for (std::size_t n = 0; n < definition.disks.size(); ++n) {
+        auto disk = open_disk(definition, n, workers);
         if (!disk)
             return disk.error();
         parts.disks.push_back(std::move(*disk));
@@ -104,19 +98,28 @@ Result<void> open_serial_file(PcParts& parts, const MachineDefinition& definitio
 
 Result<std::unique_ptr<BlockDevice>> open_disc(const std::string& path, WorkerPool& workers)
 {
-    return as_device(RawFile::open(path, RawFile::Medium::optical, RawFile::Access::read_only, workers));
+    return RawFile::open(path, RawFile::Medium::optical, RawFile::Access::read_only, workers);
 }
 
-Result<std::unique_ptr<BlockDevice>> open_disk(const std::string& path, WorkerPool& workers)
+Result<std::unique_ptr<DiskImage>> open_disk(const MachineDefinition& definition, std::size_t number, WorkerPool& workers)
 {
-    return as_device(RawFile::open(path, RawFile::Medium::disk, RawFile::Access::read_write, workers));
+    OpenOptions options{.trusted_folders = definition.image_folders};
+    if (number < definition.disk_formats.size() && !definition.disk_formats[number].empty()) {
+        const auto format = format_named(definition.disk_formats[number]);
+        if (!format)
+            return Error{
+                text("The disk ", in_quotes(definition.disks[number]), " can't be opened"),
+                text("its format ", in_quotes(definition.disk_formats[number]), " is not known"), "Choose another image"};
+        options.format = *format;
+    }
+    return open_image(definition.disks[number], ImageAccess::read_write, workers, options);
 }
 
 Result<FloppyDisk> open_floppy(const std::string& path, WorkerPool& workers)
 {
     const bool readable_only = ::access(path.c_str(), R_OK) == 0 && ::access(path.c_str(), W_OK) != 0;
-    auto image = as_device(RawFile::open(
-        path, RawFile::Medium::disk, readable_only ? RawFile::Access::read_only : RawFile::Access::read_write, workers));
+    auto image = RawFile::open(
+        path, RawFile::Medium::disk, readable_only ? RawFile::Access::read_only : RawFile::Access::read_write, workers);
     if (!image)
         return image.error();
     auto geometry = floppy_geometry(image.value()->size(), path);
@@ -136,7 +139,13 @@ Result<PcParts> gather_pc_parts(const MachineDefinition& definition, WorkerPool&
     if (auto opened = open_serial_file(parts, definition); !opened)
         return opened.error();
     if (!definition.kernel.empty()) {
-        auto kernel = DirectBoot::prepare(definition.kernel, definition.initrd, definition.append, parts.description);
+        parts.prepare_direct_boot = [=, description = parts.description] {
+            return DirectBoot::prepare(definition.kernel, definition.initrd, definition.append, description);
+        };
+        // A machine that goes on from a snapshot reads its kernel when the guest resets itself.
+        if (!definition.start_from.empty() && definition.start_from != MachineDefinition::start_cold)
+            return parts;
+        auto kernel = parts.prepare_direct_boot();
         if (!kernel)
             return kernel.error();
         parts.direct_boot = std::move(*kernel);

@@ -1,10 +1,11 @@
 #pragma once
 // What a PC is made of before it is put together: everything whose making can fail.
 
+#include <functional>
 #include <memory>
 
 #include "engine/base/file_descriptor.h"
-#include "engine/block/block_device.h"
+#include "engine/block/disk_image.h"
 #include "engine/block/worker.h"
 #include "engine/device/storage/floppy_geometry.h"
 #include "engine/engine.h"
@@ -25,10 +26,11 @@ struct PcParts {
     std::unique_ptr<MemoryBlock> bios;
     std::unique_ptr<MemoryBlock> vga_bios;    // a power of two
     std::unique_ptr<MemoryBlock> video_memory;
-    std::vector<std::unique_ptr<BlockDevice>> disks;
+    std::vector<std::unique_ptr<DiskImage>> disks;
     std::unique_ptr<BlockDevice> cdrom;    // may be null
     FloppyDisk floppy;
-    std::unique_ptr<DirectBoot> direct_boot;    // may be null
+    std::function<Result<std::unique_ptr<DirectBoot>>()> prepare_direct_boot;    // empty where firmware boots
+    std::unique_ptr<DirectBoot> direct_boot;    // null until it is prepared
     FileDescriptor serial_file;
 
     // RAM ends here below 4 GiB; the rest goes above. Firmware takes what follows for PCI.
@@ -39,7 +41,8 @@ struct PcParts {
 Result<PcParts> gather_pc_parts(const MachineDefinition& definition, WorkerPool& workers);
 
 Result<std::unique_ptr<BlockDevice>> open_disc(const std::string& path, WorkerPool& workers);
-Result<std::unique_ptr<BlockDevice>> open_disk(const std::string& path, WorkerPool& workers);
+// A disk of the definition, with the images below it.
+Result<std::unique_ptr<DiskImage>> open_disk(const MachineDefinition& definition, std::size_t number, WorkerPool& workers);
 // An image that can't be written is a write-protected floppy.
 Result<FloppyDisk> open_floppy(const std::string& path, WorkerPool& workers);
 

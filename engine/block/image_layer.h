@@ -1,0 +1,49 @@
+#pragma once
+// One layer of a disk: an open image of some format, on top of another where it is an overlay. A layer does what it is asked
+// while the caller waits; DiskImage (disk_image.h) makes a BlockDevice of the topmost.
+//
+// Every method may be called from any thread, several at once. Two callers must not change overlapping bytes at a time;
+// DiskImage sees to that.
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "engine/block/block_device.h"
+
+namespace engine {
+
+class ImageLayer {
+public:
+    virtual ~ImageLayer() = default;
+
+    // Carries out a request that makes sense for this layer, and changes nothing where the layer is read-only. After no_space
+    // the same request may be made again.
+    virtual BlockResult execute(const BlockRequest& request) = 0;
+    // A read that needs no waiting for the host's disk. False: nothing is done, the request has to be executed.
+    virtual bool read_at_once(const BlockRequest& request) { return (void)request, false; }
+
+    virtual u64 size() const = 0;    // bytes, whole sectors
+    virtual u32 sector_size() const { return 512; }
+    virtual bool read_only() const = 0;
+    virtual std::string_view name() const = 0;    // path of the image
+    virtual std::string_view format() const = 0;    // "raw", "qcow2" … as backing files are named
+
+    // What a reader finds at `offset`, for copying: the answer holds for `length` bytes, at least one sector, at most `most`.
+    struct Extent {
+        u64 length = 0;
+        bool zero = false;    // reads as zeroes
+        bool own = true;    // this layer says so, not one below
+    };
+    virtual Extent extent(u64 offset, u64 most) { return (void)offset, Extent{.length = most}; }
+
+    // Writes down what is still in memory, makes it durable, and turns read-only, so that others may read the image. No request
+    // is under way. Waits.
+    virtual BlockResult seal() { return {}; }
+    virtual std::shared_ptr<ImageLayer> backing() const { return {}; }
+};
+
+// Reads bytes of `layer`, as zeroes beyond its end.
+BlockResult read_layer(ImageLayer& layer, u64 offset, std::vector<std::span<u8>> to, u64 length);
+
+}

@@ -1,0 +1,210 @@
+#include "engine/block/qcow2/image.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "engine/base/bits.h"
+#include "engine/base/text.h"
+#include "engine/block/qcow2/check.h"
+
+namespace engine::qcow2 {
+
+namespace {
+constexpr u64 l2_cache_bytes = 32 << 20;    // 256 GiB of disk at the usual cluster size
+}
+
+Image::Image(std::string path, std::unique_ptr<ImageFile> file, Header header, Options options)
+    : path_(std::move(path)),
+      file_(std::move(file)),
+      header_(std::move(header)),
+      backing_(std::move(options.backing)),
+      read_only_(options.access == ImageAccess::read_only || !options.snapshot.empty()),
+      size_(round_up(header_.size, 512)),
+      refcounts_(*file_, header_),
+      l2_(*file_, header_.cluster_size(), l2_cache_bytes)
+{
+}
+
+Result<std::shared_ptr<Image>>
+Image::open(const std::string& path, std::unique_ptr<ImageFile> file, Header header, Options options)
+{
+    const std::string what = "The image " + in_quotes(path) + " can't be ";
+    if (header.corrupt() && options.access == ImageAccess::read_write && options.snapshot.empty())
+        return Error{
+            what + "written to", "it was marked as damaged when a contradiction was found in it",
+            "Repair it with “paddock disk check --repair”, or open a backup of it"};
+    const std::string snapshot = options.snapshot;
+    const std::shared_ptr<Image> image(new Image(path, std::move(file), std::move(header), std::move(options)));
+    if (auto loaded = image->load(snapshot); !loaded)
+        return loaded.error();
+    return image;
+}
+
+Result<void> Image::load(const std::string& wanted)
+{
+    if (const int error_number = refcounts_.load())
+        return image_failure(path_, "read", error_number).error;
+    auto snapshots = read_snapshots(*file_, header_, path_);
+    if (!snapshots && !wanted.empty())
+        return snapshots.error();
+    if (snapshots)
+        snapshots_ = std::move(*snapshots);
+    for (const Snapshot& snapshot : snapshots_)
+        refcounts_.protect(
+            snapshot.l1_table_offset, round_up(u64(snapshot.l1_size) * 8, header_.cluster_size()) >> header_.cluster_bits);
+    if (header_.nb_snapshots)
+        refcounts_.protect(header_.snapshots_offset, 1);
+    if (wanted.empty()) {
+        if (auto loaded = load_l1(header_.l1_table_offset, header_.l1_size); !loaded)
+            return loaded;
+        return repair_if_dirty();
+    }
+    const auto found = std::ranges::find_if(
+        snapshots_, [&](const Snapshot& snapshot) { return snapshot.id == wanted || snapshot.name == wanted; });
+    if (found == snapshots_.end())
+        return Error{
+            "The image " + in_quotes(path_) + " has no snapshot " + in_quotes(wanted), "",
+            "“paddock disk info” lists those there are"};
+    size_ = round_up(found->disk_size, 512);
+    return load_l1(found->l1_table_offset, found->l1_size);
+}
+
+Result<void> Image::load_l1(u64 offset, u32 entries)
+{
+    std::vector<u8> bytes(8 * u64(entries));
+    if (const int error_number = file_->read(offset, bytes))
+        return image_failure(path_, "read", error_number).error;
+    l1_.resize(entries);
+    refcounts_.protect(offset, round_up(bytes.size(), header_.cluster_size()) >> header_.cluster_bits);
+    for (u32 n = 0; n < entries; ++n) {
+        l1_[n] = load_be<u64>(&bytes[8 * n]);
+        if (const u64 table = l1_[n] & offset_bits)
+            refcounts_.protect(table, 1);
+    }
+    return {};
+}
+
+Result<void> Image::repair_if_dirty()
+{
+    if (!header_.dirty() || read_only_)
+        return {};
+    auto repaired = repair(*file_, header_, path_);
+    if (!repaired)
+        return repaired.error();
+    return refcounts_.load() == 0 && load_l1(header_.l1_table_offset, header_.l1_size)
+        ? Result<void>{}
+        : Result<void>{image_failure(path_, "read", EIO).error};
+}
+
+Image::~Image()
+{
+    // What can't be written now was never promised.
+    if (!read_only_)
+        (void)write_all();
+}
+
+// Clusters become free only after a first round; a second notes that too.
+BlockResult Image::write_all()
+{
+    BlockResult written = write_metadata();
+    return written.ok() ? write_metadata() : written;
+}
+
+BlockResult Image::seal()
+{
+    if (read_only_)
+        return {};
+    if (BlockResult written = write_all(); !written.ok())
+        return written;
+    read_only_ = true;
+    file_->share();
+    return {};
+}
+
+BlockResult Image::failure(const char* doing, int error_number)
+{
+    if (error_number != damaged_image)
+        return image_failure(path_, doing, error_number);
+    // Marked, so that nobody writes to it before it is repaired.
+    const std::lock_guard lock(mutex_);
+    if (!read_only_ && header_.version >= 3 && !header_.corrupt()) {
+        std::array<u8, 8> features{};
+        header_.incompatible_features |= incompatible_corrupt;
+        if (file_->read(header_incompatible_features, features) == 0) {
+            store_be(features.data(), load_be<u64>(features.data()) | incompatible_corrupt);
+            (void)(file_->write(header_incompatible_features, features) || file_->flush());
+        }
+    }
+    return {
+        BlockFault::input_output,
+        {text("The image ", in_quotes(path_), " is damaged"), refcounts_.damage, "Repair it with “paddock disk check --repair”"}};
+}
+
+BlockResult Image::execute(const BlockRequest& request)
+{
+    if (request.operation != BlockOperation::read && read_only_)
+        return request.operation == BlockOperation::flush
+            ? BlockResult{}
+            : BlockResult{BlockFault::read_only, {"The image " + in_quotes(path_) + " is read-only", "", ""}};
+    switch (request.operation) {
+    case BlockOperation::read: {
+        const auto guard = lock_clusters(request.offset, request.length, RangeLocks::Use::shared);
+        return read(request.offset, request.segments, 0, request.length);
+    }
+    case BlockOperation::write:
+        if (BlockResult written = write(request); !written.ok() || !request.durable)
+            return written;
+        return write_metadata();
+    case BlockOperation::flush:
+        return write_metadata();
+    case BlockOperation::discard:
+    case BlockOperation::write_zeroes:
+        return clear(request);
+    }
+    return {BlockFault::input_output, {}};
+}
+
+RangeLocks::Guard Image::lock_clusters(u64 offset, u64 length, RangeLocks::Use use)
+{
+    return {ranges_, offset >> header_.cluster_bits, (offset + std::max<u64>(length, 1) - 1) >> header_.cluster_bits, use};
+}
+
+bool Image::read_at_once(const BlockRequest& request)
+{
+    const auto guard = RangeLocks::Guard::attempt(
+        ranges_, request.offset >> header_.cluster_bits,
+        (request.offset + std::max<u64>(request.length, 1) - 1) >> header_.cluster_bits, RangeLocks::Use::shared);
+    if (!guard)
+        return false;
+    for (u64 done = 0; done < request.length;) {
+        Mapping mapping;
+        {
+            const std::unique_lock lock(mutex_, std::try_to_lock);
+            const u64 index = (request.offset + done) / header_.l2_reach();
+            if (!lock || (l1_[index] & offset_bits && !l2_.holds(l1_[index] & offset_bits))
+                || map(request.offset + done, request.length - done, mapping) != 0)
+                return false;
+        }
+        const auto part = slice(request.segments, done, mapping.length);
+        const bool nothing_below = mapping.entry.kind == Kind::absent && !backing_;
+        if (mapping.entry.kind == Kind::zero || nothing_below)
+            fill_with_zeroes(part);
+        else if (mapping.entry.kind != Kind::data || !file_->read_at_once(mapping.entry.host, part))
+            return false;
+        done += mapping.length;
+    }
+    return true;
+}
+
+ImageLayer::Extent Image::extent(u64 offset, u64 most)
+{
+    const auto guard = lock_clusters(offset, 1, RangeLocks::Use::shared);
+    Mapping mapping;
+    const std::lock_guard lock(mutex_);
+    if (map(offset, most, mapping) != 0)
+        return {.length = most};
+    const bool own = mapping.entry.kind != Kind::absent;
+    return {.length = mapping.length, .zero = mapping.entry.kind == Kind::zero || (!own && !backing_), .own = own};
+}
+
+}

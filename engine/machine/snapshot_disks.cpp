@@ -1,0 +1,159 @@
+#include "engine/machine/snapshot_disks.h"
+
+#include <filesystem>
+
+#include "engine/base/text.h"
+
+namespace engine {
+
+namespace {
+// Images in the machine's folder are named as seen from the snapshots, so that both can move together.
+std::string portable(const std::string& image, const std::string& directory)
+{
+    const std::filesystem::path at = std::filesystem::absolute(image).lexically_normal();
+    const auto folder = std::filesystem::absolute(directory).lexically_normal().parent_path();
+    const auto relative = at.lexically_relative(folder);
+    return relative.empty() || *relative.begin() == ".." ? at.string() : ("../" / relative).string();
+}
+}
+
+SnapshotDisks::SnapshotDisks(const SnapshotDirectory& directory, const MachineDefinition& definition)
+    : directory_(directory),
+      images_paths_(definition.disks),
+      formats_(definition.disk_formats),
+      folders_(definition.image_folders)
+{
+    formats_.resize(images_paths_.size());
+    for (const std::string& image : images_paths_) {
+        layers_.push_back(
+            {.image = directory.path().empty() ? image : portable(image, directory.path()), .layers = {}, .size = 0});
+        // The images below the layers may lie where the definition has them.
+        folders_.push_back(std::filesystem::absolute(image).parent_path());
+    }
+}
+
+bool SnapshotDisks::stand_on(const std::vector<DiskLayers>& layers)
+{
+    if (layers.size() != layers_.size())
+        return false;
+    for (std::size_t n = 0; n < layers.size(); ++n)
+        if (layers[n].image != layers_[n].image)
+            return false;
+    layers_ = layers;
+    return true;
+}
+
+std::string SnapshotDisks::top(const DiskLayers& disk) const
+{
+    return directory_.file(disk.layers.back());
+}
+
+void SnapshotDisks::attach(std::vector<DiskImage*> images)
+{
+    images_ = std::move(images);
+    for (std::size_t n = 0; n < images_.size() && n < layers_.size(); ++n)
+        layers_[n].size = images_[n]->size();
+}
+
+MachineDefinition SnapshotDisks::apply(MachineDefinition definition) const
+{
+    definition.disk_formats = formats_;
+    for (std::size_t n = 0; n < layers_.size(); ++n) {
+        if (layers_[n].layers.empty())
+            continue;
+        definition.disks[n] = top(layers_[n]);
+        definition.disk_formats[n] = format_name(ImageFormat::qcow2);
+    }
+    definition.image_folders = folders_;
+    return definition;
+}
+
+Result<std::vector<DiskLayers>> SnapshotDisks::make_layers(const std::vector<DiskLayers>& below, const std::string& mark) const
+{
+    std::vector<DiskLayers> layers = below;
+    for (std::size_t n = 0; n < layers.size(); ++n) {
+        DiskLayers& disk = layers[n];
+        if (disk.layers.size() + 2 > most_layers)
+            return Error{
+                "The snapshot can't be taken", text("The disk has ", disk.layers.size(), " layers, and can't have more"),
+                "Clone the machine, and go on with the clone"};
+        const std::string name = text("disk-", n, "-", mark, ".qcow2");
+        const bool first = disk.layers.empty();
+        const std::string under = first ? images_paths_[n] : top(disk);
+        const ImageFormat format = !first ? ImageFormat::qcow2
+            : formats_[n].empty()         ? format_of_path(under)
+                                          : format_named(formats_[n]).value_or(ImageFormat::raw);
+        if (auto made = create_overlay(directory_.file(name), under, format, disk.size); !made)
+            return made.error();
+        disk.layers.push_back(name);
+    }
+    return layers;
+}
+
+Result<SnapshotDisks::Branch> SnapshotDisks::branch_here(const std::string& mark) const
+{
+    auto made = make_layers(layers_, mark);
+    if (!made)
+        return made.error();
+    Branch branch{std::move(*made), {}};
+    for (std::size_t n = 0; n < branch.layers.size(); ++n) {
+        auto opened = open_overlay(top(branch.layers[n]), images_[n]->top());
+        if (!opened)
+            return opened.error();
+        branch.tops.push_back(std::move(*opened));
+    }
+    return branch;
+}
+
+Result<SnapshotDisks::Branch> SnapshotDisks::branch_from(const std::vector<DiskLayers>& below, const std::string& mark) const
+{
+    auto made = make_layers(below, mark);
+    if (!made)
+        return made.error();
+    Branch branch{std::move(*made), {}};
+    for (const DiskLayers& disk : branch.layers) {
+        auto opened = open_layer(top(disk), ImageAccess::read_write, {.format = ImageFormat::qcow2, .trusted_folders = folders_});
+        if (!opened)
+            return opened.error();
+        branch.tops.push_back(std::move(*opened));
+    }
+    return branch;
+}
+
+Result<void> SnapshotDisks::change(const Branch& branch)
+{
+    for (std::size_t n = 0; n < branch.tops.size(); ++n)
+        if (branch.tops.size() != images_.size() || branch.tops[n]->size() != images_[n]->size())
+            return Error{
+                "The machine can't go on with these disks", "They have other sizes than its own",
+                "Give it back the disks it had"};
+    {
+        const std::lock_guard lock(sealing_->mutex);
+        sealing_->under_way += branch.tops.size();
+        sealing_->error.reset();
+    }
+    for (std::size_t n = 0; n < branch.tops.size(); ++n) {
+        const auto sealed = [sealing = sealing_](const BlockResult& result) {
+            {
+                const std::lock_guard lock(sealing->mutex);
+                --sealing->under_way;
+                if (!result.ok())
+                    sealing->error = result.error;
+            }
+            sealing->changed.notify_all();
+        };
+        if (auto changed = images_[n]->change_top(branch.tops[n], sealed); !changed)
+            sealed({BlockFault::input_output, changed.error()});
+    }
+    layers_ = branch.layers;
+    return {};
+}
+
+Result<void> SnapshotDisks::wait_sealed()
+{
+    std::unique_lock lock(sealing_->mutex);
+    sealing_->changed.wait(lock, [this] { return sealing_->under_way == 0; });
+    return sealing_->error ? Result<void>(*sealing_->error) : Result<void>();
+}
+
+}

@@ -1,0 +1,307 @@
+// SnapshotTree: putting the snapshots of a machine in order, and freeing what none of them needs.
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "engine/base/text.h"
+#include "engine/snapshot/container.h"
+#include "engine/snapshot/snapshot_directory.h"
+
+namespace engine {
+
+namespace {
+
+constexpr const char* snapshot_suffix = ".snapshot";
+constexpr const char* removed_suffix = ".removed";
+
+// What one snapshot needs of the shared files.
+struct Needs {
+    std::set<PageRef> chunks;
+    std::set<std::string> layers;
+
+    void merge(Needs other)
+    {
+        chunks.merge(other.chunks);
+        layers.merge(other.layers);
+    }
+};
+
+Needs add_layers(Needs needs, const SnapshotContent& content)
+{
+    for (const DiskLayers& disk : content.disks)
+        needs.layers.insert(disk.layers.begin(), disk.layers.end());
+    return needs;
+}
+
+Needs needs_of(const SnapshotContent& content)
+{
+    Needs needs;
+    if (!content.pages)
+        return add_layers(std::move(needs), content);
+    for (const auto& [name, table] : *content.pages) {
+        PageRef last = 0;
+        for (const PageRef ref : table)
+            if (ref && chunk_of(ref) != last)
+                needs.chunks.insert(last = chunk_of(ref));
+    }
+    return add_layers(std::move(needs), content);
+}
+
+class Tree final : public SnapshotTree {
+public:
+    explicit Tree(const std::string& directory) : directory_(directory) { }
+
+    std::vector<SnapshotInfo> list(bool whole) override;
+    Result<SnapshotInfo> find(const std::string& id_or_name) override;
+    std::string present() override { return state().snapshot; }
+    std::string saved_state() override { return state().saved_state; }
+    bool interrupted() override { return state().running; }
+    std::string newest() override;
+    Result<void> rename(const std::string& id, const std::string& name) override;
+    Result<void> set_note(const std::string& id, const std::string& note) override;
+    Result<void> remove(const std::string& id) override;
+    Result<void> undo_remove(const std::string& id) override;
+    Result<u64> sweep() override;
+
+private:
+    Present state() const;
+    Result<void> change_label(const std::string& id, const std::function<void(Label&)>& change);
+    std::string living_parent(const std::string& id) const;
+    void add_sizes(std::vector<SnapshotInfo>& all);
+    u64 free_pages(const std::set<PageRef>& chunks, PageStore& store);
+    u64 free_layers(const std::set<std::string>& layers);
+
+    SnapshotDirectory directory_;
+};
+
+Present Tree::state() const
+{
+    const auto present = directory_.present();
+    return present ? present.value() : Present{};
+}
+
+// A removed snapshot's children are its parent's; its file still tells who that is.
+std::string Tree::living_parent(const std::string& id) const
+{
+    std::string at = id;
+    for (unsigned step = 0; !at.empty() && step < 4096; ++step) {
+        if (directory_.has(at + snapshot_suffix))
+            return at;
+        const auto info = directory_.info(at, removed_suffix);
+        at = info ? info.value().parent : std::string();
+    }
+    return {};
+}
+
+std::vector<SnapshotInfo> Tree::list(bool whole)
+{
+    std::vector<SnapshotInfo> all;
+    for (const std::string& id : directory_.names(snapshot_suffix)) {
+        if (!SnapshotDirectory::is_id(id))
+            continue;
+        auto info = directory_.info(id);
+        if (!info) {
+            SnapshotInfo broken;
+            broken.id = id;
+            broken.trouble = info.error().text();
+            all.push_back(std::move(broken));
+            continue;
+        }
+        info->parent = living_parent(info->parent);
+        if (!whole) {
+            info->thumbnail = {};
+            info->screen_text.clear();
+        }
+        all.push_back(std::move(*info));
+    }
+    if (whole)
+        add_sizes(all);
+    std::ranges::stable_sort(all, {}, &SnapshotInfo::taken_at);
+    return all;
+}
+
+void Tree::add_sizes(std::vector<SnapshotInfo>& all)
+{
+    PageStore store(directory_.path());
+    std::map<PageRef, unsigned> users;
+    std::map<std::string, unsigned> layer_users;
+    for (const DiskLayers& disk : state().disks)
+        for (const std::string& layer : disk.layers)
+            ++layer_users[layer];
+    std::vector<Needs> needs;
+    for (SnapshotInfo& info : all) {
+        auto content = directory_.snapshot(info.id, store);
+        if (!content && info.trouble.empty())
+            info.trouble = content.error().text();
+        needs.push_back(content ? needs_of(content.value()) : Needs{});
+        for (const PageRef chunk : needs.back().chunks)
+            ++users[chunk];
+        for (const std::string& layer : needs.back().layers)
+            ++layer_users[layer];
+    }
+    for (std::size_t n = 0; n < all.size(); ++n) {
+        all[n].reclaimable_bytes = directory_.size(all[n].id + snapshot_suffix);
+        for (const PageRef chunk : needs[n].chunks)
+            if (users[chunk] == 1)
+                all[n].reclaimable_bytes += store.chunk_length(chunk);
+        for (const std::string& layer : needs[n].layers)
+            if (layer_users[layer] == 1)
+                all[n].reclaimable_bytes += directory_.size(layer);
+    }
+}
+
+Result<SnapshotInfo> Tree::find(const std::string& id_or_name)
+{
+    auto all = list(false);
+    const auto by_id = std::ranges::find(all, id_or_name, &SnapshotInfo::id);
+    if (by_id != all.end())
+        return *by_id;
+    // The newest of that name.
+    std::ranges::reverse(all);
+    const auto by_name = std::ranges::find(all, id_or_name, &SnapshotInfo::name);
+    if (by_name != all.end() && !id_or_name.empty())
+        return *by_name;
+    return Error{text("There is no snapshot \"", id_or_name, "\""), "", "Look at the list of the machine's snapshots"};
+}
+
+std::string Tree::newest()
+{
+    const auto all = list(false);
+    for (auto info = all.rbegin(); info != all.rend(); ++info)
+        if (info->trouble.empty())
+            return info->id;
+    return {};
+}
+
+Result<void> Tree::change_label(const std::string& id, const std::function<void(Label&)>& change)
+{
+    const auto info = directory_.info(id);
+    if (!info)
+        return info.error();
+    Label label{info.value().name, info.value().note};
+    change(label);
+    return directory_.write(id + ".label", pack_label(label));
+}
+
+Result<void> Tree::rename(const std::string& id, const std::string& name)
+{
+    return change_label(id, [&](Label& label) { label.name = name; });
+}
+
+Result<void> Tree::set_note(const std::string& id, const std::string& note)
+{
+    return change_label(id, [&](Label& label) { label.note = note; });
+}
+
+Result<void> Tree::remove(const std::string& id)
+{
+    if (!SnapshotDirectory::is_id(id) || !directory_.has(id + snapshot_suffix))
+        return Error{text("There is no snapshot \"", id, "\""), "", "Look at the list of the machine's snapshots"};
+    return directory_.rename(id + snapshot_suffix, id + removed_suffix);
+}
+
+Result<void> Tree::undo_remove(const std::string& id)
+{
+    if (!SnapshotDirectory::is_id(id) || !directory_.has(id + removed_suffix))
+        return Error{"The snapshot can't be brought back", "Its room has been freed", ""};
+    return directory_.rename(id + removed_suffix, id + snapshot_suffix);
+}
+
+// Marks what the snapshots and the present need, then frees the rest. A snapshot that can't be read keeps everything.
+Result<u64> Tree::sweep()
+{
+    if (!directory_.has("."))
+        return u64(0);
+    const auto lock = directory_.lock(SnapshotDirectory::Use::exclusive);
+    if (!lock)
+        return lock.error();
+    const auto present = directory_.present();
+    if (!present)
+        return present.error();
+    PageStore store(directory_.path());
+    Needs needed;
+    const auto mark = [&](const std::string& id, const std::string& suffix) -> Result<void> {
+        const auto content = directory_.snapshot(id, store, suffix);
+        if (!content)
+            return content.error();
+        needed.merge(needs_of(content.value()));
+        return {};
+    };
+    for (const std::string& id : directory_.names(snapshot_suffix))
+        if (auto marked = mark(id, snapshot_suffix); !marked)
+            return marked.error();
+    for (const DiskLayers& disk : present.value().disks)
+        needed.layers.insert(disk.layers.begin(), disk.layers.end());
+    u64 freed = 0;
+    for (const std::string& id : directory_.names(removed_suffix)) {
+        // A running machine may still bring in memory of the snapshot that it grew from.
+        if (id == present.value().snapshot && present.value().running && mark(id, removed_suffix))
+            continue;
+        freed += directory_.size(id + removed_suffix);
+        directory_.remove(id + removed_suffix);
+        directory_.remove(id + ".label");
+    }
+    for (const std::string& name : directory_.names(".tmp"))
+        directory_.remove(name + ".tmp");
+    return freed + free_layers(needed.layers) + free_pages(needed.chunks, store);
+}
+
+u64 Tree::free_layers(const std::set<std::string>& layers)
+{
+    u64 freed = 0;
+    for (const std::string& name : directory_.names(".qcow2"))
+        if (!layers.contains(name + ".qcow2")) {
+            freed += directory_.size(name + ".qcow2");
+            directory_.remove(name + ".qcow2");
+        }
+    return freed;
+}
+
+u64 Tree::free_pages(const std::set<PageRef>& chunks, PageStore& store)
+{
+    std::map<std::string, std::vector<std::pair<u64, u64>>> kept;    // [begin, end) by segment, in order
+    for (const PageRef chunk : chunks)
+        kept[store.segment_id(segment_of(chunk))].push_back({offset_of(chunk), offset_of(chunk) + store.chunk_length(chunk)});
+    u64 freed = 0;
+    for (const std::string& id : directory_.names(".pages")) {
+        const std::string name = id + ".pages";
+        const u64 before = directory_.size(name);
+        auto stretches = kept.find(id);
+        if (stretches == kept.end()) {
+            directory_.remove(name);
+            freed += before;
+            continue;
+        }
+        const FileDescriptor file{::open(directory_.file(name).c_str(), O_RDWR | O_CLOEXEC)};
+        struct stat status { };
+        if (!file.valid() || ::fstat(file.get(), &status) != 0)
+            continue;
+        std::ranges::sort(stretches->second);
+        stretches->second.push_back({u64(status.st_size), u64(status.st_size)});
+        u64 at = page_size;    // the header's page stays
+        for (const auto& [begin, end] : stretches->second) {
+            if (begin > at)
+                ::fallocate(file.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off_t(at), off_t(begin - at));
+            at = std::max(at, end);
+        }
+        const u64 after = directory_.size(name);
+        freed += before > after ? before - after : 0;
+    }
+    return freed;
+}
+
+}
+
+Result<std::unique_ptr<SnapshotTree>> SnapshotTree::open(const std::string& directory)
+{
+    if (directory.empty())
+        return Error{"The machine has no snapshots", "It has no place to keep them", ""};
+    return std::unique_ptr<SnapshotTree>(std::make_unique<Tree>(directory));
+}
+
+}

@@ -1,0 +1,312 @@
+// Crashes and failing disks: what a power failure can leave of a recorded run, and every call to the file failing in turn.
+
+#include <set>
+
+#include "tests/engine/block/disk_fixture.h"
+#include "tests/engine/block/memory_file.h"
+
+#include "engine/base/bits.h"
+#include "engine/base/text.h"
+#include "engine/block/qcow2/check.h"
+#include "engine/block/qcow2/create.h"
+#include "engine/block/qcow2/image.h"
+
+using namespace engine;
+
+namespace {
+
+using Call = MemoryFile::Call;
+
+std::shared_ptr<qcow2::Image> open_in_memory(const std::shared_ptr<MemoryFile>& file)
+{
+    auto header = qcow2::read_header(*file, "memory");
+    EXPECT_TRUE(header) << header.error().text();
+    auto image = qcow2::Image::open("memory", std::make_unique<SharedFile>(file), *header, {});
+    EXPECT_TRUE(image) << image.error().text();
+    return image ? *image : nullptr;
+}
+
+std::vector<u8> new_image(const qcow2::NewImage& image)
+{
+    MemoryFile file;
+    EXPECT_TRUE(qcow2::write_new_image(file, image, "memory"));
+    return file.bytes();
+}
+
+qcow2::CheckReport check_bytes(std::vector<u8> bytes)
+{
+    MemoryFile file(std::move(bytes));
+    auto header = qcow2::read_header(file, "memory");
+    EXPECT_TRUE(header) << header.error().text();
+    const auto report = header ? qcow2::check(file, *header, "memory") : Result<qcow2::CheckReport>(header.error());
+    EXPECT_TRUE(report) << report.error().text();
+    return report ? report.value() : qcow2::CheckReport{.corruptions = 1};
+}
+
+std::string findings(const qcow2::CheckReport& report)
+{
+    std::string all = text(report.corruptions, " corruptions, ", report.leaks, " leaks");
+    for (const std::string& finding : report.findings)
+        all += "\n" + finding;
+    return all;
+}
+
+// A guest that writes sectors with a number of their own, so that each state of each sector can be told.
+class Guest {
+public:
+    Guest(std::shared_ptr<MemoryFile> file, unsigned seed) : file_(std::move(file)), image_(open_in_memory(file_)), random_(seed)
+    {
+    }
+
+    struct Write {
+        u64 begun, done;    // numbers of events in the file's log
+        u64 first, count;    // sectors
+        u64 stamp;    // 0 for zeroes
+        bool certain;    // false for a discard, which promises nothing
+    };
+    struct Flush {
+        u64 done;
+        std::size_t writes;    // those that it made durable
+    };
+
+    BlockResult step()
+    {
+        const u64 sectors = image_->size() / 512;
+        const u64 first = random_() % sectors, count = std::min(sectors - first, 1 + random_() % (random_() % 4 ? 8 : 200));
+        const auto kind = random_() % 10;
+        if (kind == 0)
+            return flush();
+        last_ = {file_->events.size(), ~u64(0), first, count, ++stamp_, true};
+        BlockRequest request{.operation = BlockOperation::write, .offset = first * 512, .length = count * 512};
+        std::vector<u8> bytes(count * 512);
+        for (u64 n = 0; n < bytes.size(); n += 8)
+            store_le(&bytes[n], stamp_);
+        if (kind < 7) {
+            request.segments = {bytes};
+            request.durable = kind == 6;
+        } else {
+            last_.stamp = 0;
+            last_.certain = kind == 7;
+            request.operation = kind == 7 ? BlockOperation::write_zeroes : BlockOperation::discard;
+        }
+        BlockResult result = image_->execute(request);
+        // A machine waits until there is room, then makes the same request again.
+        while (result.fault == BlockFault::no_space && ++waits < 10'000)
+            result = image_->execute(request);
+        return note(std::move(result));
+    }
+    BlockResult flush()
+    {
+        BlockResult result = image_->execute({.operation = BlockOperation::flush});
+        while (result.fault == BlockFault::no_space && ++waits < 10'000)
+            result = image_->execute({.operation = BlockOperation::flush});
+        if (result.ok())
+            flushes.push_back({file_->events.size(), writes.size()});
+        return result;
+    }
+    BlockResult note(BlockResult result)
+    {
+        last_.done = file_->events.size();
+        last_.certain &= result.ok();
+        writes.push_back(last_);
+        return result;
+    }
+    void close() { image_.reset(); }
+
+    // Whether a disk may be what is left by a crash after `events` events of the file's log: what was flushed, and anything of
+    // what was written since.
+    std::string verify(ImageLayer& disk, u64 events, const std::vector<u64>& before) const
+    {
+        std::vector<std::set<u64>> possible(before.size());
+        for (std::size_t n = 0; n < before.size(); ++n)
+            possible[n] = {before[n]};
+        std::size_t durable = 0;
+        for (const Flush& flush : flushes)
+            if (flush.done <= events)
+                durable = flush.writes;
+        for (std::size_t n = 0; n < writes.size() && writes[n].begun < events; ++n)
+            for (u64 sector = writes[n].first; sector < writes[n].first + writes[n].count; ++sector) {
+                if (n < durable && writes[n].certain)
+                    possible[sector].clear();
+                possible[sector].insert(writes[n].stamp);
+            }
+        std::vector<u8> bytes(disk.size());
+        const BlockResult read
+            = disk.execute({.operation = BlockOperation::read, .offset = 0, .length = bytes.size(), .segments = {bytes}});
+        if (!read.ok())
+            return read.error.text();
+        for (std::size_t sector = 0; sector < before.size(); ++sector)
+            if (!possible[sector].contains(load_le<u64>(&bytes[sector * 512])))
+                return text(
+                    "sector ", sector, " holds ", load_le<u64>(&bytes[sector * 512]), " instead of ", *possible[sector].begin());
+        return {};
+    }
+
+    std::vector<Write> writes;
+    std::vector<Flush> flushes;
+    unsigned waits = 0;
+
+private:
+    std::shared_ptr<MemoryFile> file_;
+    std::shared_ptr<qcow2::Image> image_;
+    std::mt19937_64 random_;
+    u64 stamp_ = 0;
+    Write last_{};
+};
+
+// What may be left of the file when the power fails after `events` events: all up to the last flush, and of what came after
+// any sectors.
+std::vector<u8>
+after_power_failure(const std::vector<u8>& start, const std::vector<MemoryFile::Event>& log, u64 events, std::mt19937_64& random)
+{
+    u64 flushed = 0;
+    for (u64 n = 0; n < events; ++n)
+        if (log[n].call == Call::flush)
+            flushed = n;
+    std::vector<u8> bytes = start;
+    const auto chance = random() % 4;    // all of it, most, half, little
+    for (u64 n = 0; n < events; ++n) {
+        if (n < flushed || log[n].call == Call::resize || chance == 0) {
+            MemoryFile::apply(bytes, log[n]);
+            continue;
+        }
+        const u64 length = log[n].call == Call::punch ? log[n].length : log[n].bytes.size();
+        for (u64 at = 0; at < length; at += 512) {
+            if (random() % 4 < chance)
+                continue;
+            MemoryFile::Event part = log[n];
+            part.offset += at;
+            part.length = std::min<u64>(512, length - at);
+            if (part.call == Call::write)
+                part.bytes = {log[n].bytes.begin() + std::ptrdiff_t(at), log[n].bytes.begin() + std::ptrdiff_t(at + part.length)};
+            MemoryFile::apply(bytes, part);
+        }
+    }
+    return bytes;
+}
+
+std::vector<u64> stamps_of(ImageLayer& disk)
+{
+    std::vector<u8> bytes(disk.size());
+    EXPECT_TRUE(disk.execute({.operation = BlockOperation::read, .offset = 0, .length = bytes.size(), .segments = {bytes}}).ok());
+    std::vector<u64> stamps;
+    for (std::size_t n = 0; n < bytes.size(); n += 512)
+        stamps.push_back(load_le<u64>(&bytes[n]));
+    return stamps;
+}
+
+void crash_everywhere(const std::vector<u8>& start, unsigned seed, unsigned steps, unsigned crashes)
+{
+    const auto file = std::make_shared<MemoryFile>(start);
+    const auto before = stamps_of(*open_in_memory(std::make_shared<MemoryFile>(start)));
+    file->recording = true;
+    Guest guest(file, seed);
+    for (unsigned n = 0; n < steps; ++n)
+        ASSERT_TRUE(guest.step().ok());
+    guest.close();
+    EXPECT_TRUE(check_bytes(file->bytes()).clean()) << findings(check_bytes(file->bytes()));
+    std::mt19937_64 random(seed);
+    for (unsigned n = 0; n < crashes; ++n) {
+        const u64 events = random() % (file->events.size() + 1);
+        SCOPED_TRACE(text("seed ", seed, ", crash ", n, " after ", events, " of ", file->events.size(), " events"));
+        const auto left = after_power_failure(start, file->events, events, random);
+        const auto report = check_bytes(left);
+        ASSERT_EQ(report.corruptions, 0u) << findings(report);
+        const auto image = open_in_memory(std::make_shared<MemoryFile>(left));
+        ASSERT_TRUE(image);
+        ASSERT_EQ(guest.verify(*image, events, before), "");
+    }
+}
+
+TEST(Qcow2Crash, a_power_failure_at_any_point_costs_nothing_that_was_flushed)
+{
+    for (const qcow2::NewImage& image : {
+             qcow2::NewImage{.size = 1 << 20, .cluster_bits = 12},
+             {.size = 1 << 20, .cluster_bits = 9},
+             {.size = 4 << 20, .cluster_bits = 16},
+             {.size = 1 << 20, .version = 2, .cluster_bits = 12},
+             {.size = 1 << 20, .cluster_bits = 9, .refcount_order = 6},
+         })
+        for (unsigned seed = 1; seed <= 3; ++seed)
+            ASSERT_NO_FATAL_FAILURE(crash_everywhere(new_image(image), seed, 150, 100)) << "clusters of 2^" << image.cluster_bits;
+}
+
+TEST(Qcow2Crash, a_table_of_refcounts_moves_without_danger)
+{
+    // A small image that grew: its table of refcounts is too short for what is written.
+    auto file = std::make_shared<MemoryFile>(new_image({.size = 65536, .cluster_bits = 9, .refcount_order = 6}));
+    ASSERT_TRUE(open_in_memory(file)->resize(8 << 20));
+    const auto start = file->bytes();
+    const auto table = qcow2::read_header(*file, "memory")->refcount_table_offset;
+    {
+        const auto image = open_in_memory(file);
+        std::vector<u8> bytes(8 << 20, 1);
+        const auto written
+            = image->execute({.operation = BlockOperation::write, .offset = 0, .length = bytes.size(), .segments = {bytes}});
+        ASSERT_TRUE(written.ok()) << written.error.text();
+    }
+    EXPECT_NE(qcow2::read_header(*file, "memory")->refcount_table_offset, table);
+    EXPECT_TRUE(check_bytes(file->bytes()).clean()) << findings(check_bytes(file->bytes()));
+    for (unsigned seed = 1; seed <= 3; ++seed)
+        ASSERT_NO_FATAL_FAILURE(crash_everywhere(start, seed, 300, 60));
+}
+
+class Qcow2CrashWithQemu : public DiskTest { };
+
+TEST_F(Qcow2CrashWithQemu, a_power_failure_spares_snapshots_and_compressed_clusters)
+{
+    NEEDS_QEMU_IMG();
+    std::vector<u8> disk(1 << 20);
+    for (std::size_t n = 0; n < disk.size(); n += 8)
+        store_le(&disk[n], u64(1'000'000 + n / 512));
+    put("model.img", disk);
+    ASSERT_EQ(
+        run("qemu-img convert -f raw -O qcow2 -c -o cluster_size=4096 model.img a.qcow2; qemu-img snapshot -c one a.qcow2"), 0)
+        << said();
+    const auto start = contents("a.qcow2");
+    for (unsigned seed = 1; seed <= 3; ++seed)
+        ASSERT_NO_FATAL_FAILURE(crash_everywhere(start, seed, 150, 100));
+}
+
+TEST(Qcow2Faults, a_full_disk_at_any_call_costs_nothing_once_there_is_room)
+{
+    for (unsigned seed = 1; seed <= 40; ++seed) {
+        const auto file = std::make_shared<MemoryFile>(new_image({.size = 1 << 20, .cluster_bits = seed % 2 ? 9u : 12u}));
+        std::mt19937_64 random(seed);
+        Guest guest(file, seed);
+        file->fail = [&](Call call, u64) { return call != Call::read && random() % 8 == 0 ? ENOSPC : 0; };
+        for (unsigned n = 0; n < 120; ++n) {
+            const BlockResult result = guest.step();
+            ASSERT_TRUE(result.ok()) << result.error.text();
+        }
+        EXPECT_GT(guest.waits, 0u);
+        file->fail = {};
+        ASSERT_TRUE(guest.flush().ok());
+        guest.close();
+        const auto report = check_bytes(file->bytes());
+        ASSERT_TRUE(report.clean()) << "seed " << seed << ": " << findings(report);
+        ASSERT_EQ(guest.verify(*open_in_memory(file), ~u64(0), std::vector<u64>((1 << 20) / 512)), "") << "seed " << seed;
+    }
+}
+
+TEST(Qcow2Faults, a_failing_disk_gives_errors_and_never_a_contradiction)
+{
+    for (unsigned seed = 1; seed <= 40; ++seed) {
+        const auto file = std::make_shared<MemoryFile>(new_image({.size = 1 << 20, .cluster_bits = seed % 2 ? 9u : 12u}));
+        std::mt19937_64 random(seed);
+        Guest guest(file, seed);
+        file->fail = [&](Call, u64) { return random() % 10 == 0 ? EIO : 0; };
+        unsigned failures = 0;
+        for (unsigned n = 0; n < 120; ++n)
+            failures += !guest.step().ok();
+        file->fail = {};
+        EXPECT_GT(failures, 0u);
+        ASSERT_TRUE(guest.flush().ok());
+        guest.close();
+        const auto report = check_bytes(file->bytes());
+        ASSERT_EQ(report.corruptions, 0u) << "seed " << seed << ": " << findings(report);
+        ASSERT_EQ(guest.verify(*open_in_memory(file), ~u64(0), std::vector<u64>((1 << 20) / 512)), "") << "seed " << seed;
+    }
+}
+
+}

@@ -1,0 +1,230 @@
+#include "engine/snapshot/memory_keeper.h"
+
+#include <cstring>
+#include <filesystem>
+#include <random>
+#include <thread>
+
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "engine/base/bits.h"
+#include "engine/snapshot/memory_source.h"
+
+namespace engine {
+
+namespace {
+
+struct MemoryKeeperTest : testing::Test {
+    std::filesystem::path directory = std::filesystem::temp_directory_path() / ("paddock-keeper." + std::to_string(getpid()));
+    std::unique_ptr<MemoryBlock> ram = std::move(*MemoryBlock::create("RAM", 256 * page_size));
+    std::unique_ptr<PageStore> store;
+    unsigned snapshots = 0;
+
+    void SetUp() override
+    {
+        std::filesystem::create_directory(directory);
+        store = std::make_unique<PageStore>(directory);
+    }
+    void TearDown() override { std::filesystem::remove_all(directory); }
+
+    void write(u64 page, u64 value)
+    {
+        ram->before_write(page);
+        store_le<u64>(ram->data() + page * page_size + 8 * (value % 100), value);
+    }
+    std::vector<u8> content() const { return {ram->data(), ram->data() + ram->size()}; }
+    u64 begin()
+    {
+        std::string id = hex_id(++snapshots);
+        EXPECT_TRUE(store->begin(id));
+        return snapshots;
+    }
+    static std::string hex_id(unsigned n)
+    {
+        std::string id = std::to_string(n);
+        return std::string(16 - id.size(), '0') + id;
+    }
+    Result<SharedTables> save(MemoryKeeper& keeper)
+    {
+        auto tables = keeper.save(*store, {});
+        EXPECT_TRUE(tables);
+        EXPECT_TRUE(store->finish());
+        keeper.accept(*tables);
+        return tables;
+    }
+    std::vector<u8> read(const SharedTables& tables)
+    {
+        std::vector<u8> bytes(ram->size());
+        const PageTable& table = tables->at("RAM");
+        for (u64 page = 0; page < table.size(); ++page)
+            if (table[page]) {
+                const auto chunk = store->read(table[page]);
+                EXPECT_TRUE(chunk);
+                std::memcpy(&bytes[page * page_size], chunk.value()->page(slot_of(table[page])), page_size);
+            }
+        return bytes;
+    }
+};
+
+TEST_F(MemoryKeeperTest, SavesWhatMemoryHeldAtTheInstantThoughItIsWrittenMeanwhile)
+{
+    MemoryKeeper keeper({ram.get()});
+    for (u64 page = 0; page < 200; page += 2)
+        write(page, page + 1);
+    const auto before = content();
+    keeper.freeze();
+    begin();
+    for (u64 page = 0; page < 256; page += 3)
+        write(page, page + 1000);
+    const auto tables = save(keeper);
+    ASSERT_TRUE(tables);
+    keeper.release();
+    EXPECT_EQ(read(tables.value()), before);
+}
+
+TEST_F(MemoryKeeperTest, LooksOnlyAtWhatChangedTheSecondTime)
+{
+    MemoryKeeper keeper({ram.get()});
+    for (u64 page = 0; page < 256; ++page)
+        write(page, page + 1);
+    keeper.freeze();
+    begin();
+    ASSERT_TRUE(save(keeper));
+    const u64 first = std::filesystem::file_size(directory / (hex_id(snapshots) + ".pages"));
+    keeper.release();
+    write(17, 5);
+    write(80, 6);
+    EXPECT_TRUE(keeper.changed(0, 17));
+    EXPECT_FALSE(keeper.changed(0, 18));
+    const auto before = content();
+    keeper.freeze();
+    begin();
+    write(80, 7);
+    write(81, 8);
+    const auto tables = save(keeper);
+    ASSERT_TRUE(tables);
+    EXPECT_EQ(keeper.copies(), 1u);
+    EXPECT_LT(std::filesystem::file_size(directory / (hex_id(snapshots) + ".pages")), first / 10);
+    keeper.release();
+    EXPECT_EQ(read(tables.value()), before);
+}
+
+TEST_F(MemoryKeeperTest, KeepsEveryInstantWhileThreadsWriteWithoutPause)
+{
+    for (const std::size_t pool : {std::size_t(4), MemoryKeeper::usual_pool}) {
+        MemoryKeeper keeper({ram.get()}, MemoryKeeper::Writers::told, pool);
+        std::mutex stop_the_world;
+        std::atomic<bool> done = false;
+        std::vector<std::thread> writers;
+        for (unsigned n = 0; n < 2; ++n)
+            writers.emplace_back([&, n] {
+                std::mt19937_64 random(n);
+                while (!done) {
+                    const std::lock_guard lock(stop_the_world);
+                    for (unsigned burst = 0; burst < 50; ++burst)
+                        write(random() % 256, random());
+                }
+            });
+        for (unsigned n = 0; n < 10; ++n) {
+            std::vector<u8> before;
+            {
+                const std::lock_guard lock(stop_the_world);
+                before = content();
+                keeper.freeze();
+            }
+            begin();
+            const auto tables = save(keeper);
+            ASSERT_TRUE(tables);
+            keeper.release();
+            EXPECT_EQ(read(tables.value()), before);
+        }
+        done = true;
+        for (auto& writer : writers)
+            writer.join();
+    }
+}
+
+TEST_F(MemoryKeeperTest, RemembersChangesAcrossASnapshotThatFailed)
+{
+    MemoryKeeper keeper({ram.get()});
+    write(1, 1);
+    keeper.freeze();
+    begin();
+    ASSERT_TRUE(save(keeper));
+    keeper.release();
+    write(2, 2);
+    keeper.freeze();
+    keeper.release();
+    const auto before = content();
+    keeper.freeze();
+    begin();
+    const auto tables = save(keeper);
+    ASSERT_TRUE(tables);
+    EXPECT_EQ(read(tables.value()), before);
+}
+
+TEST_F(MemoryKeeperTest, BringsPagesInWhenTheyAreTouched)
+{
+    MemoryKeeper keeper({ram.get()});
+    for (u64 page = 0; page < 256; page += 2)
+        write(page, page + 1);
+    const auto before = content();
+    keeper.freeze();
+    begin();
+    const auto tables = save(keeper).value();
+    keeper.release();
+    for (u64 page = 0; page < 256; ++page)
+        write(page, 77);
+
+    MemorySource source({ram.get()}, *store, {});
+    for (u64 page = 0; page < 256; ++page)
+        if (keeper.changed(0, page))
+            ram->set_missing(page);
+    source.set_tables(tables);
+    keeper.set_base(tables);
+    ram->before_read(4 * page_size, 8);
+    EXPECT_EQ(std::memcmp(ram->data() + 4 * page_size, &before[4 * page_size], page_size), 0);
+    ram->before_write(5);
+    EXPECT_EQ(std::memcmp(ram->data() + 5 * page_size, &before[5 * page_size], page_size), 0);
+    EXPECT_TRUE(keeper.changed(0, 5));
+    EXPECT_FALSE(keeper.changed(0, 4));
+    EXPECT_TRUE(source.bring_all(0));
+    EXPECT_EQ(content(), before);
+    // Changes after it, as after any other.
+    write(9, 9);
+    const auto later = content();
+    keeper.freeze();
+    begin();
+    const auto child = save(keeper).value();
+    EXPECT_EQ(read(child), later);
+}
+
+TEST_F(MemoryKeeperTest, SaysOnceThatMemoryIsDamaged)
+{
+    MemoryKeeper keeper({ram.get()});
+    write(1, 1);
+    keeper.freeze();
+    begin();
+    const auto tables = save(keeper).value();
+    keeper.release();
+    std::filesystem::resize_file(directory / (hex_id(1) + ".pages"), 60);
+    PageStore again(directory);
+    ASSERT_TRUE(again.segment_number(hex_id(1)));
+    unsigned complaints = 0;
+    MemorySource source({ram.get()}, again, [&](const Error& error) {
+        EXPECT_FALSE(error.why.empty());
+        ++complaints;
+    });
+    ram->set_missing(1);
+    source.set_tables(tables);
+    EXPECT_FALSE(source.bring_all(0));
+    EXPECT_FALSE(source.sound());
+    EXPECT_EQ(complaints, 1u);
+    EXPECT_TRUE(is_zero_page(ram->data() + page_size));
+}
+
+}
+
+}
