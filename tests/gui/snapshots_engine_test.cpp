@@ -58,7 +58,8 @@ class SnapshotsEngineTest : public QObject {
         connect(m_session.get(), &app::MachineSession::serialOutput, this, [this](const QByteArray& bytes) { m_heard += bytes; });
         m_window = std::make_unique<ui::MachineWindow>(*m_session, *m_settings);
         m_window->show();
-        QVERIFY(QTest::qWaitForWindowActive(m_window.get()));
+        QVERIFY(QTest::qWaitForWindowExposed(m_window.get()));
+        QApplication::setActiveWindow(m_window.get());    // there may be no window manager
         m_session->start();
         QTRY_VERIFY(m_session->state() == engine::MachineState::running);
     }

@@ -25,7 +25,8 @@ class SnapshotsWindowTest : public QObject {
         {
             window = std::make_unique<ui::MachineWindow>(*fake.session, settings, nullptr, some.factory());
             window->show();
-            QVERIFY(QTest::qWaitForWindowActive(window.get()));
+            QVERIFY(QTest::qWaitForWindowExposed(window.get()));
+            QApplication::setActiveWindow(window.get());    // there may be no window manager
             fake.session->start();
             fake.machine->show(320, 200, 0xff204060);
             QTRY_VERIFY(action("Take snapshot")->isEnabled());

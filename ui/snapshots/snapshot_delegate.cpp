@@ -142,6 +142,16 @@ QWidget* SnapshotDelegate::createEditor(QWidget* parent, const QStyleOptionViewI
     return editor;
 }
 
+// Once: the row may change while its name is typed.
+void SnapshotDelegate::setEditorData(QWidget* editor, const QModelIndex& index) const
+{
+    if (std::exchange(m_filled, editor) == editor)
+        return;
+    auto& line = static_cast<QLineEdit&>(*editor);
+    line.setText(index.data(Qt::EditRole).toString());
+    line.selectAll();
+}
+
 void SnapshotDelegate::updateEditorGeometry(QWidget* editor, const QStyleOptionViewItem& option, const QModelIndex& index) const
 {
     QRect frame = textFrame(option.rect, rowOf(index));

@@ -7,10 +7,9 @@ namespace ui {
 
 namespace {
 
-QString tr(const char* text)
-{
-    return QCoreApplication::translate("ui::Snapshots", text);
-}
+struct SnapshotWords {
+    Q_DECLARE_TR_FUNCTIONS(ui::SnapshotWords)
+};
 
 }
 
@@ -19,11 +18,11 @@ QString dateInWords(const QDateTime& when, const QDateTime& now)
     const QString time = QLocale().toString(when.time(), QLocale::ShortFormat);
     const qint64 days = when.date().daysTo(now.date());
     if (days == 0)
-        return tr("Today, %1").arg(time);
+        return SnapshotWords::tr("Today, %1").arg(time);
     if (days == 1)
-        return tr("Yesterday, %1").arg(time);
+        return SnapshotWords::tr("Yesterday, %1").arg(time);
     const bool near = days > 1 && days < 7;
-    return tr("%1, %2").arg(
+    return SnapshotWords::tr("%1, %2").arg(
         near ? QLocale().dayName(when.date().dayOfWeek()) : QLocale().toString(when.date(), QLocale::ShortFormat), time);
 }
 
