@@ -120,6 +120,7 @@ private slots:
         QTest::keyClicks(editor, "after");
         QTest::keyClick(editor, Qt::Key_Return);
         QTRY_COMPARE(opened.rows(), QString("before update|after|You are here"));
+        QTRY_COMPARE(opened.fake.machine->takes.size(), size_t(2));
         opened.fake.machine->listener.snapshot_taken(opened.some.add("2", "", 2));
         QTRY_COMPARE(opened.some.all()[1].name, std::string("after"));
         QTRY_COMPARE(opened.rows(), QString("before update|after|You are here"));
