@@ -201,6 +201,14 @@ public:
     virtual Result<u64> sweep() = 0;
 };
 
+// For machines that don't run. Waits for the host's disk.
+// A snapshot of the disks alone.
+Result<SnapshotInfo> take_snapshot_of_stopped(const MachineDefinition& definition, const SnapshotRequest& request);
+// A machine in the empty folder `folder` that begins where the snapshot was taken: copies of its memory and its disks, which
+// must lie in the folder above the snapshots. Returns the definition with the copies' paths; snapshots go to folder/snapshots.
+Result<MachineDefinition>
+clone_from_snapshot(const MachineDefinition& definition, const std::string& id, const std::string& folder);
+
 // Whether KVM can run an operating system here; a probe guest of a few milliseconds, cached for the process.
 struct KvmVerdict {
     bool usable = false;

@@ -706,7 +706,7 @@
     </message>
     <message>
         <source>Saved</source>
-        <translation>Gesichert</translation>
+        <translation>Gespeichert</translation>
     </message>
 </context>
 <context>
@@ -1032,7 +1032,7 @@
     </message>
     <message>
         <source>Save and &amp;close</source>
-        <translation>Sichern und s&amp;chließen</translation>
+        <translation>Speichern und s&amp;chließen</translation>
     </message>
     <message>
         <source>Snapshot being written</source>
@@ -1112,7 +1112,7 @@
     </message>
     <message>
         <source>The machine is being saved; then this window closes.</source>
-        <translation>Die Maschine wird gesichert; dann schließt sich dieses Fenster.</translation>
+        <translation>Die Maschine wird gespeichert; dann schließt sich dieses Fenster.</translation>
     </message>
 </context>
 <context>
@@ -1267,7 +1267,7 @@
     </message>
     <message>
         <source>Saved at closing</source>
-        <translation>Beim Schließen gesichert</translation>
+        <translation>Beim Schließen gespeichert</translation>
     </message>
     <message>
         <source>Automatic</source>

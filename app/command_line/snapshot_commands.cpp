@@ -100,6 +100,18 @@ int take(const Arguments& arguments)
 {
     const QString& machine = arguments.positional(0);
     const QString name = arguments.positionalOr(2, arguments.value("--name").value_or(""));
+    if (!isMachineRunning(machine)) {
+        const auto definition = MachineLibrary().find(machine);
+        const auto taken = definition
+            ? engine::take_snapshot_of_stopped(
+                definition.value(), {.name = name.toStdString(), .note = arguments.value("--note").value_or("").toStdString()})
+            : engine::Result<SnapshotInfo>(definition.error());
+        if (!taken)
+            return refuse(taken.error());
+        return answered(
+            arguments, QJsonValue(QJsonObject{{"id", QString::fromStdString(taken.value().id)}}),
+            QString("Took a snapshot of the disks of “%1”, which is off.").arg(machine));
+    }
     const auto answer = callMachine(
         machine, "take_snapshot", {{"name", name}, {"note", arguments.value("--note").value_or("")}}, saving_patience);
     return answered(arguments, answer, QString("Took a snapshot of “%1”.").arg(machine));
@@ -133,6 +145,20 @@ int remove(const Arguments& arguments, engine::SnapshotTree& tree, const std::st
         QString("Deleted; %1 are free again.").arg(QLocale().formattedDataSize(qint64(freed.value()))));
 }
 
+int clone(const Arguments& arguments, const SnapshotInfo& info)
+{
+    const QString& machine = arguments.positional(0);
+    const QString name = arguments.positionalOr(3, QString());
+    if (name.isEmpty())
+        return refuse(problem("The new machine has no name", {}, "Write it behind the snapshot"));
+    MachineLibrary library;
+    const auto cloned = library.clone(machine, info.id, name);
+    return cloned ? answered(
+               arguments, QJsonValue(QJsonObject{{"name", name}}),
+               QString("Created “%1”, which goes on where the snapshot was taken.").arg(name))
+                  : refuse(cloned.error());
+}
+
 int snapshot(const Arguments& arguments)
 {
     const QString action = arguments.positional(1);
@@ -144,20 +170,23 @@ int snapshot(const Arguments& arguments)
     if (action == "take")
         return take(arguments);
     const QString which = arguments.positionalOr(2, {}), words = arguments.positionalOr(3, {});
-    if (action != "restore" && action != "delete" && action != "rename" && action != "note")
+    if (action != "restore" && action != "delete" && action != "rename" && action != "note" && action != "clone")
         return refuse(problem(
             QString("A snapshot can't be asked to “%1”").arg(action), {},
-            "Write take, list, restore, delete, rename or note; “paddock snapshot --help” has the details"));
+            "Write take, list, restore, delete, rename, note or clone; “paddock snapshot --help” has the details"));
     const auto found = tree.value()->find(which.toStdString());
     if (!found)
         return refuse(found.error());
     if (action == "restore")
         return restore(arguments, found.value());
+    if (action == "clone")
+        return clone(arguments, found.value());
     if (action == "delete")
         return remove(arguments, *tree.value(), found.value().id);
     return done(
-        arguments, action == "rename" ? tree.value()->rename(found.value().id, words.toStdString())
-                                      : tree.value()->set_note(found.value().id, words.toStdString()));
+        arguments,
+        action == "rename" ? tree.value()->rename(found.value().id, words.toStdString())
+                           : tree.value()->set_note(found.value().id, words.toStdString()));
 }
 
 int save(const Arguments& arguments)
@@ -184,6 +213,7 @@ std::vector<RunnableCommand> snapshotCommands()
         "  delete SNAPSHOT           deletes it, and no other\n"
         "  rename SNAPSHOT TEXT      gives it another name\n"
         "  note SNAPSHOT TEXT        gives it another note\n"
+        "  clone SNAPSHOT NAME       makes a machine of that name that goes on from there\n"
         "SNAPSHOT is a name or an id; of several of one name, the newest. A machine that is off begins with one by\n"
         "“paddock start NAME --from SNAPSHOT”.",
     };

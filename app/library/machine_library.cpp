@@ -258,6 +258,31 @@ engine::Result<void> MachineLibrary::rename(const QString& from, const QString& 
     return problem(tr("“%1” cannot be renamed").arg(from), reason(error), tr("Allow writing in %1").arg(machinesFolder()));
 }
 
+engine::Result<void> MachineLibrary::clone(const QString& name, const std::string& snapshot, const QString& as)
+{
+    const auto definition = find(name);
+    if (!definition)
+        return definition.error();
+    for (const auto& check : {checkName(as), checkNameIsFree(as)})
+        if (!check)
+            return check;
+    const QTemporaryDir draft(machinesFolder() + QStringLiteral("/.new-XXXXXX"));
+    if (!draft.isValid())
+        return problem(
+            tr("“%1” cannot be created").arg(as), draft.errorString(), tr("Allow writing in %1").arg(machinesFolder()));
+    auto cloned = engine::clone_from_snapshot(definition.value(), snapshot, draft.path().toStdString());
+    if (!cloned)
+        return cloned.error();
+    cloned->name = as.toStdString();
+    if (auto written = writeDefinition(cloned.value(), draft.path()); !written)
+        return written;
+    if (!moveFolder(draft.path(), folder(as)))
+        return errno == EEXIST
+            ? checkNameIsFree(as)
+            : problem(tr("“%1” cannot be created").arg(as), reason(errno), tr("Allow writing in %1").arg(m_root));
+    return {};
+}
+
 engine::Result<QString> MachineLibrary::discard(const QString& name)
 {
     if (!contains(name))

@@ -48,6 +48,9 @@ public:
     engine::Result<void> save(const engine::MachineDefinition& definition);
     engine::Result<void> rename(const QString& from, const QString& to);
 
+    // A machine of its own, called `as`, that goes on where a snapshot of another one was taken.
+    engine::Result<void> clone(const QString& name, const std::string& snapshot, const QString& as);
+
     // Moves the machine to the trash and returns the ticket that brings it back.
     engine::Result<QString> discard(const QString& name);
     engine::Result<QString> restore(const QString& ticket);    // the name it came back under

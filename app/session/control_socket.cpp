@@ -124,7 +124,8 @@ ControlServer::ControlServer(MachineSession& session, PictureWriter writePicture
     connect(&session, &MachineSession::snapshotTaken, this, [this](const engine::SnapshotInfo& snapshot) {
         answerAll(
             &Client::whenSaved,
-            {{"id", QString::fromStdString(snapshot.id)}, {"own_bytes", double(snapshot.own_bytes)},
+            {{"id", QString::fromStdString(snapshot.id)},
+             {"own_bytes", double(snapshot.own_bytes)},
              {"stopped_ms", double(m_session.stats().last_rest_nanoseconds) / 1e6}});
     });
     connect(&session, &MachineSession::snapshotFailed, this, [this](const engine::Error& error) {

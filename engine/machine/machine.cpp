@@ -15,8 +15,12 @@ public:
     PcMachine(const MachineDefinition& definition, Listener& listener) : definition_(definition), listener_(listener) { }
     ~PcMachine() override
     {
-        snapshots_.reset();    // finishes what is being written
+        if (snapshots_)
+            snapshots_->finish();
+        const MachineState before = state();
         life_.shut_down();
+        if (before == MachineState::running || before == MachineState::paused)
+            snapshots_->stopped();
     }
 
     Result<void> build()
@@ -39,7 +43,7 @@ public:
 
     void start() override
     {
-        life_.on_end([this](const StopReason& reason) { snapshots_->stopped(reason); });
+        life_.on_end([this](const StopReason&) { snapshots_->stopped(); });
         life_.start(*board_, [this] { return snapshots_->begin(); });
     }
     void pause() override { life_.pause(); }

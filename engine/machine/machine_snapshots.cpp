@@ -58,6 +58,11 @@ MachineSnapshots::MachineSnapshots(const MachineDefinition& definition, LifeCycl
 
 MachineSnapshots::~MachineSnapshots()
 {
+    finish();
+}
+
+void MachineSnapshots::finish()
+{
     if (job_.joinable())
         job_.join();
 }
@@ -80,7 +85,7 @@ Result<void> MachineSnapshots::read_present()
     auto present = directory_.present();
     if (!present)
         return present.error();
-    present_ = std::move(*present);
+    before_ = present_ = std::move(*present);
     if (present_.disks.empty() || disks_.stand_on(present_.disks))
         return {};
     return other_disks();
@@ -100,6 +105,10 @@ Result<void> MachineSnapshots::choose_start(const std::string& wanted)
         return content.error();
     // What was saved when the machine was closed goes on with the disks as they are; nothing was written since.
     if (!wanted.empty()) {
+        auto lock = directory_.lock(SnapshotDirectory::Use::shared);
+        if (!lock)
+            return lock.error();
+        start_lock_ = std::move(*lock);
         if (!disks_.stand_on(content->disks))
             return other_disks();
         auto layers = disks_.make_layers(content->disks, SnapshotDirectory::new_id());
@@ -118,9 +127,7 @@ Result<void> MachineSnapshots::attach(Board& board)
     const auto writers = board.tells_of_writes() ? MemoryKeeper::Writers::told : MemoryKeeper::Writers::untold;
     keeper_ = std::make_unique<MemoryKeeper>(board.memories(), writers);
     source_ = std::make_unique<MemorySource>(board.memories(), store_, [this](const Error& error) {
-        life_.events().post([this, error] {
-            life_.request_stop({.kind = StopReason::Kind::crashed, .text = error.text()});
-        });
+        life_.events().post([this, error] { life_.request_stop({.kind = StopReason::Kind::crashed, .text = error.text()}); });
     });
     return start_ ? check(*start_) : Result<void>();
 }
@@ -128,6 +135,8 @@ Result<void> MachineSnapshots::attach(Board& board)
 // Everything that a guest can have noticed of its machine has to be there.
 Result<void> MachineSnapshots::check(const SnapshotContent& content) const
 {
+    if (!content.info.with_memory)
+        return {};
     const StateMap wanted = board_->description();
     for (const auto& [name, value] : wanted.scalars) {
         const auto found = content.machine.scalars.find(name);
@@ -138,8 +147,6 @@ Result<void> MachineSnapshots::check(const SnapshotContent& content) const
                 text("It differs from the machine that was saved: ", name, ", ", saved, " then and ", value, " now"),
                 "Set the machine as it was, or clone a machine from the snapshot"};
     }
-    if (!content.info.with_memory)
-        return {};
     const PageTables none;
     const PageTables& tables = content.pages ? *content.pages : none;
     for (const MemoryBlock* const block : board_->memories()) {
@@ -182,7 +189,11 @@ Result<void> MachineSnapshots::begin()
     auto written = std::async(std::launch::async, [this] { return about_to_start(); });
     auto begun = begin_with_start();
     auto noted = written.get();
+    // What could not be gone on from is not lost by that.
+    if (!begun)
+        (void)move_present([before = before_](Present& present) { present = before; });
     start_.reset();
+    start_lock_ = {};
     return begun ? noted : begun;
 }
 
@@ -200,7 +211,7 @@ Result<void> MachineSnapshots::begin_with_start()
     return {};
 }
 
-void MachineSnapshots::stopped(const StopReason&)
+void MachineSnapshots::stopped()
 {
     // What can't be written down now is taken for an interrupted machine later, which is the careful side.
     (void)move_present([](Present& present) { present.running = false; });
@@ -261,8 +272,12 @@ Result<void> MachineSnapshots::take(const SnapshotRequest& request, Afterwards a
         if (!saved)
             return listener_.snapshot_failed(saved.error());
         listener_.snapshot_taken(saved.value());
-        if (afterwards == Afterwards::stops)
-            life_.events().post([this] { life_.request_stop({.kind = StopReason::Kind::saved}); });
+        if (afterwards != Afterwards::stops)
+            return;
+        // The person has left: what was removed can't be brought back any more.
+        if (const auto tree = SnapshotTree::open(directory_.path()))
+            (void)tree.value()->sweep();
+        life_.events().post([this] { life_.request_stop({.kind = StopReason::Kind::saved}); });
     });
 }
 
@@ -304,15 +319,9 @@ Result<SnapshotInfo> MachineSnapshots::save(const SnapshotRequest& request, Afte
         learn_from(info.parent);
     if (auto begun = store_.begin(info.id); !begun)
         return begun.error();
-    const auto give_up = [&](const Error& error) {
-        keeper_->release();
-        store_.abandon();
-        if (cut.was_running && life_.state() == MachineState::paused)
-            life_.resume();
-        return error;
-    };
     if (!at_rest([&] { this->cut(cut, afterwards); }))
-        return give_up(Error{"The snapshot was not taken", "The machine has stopped meanwhile", "Start it again first"});
+        return give_up(
+            cut, afterwards, Error{"The snapshot was not taken", "The machine has stopped meanwhile", "Start it again first"});
     info.taken_at = milliseconds_now();
     info.screen_text = board_->screen_text().rows.substr(0, most_screen_text);
     auto tables = keeper_->save(store_, [&](u64 done, u64 total) {
@@ -320,22 +329,33 @@ Result<SnapshotInfo> MachineSnapshots::save(const SnapshotRequest& request, Afte
     });
     keeper_->release();
     if (!tables)
-        return give_up(tables.error());
+        return give_up(cut, afterwards, tables.error());
     if (auto sealed = disks_.wait_sealed(); !sealed || !cut.changed)
-        return give_up(sealed ? cut.changed.error() : sealed.error());
+        return give_up(cut, afterwards, sealed ? cut.changed.error() : sealed.error());
     const auto bytes = store_.finish();
     if (!bytes)
-        return give_up(bytes.error());
-    cut.content.pages = std::move(*tables);
+        return give_up(cut, afterwards, bytes.error());
+    cut.content.pages = *tables;
     cut.content.machine = board_->description();
     info.memory_bytes = cut.content.machine.scalars["bytes of memory"];
     if (cut.frame)
         info.thumbnail = make_thumbnail(*cut.frame);
     if (auto written = write_down(cut.content, bytes.value(), afterwards); !written)
-        return give_up(written.error());
+        return give_up(cut, afterwards, written.error());
+    keeper_->accept(std::move(*tables));
     if (afterwards == Afterwards::runs_on && !board_->tells_of_writes() && cut.was_running)
         life_.resume();
     return std::move(info);
+}
+
+// The machine goes on as if nothing had been asked.
+Result<SnapshotInfo> MachineSnapshots::give_up(Cut& cut, Afterwards afterwards, const Error& error)
+{
+    keeper_->release();
+    store_.abandon();
+    if (cut.was_running && (afterwards == Afterwards::stops || !board_->tells_of_writes()))
+        life_.resume();
+    return error;
 }
 
 Result<void> MachineSnapshots::write_down(SnapshotContent& content, u64 bytes, Afterwards afterwards)
@@ -350,7 +370,10 @@ Result<void> MachineSnapshots::write_down(SnapshotContent& content, u64 bytes, A
         if (afterwards == Afterwards::stops)
             present.saved_state = content.info.id;
     });
-    forget_closing(content.info.id);
+    if (moved)
+        forget_closing(content.info.id);
+    else
+        directory_.remove(content.info.id + ".snapshot");
     return moved;
 }
 
@@ -398,6 +421,9 @@ Result<void> MachineSnapshots::go_back(const std::string& id)
         return Error{
             "The machine can't go back to this snapshot while it runs", "It was taken while the machine was off",
             "Switch the machine off, then start it from the snapshot"};
+    const auto lock = directory_.lock(SnapshotDirectory::Use::shared);
+    if (!lock)
+        return lock.error();
     auto branch = disks_.branch_from(content.value().disks, SnapshotDirectory::new_id());
     if (!branch)
         return branch.error();
@@ -424,14 +450,13 @@ Result<void> MachineSnapshots::apply(const SnapshotContent& content, const Snaps
         if (auto changed = disks_.change(*branch); !changed)
             return changed;
     life_.clock().set(content.info.guest_nanoseconds);
-    if (!board_->load(content.states)) {
+    if (const std::string trouble = board_->load(content.states); !trouble.empty()) {
         life_.clock().set(time_before);
         if (branch)
             if (auto returned = return_to(layers_before, before); !returned)
                 return returned;
         return damaged(
-            directory_.file(content.info.id + ".snapshot"),
-            "It describes a machine that can't be, or a processor with more than this computer's");
+            directory_.file(content.info.id + ".snapshot"), text("It describes a part of the machine as it can't be: ", trouble));
     }
     replace_memory(content.pages);
     if (!source_->sound())

@@ -35,8 +35,10 @@ public:
     std::string begins_with() const { return start_ ? start_->info.id : MachineDefinition::start_cold; }
     // Inside LifeCycle::start(), on a board that just woke. Writes down that the machine runs.
     Result<void> begin();
-    // The machine has stopped. Machine thread.
-    void stopped(const StopReason& reason);
+    // The machine has stopped, or is about to be given up. Any thread.
+    void stopped();
+    // Waits for what is being written or brought back; before LifeCycle::shut_down(), and the last use of this.
+    void finish();
 
     // The owner's thread; see Machine.
     Result<void> take(const SnapshotRequest& request, Afterwards afterwards);
@@ -58,6 +60,7 @@ private:
     Result<SnapshotInfo> save(const SnapshotRequest& request, Afterwards afterwards);
     void cut(Cut& cut, Afterwards afterwards);
     Result<void> write_down(SnapshotContent& content, u64 bytes, Afterwards afterwards);
+    Result<SnapshotInfo> give_up(Cut& cut, Afterwards afterwards, const Error& error);
     void forget_closing(const std::string& but);
     void learn_from(const std::string& id);
 
@@ -78,9 +81,11 @@ private:
     std::unique_ptr<MemoryKeeper> keeper_;
     std::unique_ptr<MemorySource> source_;
     std::optional<SnapshotContent> start_;    // what the machine begins with
+    FileDescriptor start_lock_;    // until it is written down that it does
 
     mutable std::mutex present_mutex_;
     Present present_;
+    Present before_;    // as it was found
 
     std::atomic<bool> busy_ = false;
     std::thread job_;

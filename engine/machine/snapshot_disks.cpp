@@ -25,7 +25,8 @@ SnapshotDisks::SnapshotDisks(const SnapshotDirectory& directory, const MachineDe
 {
     formats_.resize(images_paths_.size());
     for (const std::string& image : images_paths_) {
-        layers_.push_back({.image = directory.path().empty() ? image : portable(image, directory.path()), .layers = {}, .size = 0});
+        layers_.push_back(
+            {.image = directory.path().empty() ? image : portable(image, directory.path()), .layers = {}, .size = 0});
         // The images below the layers may lie where the definition has them.
         folders_.push_back(std::filesystem::absolute(image).parent_path());
     }
@@ -47,6 +48,13 @@ std::string SnapshotDisks::top(const DiskLayers& disk) const
     return directory_.file(disk.layers.back());
 }
 
+void SnapshotDisks::attach(std::vector<DiskImage*> images)
+{
+    images_ = std::move(images);
+    for (std::size_t n = 0; n < images_.size() && n < layers_.size(); ++n)
+        layers_[n].size = images_[n]->size();
+}
+
 MachineDefinition SnapshotDisks::apply(MachineDefinition definition) const
 {
     definition.disk_formats = formats_;
@@ -60,8 +68,7 @@ MachineDefinition SnapshotDisks::apply(MachineDefinition definition) const
     return definition;
 }
 
-Result<std::vector<DiskLayers>>
-SnapshotDisks::make_layers(const std::vector<DiskLayers>& below, const std::string& mark) const
+Result<std::vector<DiskLayers>> SnapshotDisks::make_layers(const std::vector<DiskLayers>& below, const std::string& mark) const
 {
     std::vector<DiskLayers> layers = below;
     for (std::size_t n = 0; n < layers.size(); ++n) {
@@ -85,10 +92,7 @@ SnapshotDisks::make_layers(const std::vector<DiskLayers>& below, const std::stri
 
 Result<SnapshotDisks::Branch> SnapshotDisks::branch_here(const std::string& mark) const
 {
-    std::vector<DiskLayers> below = layers_;
-    for (std::size_t n = 0; n < below.size(); ++n)
-        below[n].size = images_[n]->size();
-    auto made = make_layers(below, mark);
+    auto made = make_layers(layers_, mark);
     if (!made)
         return made.error();
     Branch branch{std::move(*made), {}};
@@ -101,16 +105,14 @@ Result<SnapshotDisks::Branch> SnapshotDisks::branch_here(const std::string& mark
     return branch;
 }
 
-Result<SnapshotDisks::Branch>
-SnapshotDisks::branch_from(const std::vector<DiskLayers>& below, const std::string& mark) const
+Result<SnapshotDisks::Branch> SnapshotDisks::branch_from(const std::vector<DiskLayers>& below, const std::string& mark) const
 {
     auto made = make_layers(below, mark);
     if (!made)
         return made.error();
     Branch branch{std::move(*made), {}};
     for (const DiskLayers& disk : branch.layers) {
-        auto opened = open_layer(
-            top(disk), ImageAccess::read_write, {.format = ImageFormat::qcow2, .trusted_folders = folders_});
+        auto opened = open_layer(top(disk), ImageAccess::read_write, {.format = ImageFormat::qcow2, .trusted_folders = folders_});
         if (!opened)
             return opened.error();
         branch.tops.push_back(std::move(*opened));
@@ -123,7 +125,8 @@ Result<void> SnapshotDisks::change(const Branch& branch)
     for (std::size_t n = 0; n < branch.tops.size(); ++n)
         if (branch.tops.size() != images_.size() || branch.tops[n]->size() != images_[n]->size())
             return Error{
-                "The machine can't go on with these disks", "They have other sizes than its own", "Give it back the disks it had"};
+                "The machine can't go on with these disks", "They have other sizes than its own",
+                "Give it back the disks it had"};
     {
         const std::lock_guard lock(sealing_->mutex);
         sealing_->under_way += branch.tops.size();

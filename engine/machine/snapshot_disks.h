@@ -34,7 +34,7 @@ public:
     // The definition with the topmost layers in the images' place.
     MachineDefinition apply(MachineDefinition definition) const;
     // The machine is built; the images live as long as this is used.
-    void attach(std::vector<DiskImage*> images) { images_ = std::move(images); }
+    void attach(std::vector<DiskImage*> images);
 
     // Above these layers, files only. `mark` is part of their names.
     Result<std::vector<DiskLayers>> make_layers(const std::vector<DiskLayers>& below, const std::string& mark) const;

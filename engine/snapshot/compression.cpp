@@ -19,8 +19,7 @@ std::vector<u8> compress(std::span<const u8> bytes, int level)
     if (!context)
         return {};
     std::vector<u8> packed(ZSTD_compressBound(bytes.size()));
-    const std::size_t length
-        = ZSTD_compressCCtx(context.get(), packed.data(), packed.size(), bytes.data(), bytes.size(), level);
+    const std::size_t length = ZSTD_compressCCtx(context.get(), packed.data(), packed.size(), bytes.data(), bytes.size(), level);
     if (ZSTD_isError(length) || length >= bytes.size())
         return {};
     packed.resize(length);

@@ -182,8 +182,8 @@ Result<std::vector<u8>> unpack(const Header& header, std::span<const u8> stored,
 
 }
 
-Result<Container> Container::parse(
-    std::span<const u8> bytes, FourCc kind, std::span<const FourCc> known, const std::string& name, Part part)
+Result<Container>
+Container::parse(std::span<const u8> bytes, FourCc kind, std::span<const FourCc> known, const std::string& name, Part part)
 {
     Cursor cursor(bytes);
     if (auto sound = check_header(cursor, kind, name, bytes); !sound)

@@ -29,8 +29,8 @@ public:
 
     explicit ContainerWriter(FourCc kind);
     // At most 255 bytes of `instance` count.
-    void add(
-        FourCc type, std::string_view instance, std::span<const u8> payload, Need need = Need::required,
+    void
+    add(FourCc type, std::string_view instance, std::span<const u8> payload, Need need = Need::required,
         Packing packing = Packing::none);
     void add(FourCc type, std::string_view instance, const StateMap& fields, Need need = Need::required);
     std::vector<u8> finish();
@@ -56,8 +56,7 @@ public:
 
     // `name` is what messages call the file. `known` are the types that the reader knows.
     static Result<Container> parse(
-        std::span<const u8> bytes, FourCc kind, std::span<const FourCc> known, const std::string& name,
-        Part part = Part::whole);
+        std::span<const u8> bytes, FourCc kind, std::span<const FourCc> known, const std::string& name, Part part = Part::whole);
 
     const std::vector<Section>& sections() const { return sections_; }
     const Section* find(FourCc type, std::string_view instance = {}) const;

@@ -23,8 +23,8 @@ MemoryKeeper::MemoryKeeper(std::vector<MemoryBlock*> blocks, Writers writers, st
       pool_pages_(pool_pages),
       parts_(blocks_.size())
 {
-    void* const pool = mmap(
-        nullptr, pool_pages_ * page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const pool
+        = mmap(nullptr, pool_pages_ * page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (pool == MAP_FAILED)
         pool_pages_ = 0;
     else
@@ -227,11 +227,15 @@ Result<SharedTables> MemoryKeeper::save(PageStore& store, const Progress& progre
         if (progress && passed_ - reported >= between_reports)
             progress(reported = passed_, total);
     }
+    return SharedTables(std::move(tables));
+}
+
+void MemoryKeeper::accept(SharedTables tables)
+{
     const std::lock_guard lock(mutex_);
     for (Part& part : parts_)
         part.clean = part.frozen;
-    base_ = tables;
-    return base_;
+    base_ = std::move(tables);
 }
 
 void MemoryKeeper::release()

@@ -22,8 +22,7 @@ public:
     // told: of each write before it happens. untold: any page may have changed, and nobody may write before save() is done.
     enum class Writers : u8 { told, untold };
 
-    explicit MemoryKeeper(
-        std::vector<MemoryBlock*> blocks, Writers writers = Writers::told, std::size_t pool_pages = usual_pool);
+    explicit MemoryKeeper(std::vector<MemoryBlock*> blocks, Writers writers = Writers::told, std::size_t pool_pages = usual_pool);
     ~MemoryKeeper() override;
 
     // With every accessor standing still. The memory is now as these tables say: the next snapshot holds what changes from
@@ -38,9 +37,11 @@ public:
 
     // With every writer standing still: what memory holds now is to be saved.
     void freeze();
-    // The saver's thread, after freeze(). Writers may run. The new tables become the base.
+    // The saver's thread, after freeze(). Writers may run.
     using Progress = std::function<void(u64 done, u64 total)>;    // pages
     Result<SharedTables> save(PageStore& store, const Progress& progress);
+    // What save() returned is on disk for good, and the base from here on. Without this call the old one stays.
+    void accept(SharedTables tables);
     // Nothing more is kept; after save(), or in its place.
     void release();
 

@@ -214,6 +214,7 @@ Result<void> PageStore::begin(const std::string& id)
             text("The snapshot can't be written to ", directory_), system_error_text(errno), "Make room, or put it right there"};
     writing->chunk.pages.reserve(pages_in_chunk * page_size);
     writing_ = std::move(writing);
+    last_.reset();
     return write_at_end(header_of(id));
 }
 
@@ -287,7 +288,8 @@ Result<void> PageStore::write_chunk()
     if (!chunk.count)
         return {};
     if (writing_->end >= furthest_offset - (u64(1) << 20))
-        return Error{"The snapshot can't be written", "It holds more memory than the format has room for", "Give the machine less"};
+        return Error{
+            "The snapshot can't be written", "It holds more memory than the format has room for", "Give the machine less"};
     const std::vector<u8> packed = compress(chunk.pages, level);
     const std::span<const u8> stored = packed.empty() ? std::span<const u8>(chunk.pages) : std::span<const u8>(packed);
     std::vector<u8> whole(chunk_header + 8 * chunk.count);
@@ -317,17 +319,26 @@ Result<u64> PageStore::finish()
         const std::lock_guard lock(mutex_);
         segments_[writing_->number].file = std::move(writing_->file);
     }
+    last_ = writing_->number;
     writing_.reset();
     return bytes;
 }
 
 void PageStore::abandon()
 {
-    if (!writing_)
-        return;
-    ::unlink(path(writing_->id).c_str());
-    std::erase_if(by_hash_, [&](const auto& entry) { return segment_of(entry.second) == writing_->number; });
+    if (writing_)
+        last_ = writing_->number;
     writing_.reset();
+    if (!last_)
+        return;
+    const u32 number = *std::exchange(last_, std::nullopt);
+    ::unlink(path(segment_id(number)).c_str());
+    std::erase_if(by_hash_, [&](const auto& entry) { return segment_of(entry.second) == number; });
+    const std::lock_guard lock(mutex_);
+    segments_[number].file = {};
+    segments_[number].tried = true;
+    std::erase_if(cache_, [&](const auto& entry) { return segment_of(entry.first) == number; });
+    std::erase_if(cached_, [&](const PageRef chunk) { return segment_of(chunk) == number; });
 }
 
 }

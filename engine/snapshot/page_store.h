@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -79,6 +80,7 @@ public:
     // Pages equal to those of this chunk need not be written again.
     void learn(PageRef chunk);
     Result<u64> finish();    // bytes written
+    // Takes back what was begun, or finished, last.
     void abandon();
     u64 bytes_written() const { return writing_ ? writing_->end : 0; }
 
@@ -115,6 +117,7 @@ private:
     std::unordered_map<u64, PageRef> by_hash_;
     std::unordered_set<PageRef> learnt_;
     std::unique_ptr<Writing> writing_;
+    std::optional<u32> last_;    // the segment that was finished last, and may be taken back
 };
 
 }

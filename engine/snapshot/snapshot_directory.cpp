@@ -151,11 +151,11 @@ Result<SnapshotInfo> SnapshotDirectory::info(const std::string& id, const std::s
     return info;
 }
 
-Result<SnapshotContent>
-SnapshotDirectory::snapshot(const std::string& id, PageStore& store, const std::string& suffix) const
+Result<SnapshotContent> SnapshotDirectory::snapshot(const std::string& id, PageStore& store, const std::string& suffix) const
 {
     if (!is_id(id))
-        return Error{text("There is no snapshot \"", id, "\""), "Ids have 16 hexadecimal digits", "Look at the list of snapshots"};
+        return Error{
+            text("There is no snapshot \"", id, "\""), "Ids have 16 hexadecimal digits", "Look at the list of snapshots"};
     if (size(id + suffix) > largest_container)
         return damaged(file(id + suffix), "It is larger than any snapshot can be");
     const auto bytes = read(id + suffix, largest_container);

@@ -34,8 +34,7 @@ public:
     void remove(const std::string& name) const;
 
     Result<SnapshotInfo> info(const std::string& id, const std::string& suffix = ".snapshot") const;
-    Result<SnapshotContent>
-    snapshot(const std::string& id, PageStore& store, const std::string& suffix = ".snapshot") const;
+    Result<SnapshotContent> snapshot(const std::string& id, PageStore& store, const std::string& suffix = ".snapshot") const;
     Result<Present> present() const;    // a default one where there is no file
     Result<void> set_present(const Present& present) const;
 

@@ -100,7 +100,9 @@ bool may_cache_write(const Cpu& c, const Walk& walk, u64 entry)
     return entry & pte_dirty && (walk.rights & pte_writable || (!user_context(c) && !(c.cr0 & cr0_wp)));
 }
 
-bool finish(Cpu& c, u64 linear, Access access, const Walk& walk, const TableEntry& at, u64 entry, bool wide, u64 page_bits, Translation& to)
+bool finish(
+    Cpu& c, u64 linear, Access access, const Walk& walk, const TableEntry& at, u64 entry, bool wide, u64 page_bits,
+    Translation& to)
 {
     if (!permitted(c, linear, access, walk))
         return false;

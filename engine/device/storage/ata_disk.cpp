@@ -379,7 +379,7 @@ bool AtaDisk::restored()
 {
     const bool geometry = s_.heads >= 1 && s_.heads <= 16 && s_.sectors_per_track >= 1 && s_.sectors_per_track <= 255;
     const bool transfer = s_.lba <= sectors() && s_.sectors_left <= 65536 && s_.chunk <= largest_chunk
-        && s_.chunk <= s_.sectors_left && s_.trim_range <= most_trim_sectors * sector_bytes / 8;
+        && (s_.sectors_left == 0 || s_.chunk <= s_.sectors_left) && s_.trim_range <= most_trim_sectors * sector_bytes / 8;
     return geometry && transfer && s_.multiple <= largest_multiple && AtaDevice::restored();
 }
 

@@ -56,8 +56,9 @@ public:
     // What a snapshot must agree with to be loaded into this board: numbers are compared, words are for people.
     virtual StateMap description() { return {}; }
     virtual DeviceStates save() { return {}; }
-    // Power-on state, then this one. False: no such board can exist, and the state is half loaded.
-    virtual bool load(const DeviceStates&) { return false; }
+    // Power-on state, then this one. Empty, or the name of a part that can't exist as it is described; then the state is
+    // half loaded.
+    virtual std::string load(const DeviceStates&) { return "board"; }
 
     virtual void press_power_button() = 0;
     virtual void key(u16 code, bool down) = 0;

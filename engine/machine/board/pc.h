@@ -64,7 +64,7 @@ public:
     bool tells_of_writes() override { return processors_->tells_of_writes(); }
     StateMap description() override;
     DeviceStates save() override;
-    bool load(const DeviceStates& states) override;
+    std::string load(const DeviceStates& states) override;
 
     void press_power_button() override { pm_->press_power_button(); }
     void key(u16 code, bool down) override { keys_.push(code, down); }

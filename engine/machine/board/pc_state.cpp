@@ -62,7 +62,7 @@ DeviceStates PcBoard::save()
     return states;
 }
 
-bool PcBoard::load(const DeviceStates& states)
+std::string PcBoard::load(const DeviceStates& states)
 {
     const auto load = [&](const std::string& name, auto& part) {
         const auto found = states.find(name);
@@ -80,25 +80,27 @@ bool PcBoard::load(const DeviceStates& states)
     };
     // Its programs have seen what the processor has.
     if (number("cpu_features", 0) & ~u64(x86::host_features()))
-        return false;
+        return "processor, which has more than this computer's";
     memory_.begin_changes();
     reset_devices();
     for (Device* device : devices_)
         load(std::string(device->name()), *device);
     const u64 now = u64(std::time(nullptr));
     rtc_.shift(i64(now - number("host_seconds", now)));
-    bool sound = true;
+    std::string trouble;
     for (Device* device : devices_)
-        sound = device->restored() && sound;
+        if (!device->restored())
+            trouble = device->name();
     keyboard_a20_ = number("keyboard_a20", 1);
     update_a20();
     memory_.end_changes();
     processors_->reset();
     load(processors_name, *processors_);
-    sound = processors_->restored() && sound;
+    if (!processors_->restored())
+        trouble = processors_name;
     unchanged_refreshes_ = 0;
     refresh_timer_.arm(around_.deadlines.now());
-    return sound;
+    return trouble;
 }
 
 }

@@ -1,4 +1,8 @@
+#include <csignal>
 #include <random>
+#include <thread>
+
+#include <sys/wait.h>
 
 #include "engine/memory/memory_block.h"
 #include "tests/engine/machine/snapshot_machine.h"
@@ -183,6 +187,197 @@ TEST(MachineSnapshots, CatchNobodyWhoForgetsToAsk)
         pc.clean();
     }
     MemoryBlock::guard_strictly(false);
+}
+
+struct WithDisks : SnapshotMachine {
+    explicit WithDisks(const std::string& name) : SnapshotMachine(name)
+    {
+        for (const char* disk : {"first.img", "second.img"}) {
+            std::ofstream(folder / disk).put('\0');
+            std::filesystem::resize_file(folder / disk, 1 << 20);
+            definition.disks.push_back(folder / disk);
+        }
+        std::ofstream(folder / "disc.iso").put('\0');
+        std::filesystem::resize_file(folder / "disc.iso", 1 << 20);
+        definition.cdrom = folder / "disc.iso";
+    }
+};
+
+TEST(MachineSnapshots, TakeTheDisksBackWithTheMachine)
+{
+    WithDisks pc("disks");
+    pc.start();
+    EXPECT_EQ(pc.ask(1), "a");
+    EXPECT_EQ(pc.ask(1, "w"), "W");
+    EXPECT_EQ(pc.ask(1, "r"), "b");
+    const std::string b = pc.take("b").id;
+    EXPECT_EQ(pc.ask(1), "b");
+    EXPECT_EQ(pc.ask(1, "w"), "W");
+    EXPECT_EQ(pc.ask(1, "r"), "c");
+    const std::string c = pc.take("c").id;
+    pc.go_back(b);
+    EXPECT_EQ(pc.ask(1, "r"), "b");
+    pc.go_back(c);
+    EXPECT_EQ(pc.ask(1, "r"), "c");
+    EXPECT_EQ(pc.ask(1), "c");
+    EXPECT_EQ(pc.ask(1, "w"), "W");
+    pc.machine->power_off();
+    ASSERT_TRUE(pc.wait([&] { return pc.end.has_value(); }));
+    // Powered on again it has the disk as it was left.
+    pc.start();
+    EXPECT_EQ(pc.ask(1, "r"), "d");
+    // Begun with a snapshot, the snapshot's; and that more than once.
+    for (unsigned turn = 0; turn < 2; ++turn) {
+        pc.definition.start_from = b;
+        pc.start();
+        EXPECT_EQ(pc.ask(1, "r"), "b");
+        EXPECT_EQ(pc.ask(1), "b");
+        EXPECT_EQ(pc.ask(1, "w"), "W");
+    }
+    pc.machine.reset();
+    const auto tree = tree_of(pc);
+    ASSERT_TRUE(tree->remove(b));
+    const auto freed = tree->sweep();
+    ASSERT_TRUE(freed) << freed.error().text();
+    pc.definition.start_from = c;
+    pc.start();
+    EXPECT_EQ(pc.ask(1, "r"), "c");
+    pc.clean();
+}
+
+TEST(MachineSnapshots, MoveWithTheMachinesFolder)
+{
+    WithDisks pc("moved");
+    std::filesystem::path moved = pc.folder;
+    moved += ".elsewhere";
+    std::filesystem::remove_all(moved);
+    pc.start();
+    EXPECT_EQ(pc.ask(2), "ab");
+    EXPECT_EQ(pc.ask(1, "w"), "W");
+    const std::string id = pc.take("here").id;
+    pc.machine.reset();
+    std::filesystem::rename(pc.folder, moved);
+    pc.folder = moved;
+    pc.definition.firmware = moved;
+    pc.definition.cdrom = moved / "disc.iso";
+    pc.definition.disks = {moved / "first.img", moved / "second.img"};
+    pc.definition.snapshots = moved / "snapshots";
+    pc.definition.start_from = id;
+    pc.start();
+    EXPECT_EQ(pc.ask(1, "r"), "c");
+    EXPECT_EQ(pc.ask(1), "c");
+    pc.clean();
+}
+
+TEST(MachineSnapshots, CloseAMachineWithItsDisks)
+{
+    WithDisks pc("closed-disks");
+    pc.start();
+    EXPECT_EQ(pc.ask(1, "w"), "W");
+    ASSERT_TRUE(pc.machine->save_and_stop());
+    ASSERT_TRUE(pc.wait([&] { return pc.end.has_value(); }));
+    pc.start();
+    EXPECT_EQ(pc.ask(1, "r"), "a");
+    EXPECT_EQ(pc.ask(1), "a");
+    EXPECT_EQ(pc.ask(1, "w"), "W");
+    pc.machine->power_off();
+    ASSERT_TRUE(pc.wait([&] { return pc.end.has_value(); }));
+    pc.start();
+    EXPECT_EQ(pc.ask(1, "r"), "b");
+    pc.clean();
+}
+
+TEST(MachineSnapshots, HoldTheDisksAloneOfAMachineThatIsOff)
+{
+    WithDisks pc("off");
+    pc.start();
+    EXPECT_EQ(pc.ask(1), "a");
+    EXPECT_EQ(pc.ask(1, "w"), "W");
+    pc.machine.reset();
+    const auto off = take_snapshot_of_stopped(pc.definition, {.name = "off", .note = {}});
+    ASSERT_TRUE(off) << off.error().text();
+    EXPECT_FALSE(tree_of(pc)->find("off").value().with_memory);
+    pc.start();
+    EXPECT_EQ(pc.ask(3), "abc");
+    EXPECT_EQ(pc.ask(1, "w"), "W");
+    EXPECT_EQ(pc.ask(1, "r"), "d");
+    pc.definition.start_from = off.value().id;
+    pc.start();
+    EXPECT_EQ(pc.ask(1, "r"), "b");
+    EXPECT_EQ(pc.ask(1), "a");
+    pc.clean();
+}
+
+TEST(MachineSnapshots, BecomeMachinesOfTheirOwn)
+{
+    WithDisks pc("cloned");
+    std::filesystem::path folder = pc.folder;
+    folder += ".clone";
+    std::filesystem::remove_all(folder);
+    std::filesystem::create_directory(folder);
+    pc.start();
+    EXPECT_EQ(pc.ask(2), "ab");
+    EXPECT_EQ(pc.ask(1, "w"), "W");
+    const std::string id = pc.take("original").id;
+    EXPECT_EQ(pc.ask(1), "c");
+    const auto clone = clone_from_snapshot(pc.definition, id, folder);
+    ASSERT_TRUE(clone) << clone.error().text();
+    pc.machine.reset();
+    std::filesystem::remove_all(pc.definition.snapshots);
+    std::filesystem::remove(pc.folder / "first.img");
+    pc.definition = clone.value();
+    pc.start();
+    EXPECT_EQ(pc.ask(1, "r"), "c");
+    EXPECT_EQ(pc.ask(1), "c");
+    std::filesystem::remove_all(folder);
+    pc.clean();
+}
+
+// The parent kills a child that takes one snapshot after the other, at any moment, and looks at what it left.
+TEST(MachineSnapshots, OutliveTheirMachinesDeath)
+{
+    std::mt19937_64 random(7);
+    WithDisks pc("killed");
+    for (unsigned turn = 0; turn < 8; ++turn) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            WithDisks* const guest = &pc;
+            if (!guest->open())
+                ::_exit(1);
+            guest->machine->start();
+            for (unsigned n = 0; n < 1000; ++n) {
+                guest->ask(1, n % 2 ? "w" : "x");
+                guest->take("point");
+            }
+            ::_exit(0);
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(100 + random() % 700));
+        ::kill(child, SIGKILL);
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        ASSERT_TRUE(WIFSIGNALED(status)) << "turn " << turn;
+        const auto tree = tree_of(pc);
+        for (const SnapshotInfo& info : tree->list())
+            EXPECT_EQ(info.trouble, "") << info.id;
+        ASSERT_TRUE(tree->sweep());
+        if (tree->newest().empty())
+            continue;
+        const auto all = tree->list();
+        for (const std::string& id : {all.front().id, all.back().id}) {
+            pc.definition.start_from = id;
+            pc.start();
+            EXPECT_NE(pc.ask(1, "r"), "");
+            EXPECT_NE(pc.ask(1), "");
+            EXPECT_FALSE(pc.end.has_value());
+        }
+        // And as it was left, powered on.
+        pc.definition.start_from = MachineDefinition::start_cold;
+        pc.start();
+        EXPECT_EQ(pc.ask(1), "a");
+        pc.machine.reset();
+        pc.definition.start_from.clear();
+    }
+    pc.clean();
 }
 
 TEST(SnapshotTree, RenamesRemovesAndBringsBack)

@@ -1,6 +1,7 @@
 #pragma once
-// A machine whose firmware is a few instructions: for each byte that comes over the serial line it says the next letter of
-// the alphabet, which it keeps in memory. Whoever hears it knows where in its life it is.
+// A machine whose firmware is a few instructions. For each byte that comes over the serial line it says the next letter of
+// the alphabet, which it keeps in memory: whoever hears it knows where in its life it is. For a 'w' it fills the disk's
+// first sector with that letter and says 'W', for an 'r' it says what stands there.
 
 #include <condition_variable>
 #include <filesystem>
@@ -47,15 +48,32 @@ struct SnapshotMachine : Listener {
     {
         std::string bios(256 << 10, '\xf4'), vga(2048, '\0');
         const unsigned char reset[] = {0xea, 0x00, 0x00, 0x00, 0xf0};    // jmp f000:0000
+        // Assembled from:
+        //         xor ax, ax | mov ds, ax | mov byte [600h], 'a'
+        //         mov eax, 80000904h | mov dx, 0cf8h | out dx, eax | mov dx, 0cfch | mov al, 1 | out dx, al    ; IDE's ports
+        //     next: mov dx, 3fdh | in al, dx | test al, 1 | jz next | mov dx, 3f8h | in al, dx
+        //         cmp al, 'w' | je write | cmp al, 'r' | je read
+        //         mov al, [600h] | mov dx, 3f8h | out dx, al | inc byte [600h] | jmp next
+        //     command:    ; bl, for sector 0 of the first disk
+        //         mov dx, 1f6h | mov al, 0e0h | out dx, al | mov dx, 1f2h | mov al, 1 | out dx, al
+        //         inc dx | xor al, al | out dx, al | inc dx | out dx, al | inc dx | out dx, al
+        //         mov dx, 1f7h | mov al, bl | out dx, al
+        //     drq: in al, dx | test al, 8 | jz drq | mov dx, 1f0h | mov cx, 256 | ret
+        //     write: xor ax, ax | mov ss, ax | mov sp, 700h | mov bl, 30h | call command | mov al, [600h] | mov ah, al
+        //     fill: out dx, ax | loop fill | mov dx, 1f7h
+        //     busy: in al, dx | test al, 80h | jnz busy | mov al, 'W' | jmp say
+        //     read: xor ax, ax | mov ss, ax | mov sp, 700h | mov bl, 20h | call command
+        //     empty: in ax, dx | loop empty
+        //     say: mov dx, 3f8h | out dx, al | jmp next
         const unsigned char program[] = {
-            0x31, 0xc0, 0x8e, 0xd8,    // xor ax, ax; mov ds, ax
-            0xc6, 0x06, 0x00, 0x06, 'a',    // mov byte [600], 'a'
-            0xba, 0xfd, 0x03, 0xec,    // wait: mov dx, 3fd; in al, dx
-            0xa8, 0x01, 0x74, 0xf8,    // test al, 1; jz wait
-            0xba, 0xf8, 0x03, 0xec,    // mov dx, 3f8; in al, dx
-            0xa0, 0x00, 0x06, 0xee,    // mov al, [600]; out dx, al
-            0xfe, 0x06, 0x00, 0x06,    // inc byte [600]
-            0xeb, 0xe8,    // jmp wait
+            0x31, 0xc0, 0x8e, 0xd8, 0xc6, 0x06, 0x00, 0x06, 0x61, 0x66, 0xb8, 0x04, 0x09, 0x00, 0x80, 0xba, 0xf8, 0x0c, 0x66,
+            0xef, 0xba, 0xfc, 0x0c, 0xb0, 0x01, 0xee, 0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xf8, 0xba, 0xf8, 0x03, 0xec,
+            0x3c, 0x77, 0x74, 0x37, 0x3c, 0x72, 0x74, 0x53, 0xa0, 0x00, 0x06, 0xba, 0xf8, 0x03, 0xee, 0xfe, 0x06, 0x00, 0x06,
+            0xeb, 0xdf, 0xba, 0xf6, 0x01, 0xb0, 0xe0, 0xee, 0xba, 0xf2, 0x01, 0xb0, 0x01, 0xee, 0x42, 0x30, 0xc0, 0xee, 0x42,
+            0xee, 0x42, 0xee, 0xba, 0xf7, 0x01, 0x88, 0xd8, 0xee, 0xec, 0xa8, 0x08, 0x74, 0xfb, 0xba, 0xf0, 0x01, 0xb9, 0x00,
+            0x01, 0xc3, 0x31, 0xc0, 0x8e, 0xd0, 0xbc, 0x00, 0x07, 0xb3, 0x30, 0xe8, 0xce, 0xff, 0xa0, 0x00, 0x06, 0x88, 0xc4,
+            0xef, 0xe2, 0xfd, 0xba, 0xf7, 0x01, 0xec, 0xa8, 0x80, 0x75, 0xfb, 0xb0, 0x57, 0xeb, 0x0f, 0x31, 0xc0, 0x8e, 0xd0,
+            0xbc, 0x00, 0x07, 0xb3, 0x20, 0xe8, 0xae, 0xff, 0xed, 0xe2, 0xfd, 0xba, 0xf8, 0x03, 0xee, 0xeb, 0x84,
         };
         bios.replace((256 << 10) - 16, sizeof reset, reinterpret_cast<const char*>(reset), sizeof reset);
         bios.replace((256 << 10) - (64 << 10), sizeof program, reinterpret_cast<const char*>(program), sizeof program);
@@ -82,14 +100,14 @@ struct SnapshotMachine : Listener {
         ASSERT_TRUE(wait([&] { return machine->state() == MachineState::running || end; }));
     }
     // What the guest says to `count` bytes.
-    std::string ask(unsigned count)
+    std::string ask(unsigned count, const char* byte = "x")
     {
         {
             const std::lock_guard lock(mutex);
             heard.clear();
         }
         for (unsigned n = 0; n < count; ++n) {
-            machine->serial_input("x");
+            machine->serial_input(byte);
             wait([&] { return heard.size() > n; });
         }
         const std::lock_guard lock(mutex);
@@ -128,7 +146,7 @@ struct SnapshotMachine : Listener {
     }
     void state_changed(MachineState) override
     {
-        note([] { });
+        note([] {});
     }
     void serial_output(std::string_view bytes) override
     {

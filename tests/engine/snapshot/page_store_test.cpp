@@ -18,8 +18,7 @@ namespace {
 const std::string first_id(16, 'a'), second_id(16, 'b');
 
 struct PageStoreTest : testing::Test {
-    std::filesystem::path directory
-        = std::filesystem::temp_directory_path() / ("paddock-page-store." + std::to_string(getpid()));
+    std::filesystem::path directory = std::filesystem::temp_directory_path() / ("paddock-page-store." + std::to_string(getpid()));
     std::mt19937_64 random{1};
 
     void SetUp() override { std::filesystem::create_directory(directory); }
@@ -99,6 +98,22 @@ TEST_F(PageStoreTest, LeavesNothingBehindWhenItGivesUp)
     ASSERT_TRUE(store.add(one.data()));
     store.abandon();
     EXPECT_FALSE(std::filesystem::exists(file(first_id)));
+    ASSERT_TRUE(store.begin(second_id));
+    EXPECT_EQ(segment_of(store.add(one.data()).value()), 1u);
+    ASSERT_TRUE(store.finish());
+}
+
+TEST_F(PageStoreTest, TakesBackWhatWasFinishedAndForgetsItsPages)
+{
+    PageStore store(directory);
+    ASSERT_TRUE(store.begin(first_id));
+    const auto one = page();
+    const PageRef ref = store.add(one.data()).value();
+    ASSERT_TRUE(store.finish());
+    ASSERT_TRUE(store.read(ref));
+    store.abandon();
+    EXPECT_FALSE(std::filesystem::exists(file(first_id)));
+    EXPECT_FALSE(store.read(ref));
     ASSERT_TRUE(store.begin(second_id));
     EXPECT_EQ(segment_of(store.add(one.data()).value()), 1u);
     ASSERT_TRUE(store.finish());
