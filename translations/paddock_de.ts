@@ -519,6 +519,24 @@
     </message>
 </context>
 <context>
+    <name>ui::FilmStrip</name>
+    <message>
+        <source>Film strip: the machine&apos;s snapshots in the order of time</source>
+        <translation>Filmstreifen: die Momentaufnahmen der Maschine der Zeit nach</translation>
+    </message>
+</context>
+<context>
+    <name>ui::FilmStripModel</name>
+    <message>
+        <source>Point in time, %1</source>
+        <translation>Zeitpunkt, %1</translation>
+    </message>
+    <message>
+        <source>Snapshot “%1”, %2</source>
+        <translation>Momentaufnahme „%1“, %2</translation>
+    </message>
+</context>
+<context>
     <name>ui::LibraryWindow</name>
     <message>
         <source>Paddock</source>
@@ -685,6 +703,10 @@
     <message>
         <source>%L1 MiB, %2, %3 on disk</source>
         <translation>%L1 MiB, %2, %3 auf der Platte</translation>
+    </message>
+    <message>
+        <source>Saved</source>
+        <translation>Gespeichert</translation>
     </message>
 </context>
 <context>
@@ -1009,6 +1031,86 @@
         <translation>Vollbild &amp;verlassen</translation>
     </message>
     <message>
+        <source>Save and &amp;close</source>
+        <translation>Speichern und s&amp;chließen</translation>
+    </message>
+    <message>
+        <source>Snapshot being written</source>
+        <translation>Momentaufnahme wird geschrieben</translation>
+    </message>
+    <message>
+        <source>&amp;Snapshots</source>
+        <translation>Momenta&amp;ufnahmen</translation>
+    </message>
+    <message>
+        <source>&amp;Take snapshot</source>
+        <translation>Momentaufnahme &amp;machen</translation>
+    </message>
+    <message>
+        <source>Snapshots</source>
+        <translation>Momentaufnahmen</translation>
+    </message>
+    <message>
+        <source>Shows the machine&apos;s snapshots at the side (%1)</source>
+        <translation>Zeigt die Momentaufnahmen der Maschine an der Seite (%1)</translation>
+    </message>
+    <message>
+        <source>&amp;Film strip</source>
+        <translation>&amp;Filmstreifen</translation>
+    </message>
+    <message>
+        <source>&amp;Automatic points</source>
+        <translation>&amp;Automatische Punkte</translation>
+    </message>
+    <message>
+        <source>&amp;Off</source>
+        <translation>A&amp;us</translation>
+    </message>
+    <message>
+        <source>Every &amp;minute</source>
+        <translation>Jede &amp;Minute</translation>
+    </message>
+    <message>
+        <source>Every &amp;5 minutes</source>
+        <translation>Alle &amp;5 Minuten</translation>
+    </message>
+    <message>
+        <source>Every &amp;15 minutes</source>
+        <translation>Alle &amp;15 Minuten</translation>
+    </message>
+    <message>
+        <source>Every &amp;hour</source>
+        <translation>Jede &amp;Stunde</translation>
+    </message>
+    <message>
+        <source>&amp;Room for them</source>
+        <translation>&amp;Platz dafür</translation>
+    </message>
+    <message>
+        <source>&amp;1 GiB</source>
+        <translation>&amp;1 GiB</translation>
+    </message>
+    <message>
+        <source>&amp;4 GiB</source>
+        <translation>&amp;4 GiB</translation>
+    </message>
+    <message>
+        <source>1&amp;6 GiB</source>
+        <translation>1&amp;6 GiB</translation>
+    </message>
+    <message>
+        <source>64 &amp;GiB</source>
+        <translation>64 &amp;GiB</translation>
+    </message>
+    <message>
+        <source>Snapshot taken. The machine stood still for %L1 ms.</source>
+        <translation>Momentaufnahme gemacht. Die Maschine stand %L1 ms lang still.</translation>
+    </message>
+    <message>
+        <source>&amp;Name it</source>
+        <translation>&amp;Benennen</translation>
+    </message>
+    <message>
         <source>The machine is being saved; then this window closes.</source>
         <translation>Die Maschine wird gespeichert; dann schließt sich dieses Fenster.</translation>
     </message>
@@ -1144,6 +1246,173 @@
     <message>
         <source>The built-in translator, because there is no KVM here. %1</source>
         <translation>Mit dem eingebauten Übersetzer, weil es hier kein KVM gibt. %1</translation>
+    </message>
+</context>
+<context>
+    <name>ui::SnapshotDelegate</name>
+    <message>
+        <source>Name</source>
+        <translation>Name</translation>
+    </message>
+    <message>
+        <source>Name of “%1”</source>
+        <translation>Name von „%1“</translation>
+    </message>
+</context>
+<context>
+    <name>ui::SnapshotList</name>
+    <message>
+        <source>Can&apos;t be used</source>
+        <translation>Nicht zu gebrauchen</translation>
+    </message>
+    <message>
+        <source>Saved at closing</source>
+        <translation>Beim Schließen gespeichert</translation>
+    </message>
+    <message>
+        <source>Automatic</source>
+        <translation>Automatisch</translation>
+    </message>
+    <message>
+        <source>You are here</source>
+        <translation>Sie sind hier</translation>
+    </message>
+    <message>
+        <source>New snapshot</source>
+        <translation>Neue Momentaufnahme</translation>
+    </message>
+    <message>
+        <source>New snapshot, being written</source>
+        <translation>Neue Momentaufnahme, wird geschrieben</translation>
+    </message>
+    <message>
+        <source>You are here, after “%1”</source>
+        <translation>Sie sind hier, nach „%1“</translation>
+    </message>
+    <message>
+        <source>Being written, %1 %</source>
+        <translation>Wird geschrieben, %1 %</translation>
+    </message>
+    <message>
+        <source>Snapshot “%1”</source>
+        <translation>Momentaufnahme „%1“</translation>
+    </message>
+    <message>
+        <source>automatic</source>
+        <translation>automatisch</translation>
+    </message>
+    <message>
+        <source>after “%1”</source>
+        <translation>nach „%1“</translation>
+    </message>
+    <message>
+        <source>you are right behind it</source>
+        <translation>Sie sind gleich dahinter</translation>
+    </message>
+    <message>
+        <source>can&apos;t be used</source>
+        <translation>nicht zu gebrauchen</translation>
+    </message>
+    <message>
+        <source>Took %1 when it was made; deleting it frees %2.</source>
+        <translation>Brauchte %1, als sie gemacht wurde; sie zu löschen gibt %2 frei.</translation>
+    </message>
+    <message>
+        <source>Taken while the machine was off.</source>
+        <translation>Gemacht, während die Maschine aus war.</translation>
+    </message>
+</context>
+<context>
+    <name>ui::SnapshotSidebar</name>
+    <message>
+        <source>&amp;Go back to this</source>
+        <translation>Hierher &amp;zurückkehren</translation>
+    </message>
+    <message>
+        <source>&amp;Rename</source>
+        <translation>&amp;Umbenennen</translation>
+    </message>
+    <message>
+        <source>&amp;Note…</source>
+        <translation>&amp;Notiz …</translation>
+    </message>
+    <message>
+        <source>&amp;Delete</source>
+        <translation>&amp;Löschen</translation>
+    </message>
+    <message>
+        <source>&amp;Undo deletion</source>
+        <translation>Löschen &amp;rückgängig</translation>
+    </message>
+    <message>
+        <source>A snapshot keeps the whole machine as it is at this moment, so that you can come back to it. It is taken in a blink, and the machine goes on.</source>
+        <translation>Eine Momentaufnahme hält die ganze Maschine so fest, wie sie in diesem Augenblick ist, damit Sie dorthin zurückkehren können. Sie ist im Nu gemacht, und die Maschine läuft weiter.</translation>
+    </message>
+    <message>
+        <source>What all snapshots take up, without the machine&apos;s disks</source>
+        <translation>Was alle Momentaufnahmen belegen, ohne die Platten der Maschine</translation>
+    </message>
+    <message>
+        <source>&amp;Undo deletion of “%1”</source>
+        <translation>Löschen von „%1“ &amp;rückgängig</translation>
+    </message>
+    <message>
+        <source>Note</source>
+        <translation>Notiz</translation>
+    </message>
+    <message>
+        <source>Note on “%1”:</source>
+        <translation>Notiz zu „%1“:</translation>
+    </message>
+    <message>
+        <source>“%1” is deleted. Until this window is closed it can be brought back.</source>
+        <translation>„%1“ ist gelöscht. Bis dieses Fenster geschlossen wird, lässt es sich zurückholen.</translation>
+    </message>
+    <message>
+        <source>&amp;Undo</source>
+        <translation>&amp;Rückgängig</translation>
+    </message>
+    <message>
+        <source>Kept before going back to “%1”</source>
+        <translation>Aufgehoben vor der Rückkehr zu „%1“</translation>
+    </message>
+    <message>
+        <source>The machine is back at “%1”.</source>
+        <translation>Die Maschine ist wieder bei „%1“.</translation>
+    </message>
+    <message>
+        <source>The machine is back at “%1”. What it was before is kept as a snapshot.</source>
+        <translation>Die Maschine ist wieder bei „%1“. Wie sie vorher war, ist als Momentaufnahme aufgehoben.</translation>
+    </message>
+    <message>
+        <source>The machine did not go back, because what it is now could not be kept: %1</source>
+        <translation>Die Maschine ist nicht zurückgekehrt, denn ihr jetziger Zustand ließ sich nicht aufheben: %1</translation>
+    </message>
+    <message>
+        <source>Go back &amp;all the same</source>
+        <translation>&amp;Trotzdem zurückkehren</translation>
+    </message>
+</context>
+<context>
+    <name>ui::SnapshotView</name>
+    <message>
+        <source>Snapshots</source>
+        <translation>Momentaufnahmen</translation>
+    </message>
+</context>
+<context>
+    <name>ui::SnapshotWords</name>
+    <message>
+        <source>Today, %1</source>
+        <translation>Heute, %1</translation>
+    </message>
+    <message>
+        <source>Yesterday, %1</source>
+        <translation>Gestern, %1</translation>
+    </message>
+    <message>
+        <source>%1, %2</source>
+        <translation>%1, %2</translation>
     </message>
 </context>
 </TS>

@@ -60,19 +60,31 @@ public:
     }
     void snapshot_taken(const engine::SnapshotInfo& snapshot) override
     {
-        post([this, snapshot] { emit m_session.snapshotTaken(snapshot); });
+        post([this, snapshot] {
+            m_session.m_snapshotUnderWay = false;
+            emit m_session.snapshotTaken(snapshot);
+        });
     }
     void snapshot_failed(const engine::Error& error) override
     {
-        post([this, error] { emit m_session.snapshotFailed(error); });
+        post([this, error] {
+            m_session.m_snapshotUnderWay = false;
+            emit m_session.snapshotFailed(error);
+        });
     }
     void snapshot_restored(const std::string& id) override
     {
-        post([this, id] { emit m_session.wentBack(QString::fromStdString(id)); });
+        post([this, id] {
+            m_session.m_snapshotUnderWay = false;
+            emit m_session.wentBack(QString::fromStdString(id));
+        });
     }
     void restore_failed(const engine::Error& error) override
     {
-        post([this, error] { emit m_session.goingBackFailed(error); });
+        post([this, error] {
+            m_session.m_snapshotUnderWay = false;
+            emit m_session.goingBackFailed(error);
+        });
     }
 
 private:

@@ -35,10 +35,11 @@ public:
     void pressPowerButton() { m_machine->press_power_button(); }
     void powerOff() { m_machine->power_off(); }
 
-    // See engine::Machine; how it went comes as a signal.
-    engine::Result<void> takeSnapshot(const engine::SnapshotRequest& request) { return m_machine->take_snapshot(request); }
-    engine::Result<void> goBack(const QString& id) { return m_machine->restore_snapshot(id.toStdString()); }
-    engine::Result<void> saveAndStop() { return m_machine->save_and_stop(); }
+    // See engine::Machine; how it went comes as a signal. One of them at a time.
+    engine::Result<void> takeSnapshot(const engine::SnapshotRequest& request) { return begun(m_machine->take_snapshot(request)); }
+    engine::Result<void> goBack(const QString& id) { return begun(m_machine->restore_snapshot(id.toStdString())); }
+    engine::Result<void> saveAndStop() { return begun(m_machine->save_and_stop()); }
+    bool isSnapshotUnderWay() const { return m_snapshotUnderWay; }
     QString presentSnapshot() const { return QString::fromStdString(m_machine->present_snapshot()); }
     bool hasSnapshots() const { return !m_definition.snapshots.empty(); }
 
@@ -92,6 +93,11 @@ private:
     class Mailbox;    // the engine::Listener
     explicit MachineSession(const engine::MachineDefinition& definition);
     void typeNext();
+    engine::Result<void> begun(engine::Result<void> result)
+    {
+        m_snapshotUnderWay |= bool(result);
+        return result;
+    }
 
     engine::MachineDefinition m_definition;
     std::unique_ptr<Mailbox> m_mailbox;
@@ -99,6 +105,7 @@ private:
     std::optional<engine::StopReason> m_stopReason;
     std::deque<KeyEvent> m_toType;
     QTimer m_typing;
+    bool m_snapshotUnderWay = false;
 };
 
 }

@@ -18,6 +18,12 @@ enum class Renderer { automatic, opengl, painter };
 Q_ENUM_NS(Renderer)
 enum class ReleaseKey { ctrlAlt, rightCtrl };
 Q_ENUM_NS(ReleaseKey)
+enum class AutomaticPoints { off, everyMinute, every5Minutes, every15Minutes, everyHour };
+Q_ENUM_NS(AutomaticPoints)
+enum class RoomForPoints { gib1, gib4, gib16, gib64 };
+Q_ENUM_NS(RoomForPoints)
+enum class FilmStrip { shown, hidden };
+Q_ENUM_NS(FilmStrip)
 }
 
 template <class T> struct Setting {
@@ -30,6 +36,9 @@ inline constexpr Setting<choice::Filter> filter{"display/filter", choice::Filter
 inline constexpr Setting<choice::Scaling> scaling{"display/scaling", choice::Scaling::fit};
 inline constexpr Setting<choice::Renderer> renderer{"display/renderer", choice::Renderer::automatic};
 inline constexpr Setting<choice::ReleaseKey> release_key{"input/release_key", choice::ReleaseKey::ctrlAlt};
+inline constexpr Setting<choice::AutomaticPoints> automatic_points{"snapshots/automatic_points", choice::AutomaticPoints::off};
+inline constexpr Setting<choice::RoomForPoints> room_for_points{"snapshots/room_for_points", choice::RoomForPoints::gib4};
+inline constexpr Setting<choice::FilmStrip> film_strip{"snapshots/film_strip", choice::FilmStrip::shown};
 }
 
 class Settings : public QObject {

@@ -48,7 +48,7 @@ qemu_row() {
 printf '%-8s %12s %12s %12s %14s %10s %14s %14s %12s %12s\n' memory "stop p50" "stop p99" "whole p50" "first" "second" \
     "instruction" "first frame" "qemu save" "qemu load"
 worst_pause=0 worst_restore=0 worst_ratio=0
-larger() { awk -v a="$1" -v b="$2" 'BEGIN { print a > b ? a : b }'; }
+larger() { awk -v a="$1" -v b="$2" 'BEGIN { print (a > b ? a : b) }'; }
 for memory in ${MEMORY:-512 2048}; do
     directory=$scratch/$memory
     mkdir "$directory"

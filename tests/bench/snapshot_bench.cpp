@@ -174,9 +174,11 @@ int measure_taking(const Options& options)
     const std::string until = options.get("until", "# ");
     if (!ears.wait([&] { return ears.serial.find(until) != std::string::npos; }, 300))
         give_up("the guest did not come up: " + ears.trouble);
-    if (!answers(**machine, ears, 1))
+    const bool while_it_boots = options.number("during", 0);
+    if (!while_it_boots && !answers(**machine, ears, 1))
         give_up("the guest does not answer");
-    std::this_thread::sleep_for(std::chrono::seconds(2));
+    if (!while_it_boots)
+        std::this_thread::sleep_for(std::chrono::seconds(2));
     if (options.number("writer", 0))
         (*machine)->serial_input(
             "mount -t tmpfs t /mnt 2>/dev/null; while true; do dd if=/dev/zero of=/mnt/x bs=1M count=100 conv=notrunc; done "

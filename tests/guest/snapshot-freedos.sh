@@ -19,6 +19,6 @@ says 'ver' 'FreeCom version'
 "$PADDOCK" type guest 'echo half'
 save
 start
-says '-whole' '^half-whole'
+says ' whole' '^half whole'
 says 'dir' 'bytes free'
 echo "$name: all met after $SECONDS s"

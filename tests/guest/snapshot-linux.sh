@@ -7,7 +7,7 @@
 linux_guest
 machine 256 "kernel=$kernel" "initrd=$initrd" append=quiet
 start
-shows '# $'
+shows '^/ #'
 says 'clear; n=1; echo is=$n' 'is=1'
 "$PADDOCK" snapshot guest take first
 says 'clear; n=2; echo is=$n' 'is=2'

@@ -29,7 +29,7 @@ PY
 # shows PATTERN: waits until the screen does
 shows() {
     local until=$((SECONDS + patience))
-    until screen | grep -q "$1"; do
+    until grep -q "$1" <<<"$(screen)"; do
         ((SECONDS < until)) || { echo "The screen never showed “$1”, but:"; screen; exit 1; }
         sleep 0.3
     done

@@ -43,9 +43,22 @@ struct FakeMachine : engine::Machine {
     engine::Result<void> change_floppy(const std::string&) override { return {}; }
     engine::MachineStats stats() const override { return {}; }
     void translation_of(engine::u64, std::function<void(std::vector<engine::TranslatedBlock>)> done) override { done({}); }
-    engine::Result<void> take_snapshot(const engine::SnapshotRequest&) override { return {}; }
-    engine::Result<void> restore_snapshot(const std::string&) override { return {}; }
-    engine::Result<void> save_and_stop() override { return {}; }
+    // How these end is up to the test.
+    engine::Result<void> take_snapshot(const engine::SnapshotRequest& request) override
+    {
+        takes.push_back(request);
+        return {};
+    }
+    engine::Result<void> restore_snapshot(const std::string& id) override
+    {
+        restores << QString::fromStdString(id);
+        return {};
+    }
+    engine::Result<void> save_and_stop() override
+    {
+        said << "save and stop";
+        return {};
+    }
     std::string present_snapshot() const override { return {}; }
 
     void show(engine::u32 width, engine::u32 height, engine::u32 colour)
@@ -65,14 +78,17 @@ struct FakeMachine : engine::Machine {
     std::shared_ptr<const engine::Frame> picture;
     app::KeyEvents keys;
     QStringList said;
+    std::vector<engine::SnapshotRequest> takes;
+    QStringList restores;
 };
 
 // A session with a fake machine; `machine` points to it while the session lives.
 struct FakeSession {
-    explicit FakeSession(const char* name = "test")
+    explicit FakeSession(const char* name = "test", const char* snapshots = "")
     {
         engine::MachineDefinition definition;
         definition.name = name;
+        definition.snapshots = snapshots;
         auto opened = app::MachineSession::open(definition, factory());
         session = std::move(opened.value());
     }

@@ -14,15 +14,6 @@ namespace {
 constexpr int poll_milliseconds = 2000;
 constexpr QSize largest_picture(640, 480);
 
-QString wordsFor(const QString& state)
-{
-    if (state == QLatin1String("running"))
-        return MachineList::tr("Running");
-    if (state == QLatin1String("paused"))
-        return MachineList::tr("Paused");
-    return state.isEmpty() ? MachineList::tr("Off") : MachineList::tr("Starting or stopping");
-}
-
 }
 
 MachineList::MachineList(app::MachineLibrary& library, QObject* parent) : QAbstractListModel(parent), m_library(library)
@@ -35,6 +26,18 @@ MachineList::MachineList(app::MachineLibrary& library, QObject* parent) : QAbstr
     m_poll.callOnTimeout(this, &MachineList::poll);
     m_poll.start(poll_milliseconds);
     refresh();
+}
+
+QString MachineList::wordsFor(const Entry& entry)
+{
+    const QString state = entry.link->state();
+    if (state == QLatin1String("running"))
+        return tr("Running");
+    if (state == QLatin1String("paused"))
+        return tr("Paused");
+    if (!state.isEmpty())
+        return tr("Starting or stopping");
+    return entry.saved ? tr("Saved") : tr("Off");
 }
 
 int MachineList::rowCount(const QModelIndex& parent) const
@@ -51,14 +54,14 @@ QVariant MachineList::data(const QModelIndex& index, int role) const
     case Qt::DisplayRole:
         return entry.name;
     case Qt::AccessibleTextRole:
-        return tr("%1, %2").arg(entry.name, wordsFor(entry.link->state()));
+        return tr("%1, %2").arg(entry.name, wordsFor(entry));
     case Qt::ToolTipRole:
     case detailsRole:
         return entry.details;
     case stateRole:
         return entry.link->state();
     case stateTextRole:
-        return wordsFor(entry.link->state());
+        return wordsFor(entry);
     case pictureRole:
         return entry.picture;
     default:
@@ -92,7 +95,7 @@ void MachineList::send(const QString& name, const QString& method, const QJsonOb
 
 MachineList::Entry MachineList::makeEntry(const QString& name)
 {
-    Entry entry{name, std::make_unique<app::ControlLink>(name), {}, {}, {}};
+    Entry entry{name, std::make_unique<app::ControlLink>(name), {}, {}, {}, false};
     connect(entry.link.get(), &app::ControlLink::stateChanged, this, [this, name] { changed(name); });
     connect(entry.link.get(), &app::ControlLink::failed, this, &MachineList::failed);
     describe(entry);
@@ -108,6 +111,8 @@ void MachineList::describe(Entry& entry) const
         const int count = int(definition.value().cpus);
         const QString processors = count == 1 ? tr("one processor") : tr("%n processors", nullptr, count);
         entry.details = tr("%L1 MiB, %2, %3 on disk").arg(definition.value().memory_mib).arg(processors, onDisk);
+        const auto snapshots = engine::SnapshotTree::open(definition.value().snapshots);
+        entry.saved = snapshots && !snapshots.value()->saved_state().empty();
     } else {
         entry.details = app::sentences(definition.error());
     }
@@ -147,8 +152,9 @@ void MachineList::poll()
         entry.link->lookForMachine();
         const QString before = entry.details;
         const QDateTime pictureBefore = entry.pictureTime;
+        const bool savedBefore = entry.saved;
         describe(entry);
-        if (entry.details != before || entry.pictureTime != pictureBefore)
+        if (entry.details != before || entry.pictureTime != pictureBefore || entry.saved != savedBefore)
             changed(entry.name);
     }
 }

@@ -47,11 +47,13 @@ private:
         QPixmap picture;
         QDateTime pictureTime;
         QString details;
+        bool saved = false;    // the next start goes on from there
     };
 
     Entry makeEntry(const QString& name);
     void describe(Entry& entry) const;
     void poll();
+    static QString wordsFor(const Entry& entry);
     const Entry* find(const QString& name) const;
     void changed(const QString& name);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include <QActionGroup>
 #include <QApplication>
 #include <QClipboard>
 #include <QCloseEvent>
@@ -18,17 +17,12 @@
 
 #include "app/library/problem.h"
 #include "display/screenshot.h"
+#include "ui/machine/machine_keys.h"
 
 namespace ui {
 
-namespace {
-
-const QKeySequence full_screen_keys(QStringLiteral("Ctrl+Alt+F")), capture_keys(QStringLiteral("Ctrl+Alt+G")),
-    screenshot_keys(QStringLiteral("Ctrl+Alt+S"));
-
-}
-
-MachineWindow::MachineWindow(app::MachineSession& session, app::Settings& settings, QWidget* parent)
+MachineWindow::MachineWindow(
+    app::MachineSession& session, app::Settings& settings, QWidget* parent, const app::SnapshotShelf::TreeFactory& openTree)
     : QMainWindow(parent),
       m_session(session),
       m_settings(settings),
@@ -36,7 +30,7 @@ MachineWindow::MachineWindow(app::MachineSession& session, app::Settings& settin
       m_messages(new MessageBar)
 {
     m_view->setAccessibleName(tr("Screen of %1").arg(session.name()));
-    m_view->setHostShortcuts({full_screen_keys, capture_keys, screenshot_keys});
+    m_view->setHostShortcuts({full_screen_keys, capture_keys, screenshot_keys, take_keys, list_keys});
     auto* page = new QWidget;
     auto* column = new QVBoxLayout(page);
     column->setContentsMargins(0, 0, 0, 0);
@@ -50,6 +44,8 @@ MachineWindow::MachineWindow(app::MachineSession& session, app::Settings& settin
     addKeysMenu();
     addViewMenu();
     arrangeStatusBar();
+    if (session.hasSnapshots())
+        addSnapshots(openTree);
     applySettings();
 
     connect(&session, &app::MachineSession::stateChanged, this, &MachineWindow::showState);
@@ -76,6 +72,8 @@ MachineWindow::MachineWindow(app::MachineSession& session, app::Settings& settin
     });
     connect(&settings, &app::Settings::changed, this, &MachineWindow::applySettings);
 
+    if (m_dock)
+        restoreState(settings.windowGeometry(panes_key));
     m_sized = restoreGeometry(settings.windowGeometry(geometryKey()));
     if (!m_sized)
         adjustSize();
@@ -108,12 +106,12 @@ void MachineWindow::addMachineMenu()
         m_messages->say(
             MessageBar::Tone::information, tr("The guest has been asked to shut down. Whether and when is up to it."));
     });
-    QAction* off = addCommand(menu, tr("Power &off (force)…"), {}, [this] { close(); });
+    QAction* off = addCommand(menu, tr("Power &off (force)…"), {}, [this] { askBeforeClosing(); });
     m_switches << button << off;
     menu->addSeparator();
     addCommand(menu, tr("Take &screenshot"), screenshot_keys, [this] { takeScreenshot(); });
     menu->addSeparator();
-    addCommand(menu, tr("&Close"), {}, [this] { close(); });
+    addCommand(menu, m_session.hasSnapshots() ? tr("Save and &close") : tr("&Close"), {}, [this] { close(); });
 }
 
 void MachineWindow::addMediaMenu()
@@ -172,19 +170,6 @@ void MachineWindow::addViewMenu()
         {{Filter::sharp, tr("S&harp edges")}, {Filter::smooth, tr("&Smooth")}, {Filter::nearest, tr("&Nearest pixel")}});
 }
 
-template <class T>
-void MachineWindow::addChoices(QMenu* menu, const app::Setting<T>& setting, const std::vector<std::pair<T, QString>>& choices)
-{
-    auto* group = new QActionGroup(this);
-    for (const auto& [value, text] : choices) {
-        QAction* action = group->addAction(text);
-        action->setCheckable(true);
-        action->setChecked(m_settings.get(setting) == value);
-        connect(action, &QAction::triggered, this, [this, setting, value = value] { m_settings.set(setting, value); });
-        menu->addAction(action);
-    }
-}
-
 void MachineWindow::arrangeStatusBar()
 {
     m_accelerator = new QToolButton;
@@ -208,6 +193,7 @@ void MachineWindow::applySettings()
     m_view->setFilter(display::Filter(m_settings.get(app::setting::filter)));
     m_view->setScaling(display::Scaling(m_settings.get(app::setting::scaling)));
     showCapture(m_view->isCaptured());
+    applySnapshotSettings();
 }
 
 void MachineWindow::showState()
@@ -218,6 +204,7 @@ void MachineWindow::showState()
     m_pause->setText(paused ? tr("&Continue") : tr("&Pause"));
     for (QAction* action : m_switches)
         action->setEnabled(!off);
+    showPanes();
     m_eject->setEnabled(!off && !m_session.cdrom().isEmpty());
     m_view->setDimmed(paused || off);
     const QString condition = off ? tr(" (off)") : paused ? tr(" (paused)") : QString();
@@ -331,6 +318,7 @@ void MachineWindow::changeEvent(QEvent* event)
     if (event->type() == QEvent::WindowStateChange && m_fullScreen) {
         menuBar()->setVisible(!isFullScreen());
         statusBar()->setVisible(!isFullScreen());
+        showPanes();
         m_fullScreen->setChecked(isFullScreen());
         if (isFullScreen())
             sayHowToLeaveFullScreen();

@@ -4,6 +4,7 @@
 #include <QFileDialog>
 
 #include "ui/image_folder.h"
+#include "ui/machine/machine_keys.h"
 #include "ui/machine/machine_window.h"
 
 namespace ui {
@@ -46,24 +47,6 @@ void MachineWindow::askBeforeClosing()
     m_question->open();
 }
 
-// The next start goes on where the machine is now. What prevents it is said, and then the person is asked.
-void MachineWindow::saveAndClose()
-{
-    if (m_saving)
-        return;
-    const auto failed = [this](const engine::Error& error) {
-        m_saving = false;
-        m_messages->say(error);
-        askBeforeClosing();
-    };
-    if (const auto begun = m_session.saveAndStop(); !begun)
-        return failed(begun.error());
-    m_saving = true;
-    m_view->releaseKeys();
-    m_messages->say(MessageBar::Tone::information, tr("The machine is being saved; then this window closes."));
-    connect(&m_session, &app::MachineSession::snapshotFailed, this, failed, Qt::SingleShotConnection);
-}
-
 void MachineWindow::closeEvent(QCloseEvent* event)
 {
     const engine::MachineState state = m_session.state();
@@ -71,9 +54,11 @@ void MachineWindow::closeEvent(QCloseEvent* event)
     if (!off) {
         // Goes on in showStopped.
         event->ignore();
-        m_session.hasSnapshots() ? saveAndClose() : askBeforeClosing();
+        m_shelf ? saveAndClose() : askBeforeClosing();
         return;
     }
+    if (m_dock && !isFullScreen())
+        m_settings.setWindowGeometry(panes_key, saveState());
     if (m_sized && !isFullScreen() && !isMaximized())
         m_settings.setWindowGeometry(geometryKey(), saveGeometry());
     event->accept();

@@ -45,7 +45,7 @@ void BlockCache::clear(Cpu& c)
     if (c.tier)
         c.tier->clear();
     std::ranges::fill(jumps_, Jump{});
-    std::ranges::fill(buckets_, nullptr);
+    buckets_ = ZeroedArray<Block*>(buckets);
     chunks_.clear();
     used_ = chunk_size;
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/base/zeroed_array.h"
 #include "engine/cpu/x86/cpu.h"
 
 namespace engine::x86 {
@@ -79,7 +80,7 @@ private:
     void* allocate(std::size_t size);
 
     std::vector<Jump> jumps_;
-    std::vector<Block*> buckets_;
+    ZeroedArray<Block*> buckets_;    // most of it is never touched
     std::vector<std::unique_ptr<u8[]>> chunks_;
     std::size_t used_ = chunk_size;
     u64 decoded_ = 0;
