@@ -70,8 +70,10 @@ ImageFormat format_of_content(ImageFile& file)
 fs::path real(const fs::path& path)
 {
     std::error_code trouble;
-    fs::path found = fs::weakly_canonical(path, trouble);
-    return trouble ? fs::absolute(path, trouble) : found;
+    // A path that doesn't exist stays relative unless it is made absolute first.
+    const fs::path whole = fs::absolute(path, trouble);
+    fs::path found = fs::weakly_canonical(whole, trouble);
+    return trouble ? whole.lexically_normal() : found;
 }
 
 bool lies_in(const fs::path& file, const fs::path& folder)
