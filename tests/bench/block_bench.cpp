@@ -17,7 +17,11 @@ namespace {
 class Run {
 public:
     Run(DiskImage& disk, BlockOperation operation, u64 bytes, u64 count, u64 step)
-        : disk_(disk), operation_(operation), bytes_(bytes), left_(count), step_(step)
+        : disk_(disk),
+          operation_(operation),
+          bytes_(bytes),
+          left_(count),
+          step_(step)
     {
     }
 
