@@ -32,7 +32,7 @@ protected:
     virtual bool unpack(const Place& place, std::vector<u8>& to) { return (void)place, (void)to, false; }
 
     Error unusable(std::string why, std::string what_to_do = "Convert it with the program that made it") const;
-    Error damage(std::string why) const { return unusable("it is damaged: " + why, "Use a backup of it"); }
+    Error damage(const std::string& why) const { return unusable("it is damaged: " + why, "Use a backup of it"); }
     Error unreadable(int error_number) const { return image_failure(path_, "read", error_number).error; }
 
     std::string path_;

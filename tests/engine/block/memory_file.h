@@ -29,6 +29,8 @@ public:
         if (const int error_number = fails(Call::read))
             return error_number;
         for (const iovec& part : to) {
+            if (part.iov_len == 0)
+                continue;
             const engine::u64 there = offset >= bytes_.size() ? 0 : std::min<engine::u64>(part.iov_len, bytes_.size() - offset);
             if (there)
                 std::memcpy(part.iov_base, bytes_.data() + offset, there);
