@@ -18,12 +18,13 @@ std::vector<RunnableCommand> libraryCommands();    // create, list, info, delete
 std::vector<RunnableCommand> runningCommands();    // start, stop, screenshot, type, key
 std::vector<RunnableCommand> debugCommands();    // debug
 std::vector<RunnableCommand> snapshotCommands();    // snapshot, save
+std::vector<RunnableCommand> diskCommands();    // disk create, info, check, convert, compact, resize
 
 const Command& runCommand();    // `paddock run`, which main carries out
 
 QString overview();    // `paddock --help`
 
-// Carries out the command named by the first word; a QCoreApplication must exist.
+// Carries out the command named by the first word or two; a QCoreApplication must exist.
 int carryOut(const QStringList& words);
 
 }

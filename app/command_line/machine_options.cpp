@@ -31,7 +31,7 @@ std::vector<Option> bootOptions()
 {
     return {
         {"--cdrom", "FILE", "an ISO image in the optical drive"},
-        {"--disk", "FILE", "a raw disk image; may be given more than once"},
+        {"--disk", "FILE", "a disk image; its name says the format (.qcow2 …, else raw); may be given more than once"},
         {"--floppy", "FILE", "a floppy image"},
         {"--kernel", "FILE", "a Linux kernel or a Multiboot program, started without a boot loader"},
         {"--initrd", "FILE", "its first file system"},

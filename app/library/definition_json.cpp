@@ -2,6 +2,7 @@
 
 #include <QCoreApplication>
 #include <QDir>
+#include <QFileInfo>
 #include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
@@ -68,6 +69,14 @@ public:
             into.push_back(absolute(value.toString()));
         }
     }
+    void texts(const char* key, std::vector<std::string>& into)
+    {
+        for (const QJsonValue value : take(key, QJsonValue::Array).toArray()) {
+            if (!value.isString())
+                return complain(key);
+            into.push_back(value.toString().toStdString());
+        }
+    }
     void complain(const char* key)
     {
         if (m_complaint.isEmpty())
@@ -100,12 +109,16 @@ QByteArray definitionToJson(const engine::MachineDefinition& definition, const Q
     QJsonArray disks;
     for (const std::string& disk : definition.disks)
         disks.append(relativeTo(folder, disk));
+    QJsonArray formats;
+    for (const std::string& format : definition.disk_formats)
+        formats.append(QString::fromStdString(format));
     const QJsonObject object{
         {"format", format_version},
         {"memory_mib", double(definition.memory_mib)},
         {"cpus", double(definition.cpus)},
         {"accelerator", acceleratorName(definition.accelerator)},
         {"disks", disks},
+        {"disk_formats", formats},
         {"cdrom", relativeTo(folder, definition.cdrom)},
         {"floppy", relativeTo(folder, definition.floppy)},
         {"kernel", relativeTo(folder, definition.kernel)},
@@ -139,6 +152,11 @@ engine::Result<engine::MachineDefinition> definitionFromJson(const QByteArray& j
     reader.number("memory_mib", definition.memory_mib, 1u << 20);
     reader.number("cpus", definition.cpus, 32);
     reader.paths("disks", definition.disks);
+    reader.texts("disk_formats", definition.disk_formats);
+    // Earlier versions knew raw disks only, and wrote no formats.
+    definition.disk_formats.resize(definition.disks.size(), "raw");
+    // The whole library is the person's own: machines may share images.
+    definition.image_folders = {QFileInfo(folder).absolutePath().toStdString()};
     reader.path("cdrom", definition.cdrom);
     reader.path("floppy", definition.floppy);
     reader.path("kernel", definition.kernel);

@@ -19,7 +19,7 @@
 #include <QTemporaryDir>
 
 #include "app/library/definition_json.h"
-#include "engine/base/file_descriptor.h"
+#include "engine/block/disk_tool.h"
 
 namespace app {
 
@@ -27,7 +27,7 @@ namespace {
 
 constexpr qint64 largest_definition = 1024 * 1024;    // bytes of machine.json
 const QString definition_file = QStringLiteral("/machine.json");
-const QString disk_file = QStringLiteral("/disk.img");
+const QString disk_file = QStringLiteral("/disk.qcow2");
 
 QString reason(int error)
 {
@@ -44,6 +44,21 @@ bool moveFolder(const QString& from, const QString& to)
 std::string absolutePath(const std::string& path)
 {
     return path.empty() ? path : QFileInfo(QString::fromStdString(path)).absoluteFilePath().toStdString();
+}
+
+// What a disk holds is looked at once, when a person attaches it; a guest can change what it looks like.
+engine::Result<void> recordFormats(engine::MachineDefinition& definition)
+{
+    definition.disk_formats.resize(definition.disks.size());
+    for (std::size_t n = 0; n < definition.disks.size(); ++n) {
+        if (!definition.disk_formats[n].empty())
+            continue;
+        auto format = engine::probe_disk_format(definition.disks[n]);
+        if (!format)
+            return format.error();
+        definition.disk_formats[n] = *format;
+    }
+    return {};
 }
 
 void makePathsAbsolute(engine::MachineDefinition& definition)
@@ -138,16 +153,6 @@ QString MachineLibrary::screenPicture(const QString& name) const
 
 namespace {
 
-engine::Result<void> makeDisk(const QString& path, quint64 bytes)
-{
-    const engine::FileDescriptor file(::open(QFile::encodeName(path).constData(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!file.valid() || ::ftruncate(file.get(), off_t(bytes)) != 0)
-        return problem(
-            MachineLibrary::tr("The disk image cannot be made"), reason(errno),
-            MachineLibrary::tr("Choose a smaller disk, or make room on the file system of %1").arg(QFileInfo(path).path()));
-    return {};
-}
-
 engine::Result<void> writeDefinition(const engine::MachineDefinition& definition, const QString& inFolder)
 {
     const QByteArray json = definitionToJson(definition, inFolder);
@@ -172,6 +177,8 @@ engine::Result<void> MachineLibrary::create(const NewMachine& machine)
         if (!check)
             return check;
     makePathsAbsolute(definition);
+    if (auto recorded = recordFormats(definition); !recorded)
+        return recorded;
 
     const auto failed = [&](const QString& why) {
         return problem(
@@ -185,9 +192,12 @@ engine::Result<void> MachineLibrary::create(const NewMachine& machine)
     if (!draft.isValid())
         return failed(draft.errorString());
     if (machine.diskBytes != 0) {
-        if (auto made = makeDisk(draft.path() + disk_file, machine.diskBytes); !made)
+        const std::string disk = (draft.path() + disk_file).toStdString();
+        if (auto made = engine::create_disk({.path = disk, .format = "qcow2", .size = machine.diskBytes}); !made)
             return made;
-        definition.disks.insert(definition.disks.begin(), (draft.path() + disk_file).toStdString());
+        definition.disk_formats.resize(definition.disks.size());
+        definition.disk_formats.insert(definition.disk_formats.begin(), "qcow2");
+        definition.disks.insert(definition.disks.begin(), disk);
     }
     if (auto written = writeDefinition(definition, draft.path()); !written)
         return written;

@@ -7,6 +7,7 @@
 #include <QRegularExpression>
 
 #include "app/library/problem.h"
+#include "engine/block/disk_tool.h"
 #include "engine/block/iso9660.h"
 
 namespace app {
@@ -86,6 +87,26 @@ Medium fromIso(const engine::IsoInfo& iso, const QString& path)
     return medium;
 }
 
+// A disk in a format of its own, such as qcow2.
+std::optional<Medium> fromDiskImage(const QString& path)
+{
+    const auto format = engine::probe_disk_format(path.toStdString());
+    if (!format || format.value() == "raw")
+        return std::nullopt;
+    Medium medium;
+    medium.kind = Medium::Kind::disk;
+    medium.path = path;
+    medium.title = QFileInfo(path).completeBaseName();
+    medium.memoryMib = fittingMemory(1024);
+    const auto info = engine::disk_info({.path = path.toStdString(), .format = format.value()});
+    if (!info)
+        medium.warning = sentences(info.error());
+    else if (format.value() != "qcow2")
+        medium.warning = MediumWords::tr("A machine cannot write to a disk of the format %1. Convert it: paddock disk convert")
+                             .arg(QString::fromStdString(format.value()));
+    return medium;
+}
+
 bool hasBootSignature(QFile& file)
 {
     return file.seek(0) && file.read(sector).endsWith("\x55\xaa");
@@ -111,6 +132,8 @@ engine::Result<Medium> probeMedium(const QString& given)
         return fromIso(iso.value(), path);
     const quint64 size = quint64(file.size());
     const QString suffix = info.suffix().toLower();
+    if (auto image = fromDiskImage(path))
+        return *image;
     const bool diskName = QStringList{"img", "raw", "ima", "flp", "vfd", "dd"}.contains(suffix);
     if (size == 0 || size % sector != 0 || !(diskName || hasBootSignature(file)))
         return problem(

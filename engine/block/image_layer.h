@@ -34,6 +34,7 @@ public:
         u64 length = 0;
         bool zero = false;    // reads as zeroes
         bool own = true;    // this layer says so, not one below
+        bool compressed = false;
     };
     virtual Extent extent(u64 offset, u64 most) { return (void)offset, Extent{.length = most}; }
 

@@ -59,6 +59,16 @@ Result<NewFile> NewFile::create(const std::string& path)
 {
     if (::access(path.c_str(), F_OK) == 0)
         return cannot_create(path, EEXIST);
+    return make(path);
+}
+
+Result<NewFile> NewFile::create_to_replace(const std::string& path)
+{
+    return make(path);
+}
+
+Result<NewFile> NewFile::make(const std::string& path)
+{
     NewFile made;
     made.path_ = path;
     made.descriptor_ = FileDescriptor(::open(folder_of(path).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, everyday));

@@ -13,6 +13,8 @@ class NewFile {
 public:
     // Fails where the folder doesn't take files, and where `path` exists already.
     static Result<NewFile> create(const std::string& path);
+    // For replace(): there is such a file already.
+    static Result<NewFile> create_to_replace(const std::string& path);
     NewFile(NewFile&& other) noexcept;
     ~NewFile();
 
@@ -26,6 +28,7 @@ public:
 
 private:
     NewFile() = default;
+    static Result<NewFile> make(const std::string& path);
     Result<void> publish(bool replaces);
 
     std::string path_, hidden_;    // hidden_: "" where the file has no name

@@ -10,6 +10,10 @@
 #include "engine/block/qcow2/create.h"
 #include "engine/block/qcow2/image.h"
 #include "engine/block/raw/raw_file.h"
+#include "engine/block/vdi/vdi_image.h"
+#include "engine/block/vhd/vhd_image.h"
+#include "engine/block/vhdx/vhdx_image.h"
+#include "engine/block/vmdk/vmdk_image.h"
 
 namespace engine {
 
@@ -66,8 +70,10 @@ ImageFormat format_of_content(ImageFile& file)
 fs::path real(const fs::path& path)
 {
     std::error_code trouble;
-    fs::path found = fs::weakly_canonical(path, trouble);
-    return trouble ? fs::absolute(path, trouble) : found;
+    // A path that doesn't exist stays relative unless it is made absolute first.
+    const fs::path whole = fs::absolute(path, trouble);
+    fs::path found = fs::weakly_canonical(whole, trouble);
+    return trouble ? whole.lexically_normal() : found;
 }
 
 bool lies_in(const fs::path& file, const fs::path& folder)
@@ -168,6 +174,19 @@ Result<std::shared_ptr<ImageLayer>> Opener::open_qcow2(const std::string& path, 
     return std::shared_ptr<ImageLayer>(std::move(*image));
 }
 
+using OpenForeign = Result<std::shared_ptr<ImageLayer>>(const std::string& path, std::unique_ptr<ImageFile> file);
+
+Result<std::shared_ptr<ImageLayer>> open_foreign(const std::string& path, ImageAccess access, OpenForeign* open)
+{
+    if (access == ImageAccess::read_write)
+        return unusable(
+            path, "images of its format are only read", "Convert it with “paddock disk convert”, or lay a qcow2 image over it");
+    auto file = open_image_file(path, access);
+    if (!file)
+        return file.error();
+    return open(path, std::move(*file));
+}
+
 Result<std::shared_ptr<ImageLayer>> Opener::open(const std::string& path, ImageFormat format, ImageAccess access, bool top)
 {
     const fs::path place = real(path);
@@ -195,9 +214,16 @@ Result<std::shared_ptr<ImageLayer>> Opener::open(const std::string& path, ImageF
             return raw.error();
         return std::shared_ptr<ImageLayer>(std::move(*raw));
     }
-    default:
-        return unusable(path, text("the format ", format_name(format), " is not known here"), "Convert it to qcow2");
+    case ImageFormat::vmdk:
+        return open_foreign(path, access, &VmdkImage::open);
+    case ImageFormat::vdi:
+        return open_foreign(path, access, &VdiImage::open);
+    case ImageFormat::vhd:
+        return open_foreign(path, access, &VhdImage::open);
+    case ImageFormat::vhdx:
+        return open_foreign(path, access, &VhdxImage::open);
     }
+    return unusable(path, "its format is not known here", "Convert it to qcow2");
 }
 
 }
@@ -253,6 +279,11 @@ open_image(const std::string& path, ImageAccess access, WorkerPool& workers, con
     return std::make_unique<DiskImage>(std::move(*layer), workers);
 }
 
+std::string path_from(const std::string& from, const std::string& to)
+{
+    return real(to).lexically_proximate(real(from).parent_path()).string();
+}
+
 Result<void> create_overlay(const std::string& path, const std::string& below, ImageFormat below_format, u64 size)
 {
     auto file = NewFile::create(path);
@@ -261,7 +292,7 @@ Result<void> create_overlay(const std::string& path, const std::string& below, I
     const ImageFormat format = below_format == ImageFormat::by_name ? format_of_path(below) : below_format;
     const qcow2::NewImage image{
         .size = size,
-        .backing_file = real(below).lexically_proximate(real(path).parent_path()).string(),
+        .backing_file = path_from(path, below),
         .backing_format = std::string(format_name(format)),
     };
     if (auto written = qcow2::write_new_image(file->file(), image, path); !written)

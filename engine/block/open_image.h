@@ -46,6 +46,9 @@ open_image(const std::string& path, ImageAccess access, WorkerPool& workers, con
 // overlay's folder, so that both can move together. `below` need not be open, nor closed.
 Result<void> create_overlay(const std::string& path, const std::string& below, ImageFormat below_format, u64 size);
 
+// How a file in the folder of `from` names the file `to`.
+std::string path_from(const std::string& from, const std::string& to);
+
 // Opens an overlay for writing on a layer that is open already, which must be the one it names.
 Result<std::shared_ptr<ImageLayer>> open_overlay(const std::string& path, std::shared_ptr<ImageLayer> below);
 

@@ -76,11 +76,25 @@ private slots:
         QCOMPARE(found.value().cdrom, std::string("/tmp/some.iso"));
         QVERIFY(found.value().accelerator == engine::Accelerator::translator);
         const QFileInfo disk(QString::fromStdString(found.value().disks.at(0)));
-        QCOMPARE(disk.size(), qint64(1 << 20));
+        QCOMPARE(disk.fileName(), QString("disk.qcow2"));
+        QCOMPARE(found.value().disk_formats, std::vector<std::string>{"qcow2"});
         QVERIFY(m_library->bytesOnDisk("one") < (1 << 20));    // sparse
         // Nothing half made is left.
         QCOMPARE(
             QDir(m_library->machinesFolder()).entryList(QDir::Dirs | QDir::Hidden | QDir::NoDotAndDotDot), QStringList{"one"});
+    }
+
+    void knowsDisksOfEarlierVersionsAsRaw()
+    {
+        QVERIFY(m_library->create(machine("one")));
+        QFile file(m_library->folder("one") + "/machine.json");
+        QVERIFY(file.open(QIODevice::WriteOnly));
+        file.write(R"({"format": 1, "memory_mib": 64, "disks": ["disk.img"]})");
+        file.close();
+        const auto found = m_library->find("one");
+        QVERIFY(found);
+        QCOMPARE(found.value().disk_formats, std::vector<std::string>{"raw"});
+        QCOMPARE(found.value().disks.at(0), (m_library->folder("one") + "/disk.img").toStdString());
     }
 
     void refusesTwins()

@@ -151,7 +151,7 @@ void NewMachineSheet::chooseImage()
 {
     const QString path = QFileDialog::getOpenFileName(
         this, tr("Choose an image"), imageFolder(m_image->text()),
-        tr("CD and disk images (*.iso *.img *.raw *.flp *.ima);;All files (*)"));
+        tr("CD and disk images (*.iso *.img *.raw *.qcow2 *.flp *.ima);;All files (*)"));
     if (!path.isEmpty())
         setImage(path);
 }

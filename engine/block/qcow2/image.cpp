@@ -204,7 +204,12 @@ ImageLayer::Extent Image::extent(u64 offset, u64 most)
     if (map(offset, most, mapping) != 0)
         return {.length = most};
     const bool own = mapping.entry.kind != Kind::absent;
-    return {.length = mapping.length, .zero = mapping.entry.kind == Kind::zero || (!own && !backing_), .own = own};
+    return {
+        .length = mapping.length,
+        .zero = mapping.entry.kind == Kind::zero || (!own && !backing_),
+        .own = own,
+        .compressed = mapping.entry.kind == Kind::compressed,
+    };
 }
 
 }

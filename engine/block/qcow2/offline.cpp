@@ -146,7 +146,10 @@ BlockResult Image::write_compressed(u64 offset, std::span<const u8> content)
         return ready;
     if (BlockResult relieved = relieve(); !relieved.ok())
         return relieved;
-    const std::vector<u8> packed = compress(header_.compression, content);
+    // Clusters of the file that compressed data shares are counted once for each.
+    constexpr u32 least_refcount_order = 4;
+    const bool countable = header_.refcount_order >= least_refcount_order;
+    const std::vector<u8> packed = countable ? compress(header_.compression, content) : std::vector<u8>();
     if (packed.empty()) {
         std::vector<u8> copy(content.begin(), content.end());
         return write({.operation = BlockOperation::write, .offset = offset, .length = copy.size(), .segments = {copy}});

@@ -9,6 +9,10 @@
 
 namespace engine {
 
+namespace {
+constexpr u64 largest_image = u64(1) << 62;
+}
+
 RawFile::RawFile(std::string path, std::unique_ptr<ImageFile> file, u64 file_size, u32 sector_size, bool read_only)
     : path_(std::move(path)),
       file_(std::move(file)),
@@ -116,9 +120,20 @@ BlockResult RawFile::seal()
     return {};
 }
 
+Result<void> RawFile::resize(u64 size)
+{
+    size = round_up(size, sector_size_);
+    int error_number = size == 0 || size > largest_image ? EFBIG : file_->resize(size);
+    if (!error_number)
+        error_number = file_->flush();
+    if (error_number)
+        return image_failure(path_, "resized", error_number).error;
+    file_size_ = size_ = size;
+    return {};
+}
+
 Result<void> create_raw(const std::string& path, u64 size)
 {
-    constexpr u64 largest_image = u64(1) << 62;
     if (size == 0)
         return Error{"The disk image " + in_quotes(path) + " can't be created", "its size would be 0", "Give the disk a size"};
     if (size > largest_image)

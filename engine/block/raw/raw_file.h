@@ -28,6 +28,7 @@ public:
     std::string_view format() const override { return "raw"; }
     Extent extent(u64 offset, u64 most) override;
     BlockResult seal() override;
+    Result<void> resize(u64 size);    // no request is under way
 
 private:
     RawFile(std::string path, std::unique_ptr<ImageFile> file, u64 file_size, u32 sector_size, bool read_only);

@@ -1,6 +1,7 @@
 #pragma once
 // What tests of disk images share: a folder of their own, requests that are waited for, and qemu-img beside us.
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>

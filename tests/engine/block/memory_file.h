@@ -29,6 +29,8 @@ public:
         if (const int error_number = fails(Call::read))
             return error_number;
         for (const iovec& part : to) {
+            if (part.iov_len == 0)
+                continue;
             const engine::u64 there = offset >= bytes_.size() ? 0 : std::min<engine::u64>(part.iov_len, bytes_.size() - offset);
             if (there)
                 std::memcpy(part.iov_base, bytes_.data() + offset, there);
@@ -46,7 +48,10 @@ public:
             event.bytes.insert(event.bytes.end(), bytes, bytes + part.iov_len);
         }
         // A write that fails may have been carried out in part.
-        const int error_number = fails(Call::write);
+        const bool too_far = offset > limit || event.bytes.size() > limit - offset;
+        const int error_number = too_far ? EFBIG : fails(Call::write);
+        if (too_far)
+            return error_number;
         if (error_number)
             event.bytes.resize(random_() % (event.bytes.size() / 512 + 1) * 512);
         apply(bytes_, event);
@@ -59,7 +64,7 @@ public:
     {
         return note({.call = Call::punch, .offset = offset, .length = length});
     }
-    int resize(engine::u64 size) override { return note({.call = Call::resize, .length = size}); }
+    int resize(engine::u64 size) override { return size > limit ? EFBIG : note({.call = Call::resize, .length = size}); }
     engine::u64 size() override
     {
         const std::lock_guard lock(mutex_);
@@ -82,6 +87,7 @@ public:
     // Asked at each call: an error number, or 0.
     std::function<int(Call, engine::u64 number)> fail;
     engine::u64 calls = 0;
+    engine::u64 limit = engine::u64(1) << 40;    // bytes; what lies beyond fails with EFBIG
     bool recording = false;
     std::vector<Event> events;
     std::vector<engine::u8> bytes() const { return bytes_; }

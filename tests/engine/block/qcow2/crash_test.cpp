@@ -256,16 +256,21 @@ class Qcow2CrashWithQemu : public DiskTest { };
 TEST_F(Qcow2CrashWithQemu, a_power_failure_spares_snapshots_and_compressed_clusters)
 {
     NEEDS_QEMU_IMG();
-    std::vector<u8> disk(1 << 20);
+    // So much of it noise that few clusters share a place when they are compressed.
+    auto disk = noise(1 << 20, 8);
     for (std::size_t n = 0; n < disk.size(); n += 8)
-        store_le(&disk[n], u64(1'000'000 + n / 512));
+        if (n % 512 == 0 || n % 1024 < 512)
+            store_le(&disk[n], u64(1'000'000 + n / 512));
     put("model.img", disk);
-    ASSERT_EQ(
-        run("qemu-img convert -f raw -O qcow2 -c -o cluster_size=4096 model.img a.qcow2; qemu-img snapshot -c one a.qcow2"), 0)
-        << said();
-    const auto start = contents("a.qcow2");
-    for (unsigned seed = 1; seed <= 3; ++seed)
-        ASSERT_NO_FATAL_FAILURE(crash_everywhere(start, seed, 150, 100));
+    // Without a snapshot, what is overwritten is given up; with one it stays.
+    for (const std::string snapshot : {"true", "qemu-img snapshot -c one a.qcow2"}) {
+        ASSERT_EQ(
+            run("rm -f a.qcow2; qemu-img convert -f raw -O qcow2 -c -o cluster_size=4096 model.img a.qcow2; " + snapshot), 0)
+            << said();
+        const auto start = contents("a.qcow2");
+        for (unsigned seed = 1; seed <= 3; ++seed)
+            ASSERT_NO_FATAL_FAILURE(crash_everywhere(start, seed, 150, 100));
+    }
 }
 
 TEST(Qcow2Faults, a_full_disk_at_any_call_costs_nothing_once_there_is_room)
