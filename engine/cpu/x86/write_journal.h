@@ -53,11 +53,12 @@ public:
                     page->memory[n] = page->before[n];
         }
     }
+    // As it was when it was taken back, whatever has been written since.
     void put_back()
     {
         for (auto& page : pages())
-            for (unsigned n = 0; n < page->before.size(); ++n)
-                if (page->before[n] != page->after[n])
+            for (unsigned n = 0; n < page->after.size(); ++n)
+                if (page->memory[n] != page->after[n])
                     page->memory[n] = page->after[n];
     }
     std::span<std::unique_ptr<Page>> pages() { return {pages_.data(), used_}; }

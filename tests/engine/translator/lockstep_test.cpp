@@ -86,3 +86,21 @@ TEST(Lockstep, a_wrong_place_to_go_on_stops_the_guest)
     std::string failure;
     EXPECT_EQ(run([](x86::Cpu& c) { c.gpr[x86::gpr_rip] += 1; }, failure), VcpuExit::failed);
 }
+
+// L: inc dword [esi]; rdtsc; dec dword [esi]; dec ecx; jnz L. What the interpreter has done until RDTSC is no change that
+// the host code's run has made.
+TEST(Lockstep, half_a_run_leaves_nothing_behind)
+{
+    BareMachine m{[](x86::Cpu& c) {
+        return translator::make_lockstep_tier(c, translator::make_x86_tier(c, {.hot = 1, .linked = false}));
+    }};
+    m.state.cr0 = 0x21;
+    for (x86::Segment& segment : m.state.segments)
+        segment = {.selector = 8, .attributes = 0xc093, .limit = 0xffffffff, .base = 0};
+    m.state.segments[x86::cs].attributes = 0xc09b;
+    m.state.gpr[x86::rcx] = 100;
+    m.state.gpr[x86::rsi] = 0x10000;
+    m.place(0x1000, {0xff, 0x06, 0x0f, 0x31, 0xff, 0x0e, 0x49, 0x75, 0xf7, 0xe6, 0x80, 0xf4});
+    EXPECT_EQ(m.run(), VcpuExit::kicked);
+    EXPECT_EQ(*m.at(0x10000), 0);
+}
