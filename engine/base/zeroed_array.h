@@ -20,8 +20,7 @@ public:
     {
         if (!size)
             return;
-        void* const data
-            = mmap(nullptr, size * sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        void* const data = mmap(nullptr, bytes(size), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (data == MAP_FAILED)
             throw std::bad_alloc();
         data_ = static_cast<T*>(data);
@@ -40,7 +39,7 @@ public:
     ~ZeroedArray()
     {
         if (data_)
-            munmap(static_cast<void*>(data_), size_ * sizeof(T));
+            munmap(static_cast<void*>(data_), bytes(size_));
     }
 
     u64 size() const { return size_; }
@@ -50,6 +49,14 @@ public:
     const T* end() const { return data_ + size_; }
 
 private:
+    static u64 bytes(u64 size)
+    {
+        struct Entry {
+            T value;
+        };
+        return size * sizeof(Entry);
+    }
+
     T* data_ = nullptr;
     u64 size_ = 0;
 };
