@@ -216,7 +216,8 @@ void SnapshotShelf::remove(const QString& id)
     onDisk([this, id](engine::SnapshotTree& tree) {
         auto removed = tree.remove(id.toStdString());
         if (!removed)
-            QMetaObject::invokeMethod(this, [this, id] { forgetRemoved(id); }, Qt::QueuedConnection);
+            QMetaObject::invokeMethod(
+                this, [this, id] { forgetRemoved(id); }, Qt::QueuedConnection);
         return removed;
     });
 }
@@ -261,7 +262,8 @@ void SnapshotShelf::onDisk(Change change)
 {
     m_disk.start([this, change = std::move(change)] {
         const auto seen = std::make_shared<const Seen>(look(change));
-        QMetaObject::invokeMethod(this, [this, seen] { show(*seen); }, Qt::QueuedConnection);
+        QMetaObject::invokeMethod(
+            this, [this, seen] { show(*seen); }, Qt::QueuedConnection);
     });
 }
 

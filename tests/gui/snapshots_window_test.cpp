@@ -311,7 +311,8 @@ private slots:
                 continue;
             const auto* button = qobject_cast<const QAbstractButton*>(widget);
             const bool spoken = !widget->accessibleName().isEmpty() || (button && !button->text().isEmpty());
-            QVERIFY2(spoken || widget->inherits("QMenuBar") || widget->inherits("QDockWidget"), widget->metaObject()->className());
+            QVERIFY2(
+                spoken || widget->inherits("QMenuBar") || widget->inherits("QDockWidget"), widget->metaObject()->className());
         }
     }
 };

@@ -109,7 +109,8 @@ void MachineWindow::addSnapshotsMenu()
     addAction(list);
     menu->addAction(list);
     m_showStrip = addCommand(menu, tr("&Film strip"), {}, [this] {
-        m_settings.set(app::setting::film_strip, m_showStrip->isChecked() ? app::choice::FilmStrip::shown : app::choice::FilmStrip::hidden);
+        m_settings.set(
+            app::setting::film_strip, m_showStrip->isChecked() ? app::choice::FilmStrip::shown : app::choice::FilmStrip::hidden);
     });
     m_showStrip->setCheckable(true);
     menu->addSeparator();

@@ -90,9 +90,9 @@ QVariant SnapshotList::dataOfOther(const GraphRow& row, int role) const
         return pending ? m_shelf.nameToCome() : QString();
     case Qt::AccessibleTextRole: {
         const auto* const parent = m_shelf.find(m_shelf.present());
-        return pending   ? tr("New snapshot, being written")
-               : !parent ? tr("You are here")
-                         : tr("You are here, after “%1”").arg(titleOf(*parent));
+        return pending ? tr("New snapshot, being written")
+            : !parent  ? tr("You are here")
+                       : tr("You are here, after “%1”").arg(titleOf(*parent));
     }
     case detailsRole:
         return pending ? tr("Being written, %1 %").arg(int(m_progress * 100)) : QString();

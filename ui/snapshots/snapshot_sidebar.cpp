@@ -60,8 +60,7 @@ SnapshotSidebar::SnapshotSidebar(app::SnapshotShelf& shelf, MessageBar& messages
     showWhatIsThere();
 }
 
-QAction*
-SnapshotSidebar::addCommand(const QString& text, const QKeySequence& shortcut, void (SnapshotSidebar::*command)())
+QAction* SnapshotSidebar::addCommand(const QString& text, const QKeySequence& shortcut, void (SnapshotSidebar::*command)())
 {
     auto* action = new QAction(text, this);
     action->setShortcut(shortcut);
@@ -85,8 +84,9 @@ QWidget* SnapshotSidebar::makeEmptyPage(QAction* take)
 {
     auto* page = new QWidget;
     auto* column = new QVBoxLayout(page);
-    auto* text = new QLabel(tr("A snapshot keeps the whole machine as it is at this moment, so that you can come back to it. It is "
-                               "taken in a blink, and the machine goes on."));
+    auto* text
+        = new QLabel(tr("A snapshot keeps the whole machine as it is at this moment, so that you can come back to it. It is "
+                        "taken in a blink, and the machine goes on."));
     text->setWordWrap(true);
     text->setAlignment(Qt::AlignCenter);
     auto* button = new QToolButton;
@@ -206,8 +206,7 @@ void SnapshotSidebar::sayWentBack(const QString& id, const QString& kept)
         tr("&Undo"), [this, kept] { goBack(kept); });
 }
 
-void SnapshotSidebar::sayGoingBackFailed(
-    const QString& id, const engine::Error& error, app::SnapshotShelf::Present present)
+void SnapshotSidebar::sayGoingBackFailed(const QString& id, const engine::Error& error, app::SnapshotShelf::Present present)
 {
     if (present == app::SnapshotShelf::Present::lost)
         return m_messages.say(error);
