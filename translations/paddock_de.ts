@@ -300,14 +300,6 @@
         <translation>Es gibt bereits eine Maschine „%1“</translation>
     </message>
     <message>
-        <source>The disk image cannot be made</source>
-        <translation>Das Plattenabbild lässt sich nicht anlegen</translation>
-    </message>
-    <message>
-        <source>Choose a smaller disk, or make room on the file system of %1</source>
-        <translation>Wählen Sie eine kleinere Platte, oder schaffen Sie Platz auf dem Dateisystem von %1</translation>
-    </message>
-    <message>
         <source>The machine&apos;s definition cannot be written</source>
         <translation>Die Beschreibung der Maschine lässt sich nicht schreiben</translation>
     </message>
@@ -428,6 +420,10 @@
     <message>
         <source>it is neither a CD image nor a disk image</source>
         <translation>es ist weder ein CD-Abbild noch ein Plattenabbild</translation>
+    </message>
+    <message>
+        <source>A machine cannot write to a disk of the format %1. Convert it: paddock disk convert</source>
+        <translation>Eine Maschine kann nicht auf eine Platte im Format %1 schreiben. Wandeln Sie sie um: paddock disk convert</translation>
     </message>
 </context>
 <context>
@@ -603,10 +599,6 @@
         <translation>Abbild öffnen</translation>
     </message>
     <message>
-        <source>CD and disk images (*.iso *.img *.raw *.flp *.ima);;All files (*)</source>
-        <translation>CD- und Plattenabbilder (*.iso *.img *.raw *.flp *.ima);;Alle Dateien (*)</translation>
-    </message>
-    <message>
         <source>The demo cannot start</source>
         <translation>Die Vorführung kann nicht starten</translation>
     </message>
@@ -665,6 +657,10 @@
     <message>
         <source>&amp;Undo</source>
         <translation>&amp;Rückgängig</translation>
+    </message>
+    <message>
+        <source>CD and disk images (*.iso *.img *.raw *.qcow2 *.flp *.ima);;All files (*)</source>
+        <translation>CD- und Plattenabbilder (*.iso *.img *.raw *.qcow2 *.flp *.ima);;Alle Dateien (*)</translation>
     </message>
 </context>
 <context>
@@ -1201,10 +1197,6 @@
         <translation>&amp;Anlegen und starten</translation>
     </message>
     <message>
-        <source>CD and disk images (*.iso *.img *.raw *.flp *.ima);;All files (*)</source>
-        <translation>CD- und Plattenabbilder (*.iso *.img *.raw *.flp *.ima);;Alle Dateien (*)</translation>
-    </message>
-    <message>
         <source>KVM cannot be used</source>
         <translation>KVM lässt sich nicht benutzen</translation>
     </message>
@@ -1246,6 +1238,10 @@
     <message>
         <source>The built-in translator, because there is no KVM here. %1</source>
         <translation>Mit dem eingebauten Übersetzer, weil es hier kein KVM gibt. %1</translation>
+    </message>
+    <message>
+        <source>CD and disk images (*.iso *.img *.raw *.qcow2 *.flp *.ima);;All files (*)</source>
+        <translation>CD- und Plattenabbilder (*.iso *.img *.raw *.qcow2 *.flp *.ima);;Alle Dateien (*)</translation>
     </message>
 </context>
 <context>

@@ -91,9 +91,8 @@ TEST(Lockstep, a_wrong_place_to_go_on_stops_the_guest)
 // the host code's run has made.
 TEST(Lockstep, half_a_run_leaves_nothing_behind)
 {
-    BareMachine m{[](x86::Cpu& c) {
-        return translator::make_lockstep_tier(c, translator::make_x86_tier(c, {.hot = 1, .linked = false}));
-    }};
+    BareMachine m{
+        [](x86::Cpu& c) { return translator::make_lockstep_tier(c, translator::make_x86_tier(c, {.hot = 1, .linked = false})); }};
     m.state.cr0 = 0x21;
     for (x86::Segment& segment : m.state.segments)
         segment = {.selector = 8, .attributes = 0xc093, .limit = 0xffffffff, .base = 0};
