@@ -43,7 +43,7 @@ SnapshotSidebar::SnapshotSidebar(app::SnapshotShelf& shelf, MessageBar& messages
     all->setContentsMargins(0, 0, 0, 0);
     all->addWidget(m_pages);
     addActions();
-    setMinimumWidth(220);
+    setMinimumWidth(260);
 
     connect(m_view, &SnapshotView::wanted, this, [this](const QModelIndex& index) { goBack(m_list.idAt(index)); });
     connect(m_view, &SnapshotView::left, this, &SnapshotSidebar::left);
