@@ -38,7 +38,7 @@ QRect textFrame(const QRect& row, const GraphRow& graph)
     QRect frame = row.adjusted(0, margin, -margin, -margin);
     const bool here = graph.kind == GraphRow::Kind::here;
     const QRect picture = pictureFrame(row, graph);
-    frame.setLeft(here ? picture.left() : picture.right() + 1 + 2 * margin);
+    frame.setLeft(here ? picture.left() + margin : picture.right() + 1 + 2 * margin);
     return frame;
 }
 
@@ -128,8 +128,10 @@ void SnapshotDelegate::paint(QPainter* painter, const QStyleOptionViewItem& give
         painter->drawText(QStyle::visualRect(option.direction, option.rect, line), Qt::AlignVCenter | Qt::AlignLeading, fitting);
         line.translate(0, height);
     };
-    write(name, here || !index.data(Qt::EditRole).toString().isEmpty(), 1);
-    write(index.data(SnapshotList::detailsRole).toString(), false, selected ? 1 : 0.7F);
+    if (!m_filled || m_edited != index) {
+        write(name, here || !index.data(Qt::EditRole).toString().isEmpty(), 1);
+        write(index.data(SnapshotList::detailsRole).toString(), false, selected ? 1 : 0.7F);
+    }
     painter->restore();
 }
 
@@ -147,6 +149,7 @@ void SnapshotDelegate::setEditorData(QWidget* editor, const QModelIndex& index) 
 {
     if (std::exchange(m_filled, editor) == editor)
         return;
+    m_edited = index;
     auto& line = static_cast<QLineEdit&>(*editor);
     line.setText(index.data(Qt::EditRole).toString());
     line.selectAll();

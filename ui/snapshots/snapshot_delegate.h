@@ -18,7 +18,8 @@ public:
     void updateEditorGeometry(QWidget* editor, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 
 private:
-    mutable QPointer<QWidget> m_filled;
+    mutable QPointer<QWidget> m_filled;    // the editor that is open
+    mutable QPersistentModelIndex m_edited;
 };
 
 // A picture within `frame`, on black, as large as it fits.

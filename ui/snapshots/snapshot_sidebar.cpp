@@ -20,7 +20,8 @@ SnapshotSidebar::SnapshotSidebar(app::SnapshotShelf& shelf, MessageBar& messages
       m_messages(messages),
       m_list(shelf),
       m_pages(new QStackedWidget),
-      m_view(new SnapshotView(m_list))
+      m_view(new SnapshotView(m_list)),
+      m_sum(new QLabel)
 {
     auto* full = new QWidget;
     auto* column = new QVBoxLayout(full);
@@ -28,7 +29,6 @@ SnapshotSidebar::SnapshotSidebar(app::SnapshotShelf& shelf, MessageBar& messages
     auto* button = new QToolButton;
     button->setDefaultAction(take);
     button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
-    m_sum = new QLabel;
     m_sum->setTextInteractionFlags(Qt::NoTextInteraction);
     auto* row = new QHBoxLayout;
     row->setContentsMargins(6, 6, 6, 0);
@@ -43,7 +43,7 @@ SnapshotSidebar::SnapshotSidebar(app::SnapshotShelf& shelf, MessageBar& messages
     all->setContentsMargins(0, 0, 0, 0);
     all->addWidget(m_pages);
     addActions();
-    setMinimumWidth(220);
+    setMinimumWidth(260);
 
     connect(m_view, &SnapshotView::wanted, this, [this](const QModelIndex& index) { goBack(m_list.idAt(index)); });
     connect(m_view, &SnapshotView::left, this, &SnapshotSidebar::left);

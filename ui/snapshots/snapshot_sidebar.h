@@ -56,7 +56,7 @@ private:
     QAction* m_note = nullptr;
     QAction* m_delete = nullptr;
     QAction* m_undo = nullptr;
-    QLabel* m_sum = nullptr;
+    QLabel* m_sum;
     bool m_on = true;
     bool m_naming = false;    // the one that was just asked for
 };

@@ -22,6 +22,9 @@ SnapshotView::SnapshotView(SnapshotList& list, QWidget* parent) : QListView(pare
 
 void SnapshotView::keyPressEvent(QKeyEvent* event)
 {
+    // What the editor of a name leaves over, such as the Enter that ended it, is not meant for the list.
+    if (state() == EditingState && !hasFocus())
+        return;
     const bool mirrored = layoutDirection() == Qt::RightToLeft;
     if (event->key() == Qt::Key_Escape)
         return emit left();
