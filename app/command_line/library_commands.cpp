@@ -40,6 +40,17 @@ int create(const Arguments& arguments)
     return succeeded;
 }
 
+// "interrupted": its process ended without stopping it.
+QString stateOf(const engine::MachineDefinition& definition)
+{
+    if (isMachineRunning(QString::fromStdString(definition.name)))
+        return "running";
+    const auto snapshots = engine::SnapshotTree::open(definition.snapshots);
+    if (snapshots && !snapshots.value()->saved_state().empty())
+        return "saved";
+    return snapshots && snapshots.value()->interrupted() ? "interrupted" : "stopped";
+}
+
 QJsonObject describe(const MachineLibrary& library, const engine::MachineDefinition& definition)
 {
     const QString name = QString::fromStdString(definition.name);
@@ -48,7 +59,7 @@ QJsonObject describe(const MachineLibrary& library, const engine::MachineDefinit
         disks += QString::fromStdString(disk);
     return {
         {"name", name},
-        {"state", isMachineRunning(name) ? "running" : "stopped"},
+        {"state", stateOf(definition)},
         {"memory_mib", qint64(definition.memory_mib)},
         {"cpus", int(definition.cpus)},
         {"accelerator", acceleratorName(definition.accelerator)},
@@ -76,7 +87,7 @@ int list(const Arguments& arguments)
         say("There are no machines yet. To make one: paddock create NAME --cdrom FILE.iso");
     for (const auto& entry : std::as_const(all)) {
         const QJsonObject machine = entry.toObject();
-        QString line = machine["name"].toString().leftJustified(24) + ' ' + machine["state"].toString().leftJustified(10);
+        QString line = machine["name"].toString().leftJustified(24) + ' ' + machine["state"].toString().leftJustified(11);
         if (machine.contains("error"))
             line += ' ' + machine["error"].toString();
         else

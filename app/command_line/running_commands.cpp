@@ -35,13 +35,24 @@ template <class Condition> bool waitFor(Condition condition, qint64 milliseconds
     return condition();
 }
 
+// The snapshot to offer to whoever starts a machine whose process ended without stopping it; "" for none.
+QString newestAfterInterruption(const engine::MachineDefinition& definition)
+{
+    const auto snapshots = engine::SnapshotTree::open(definition.snapshots);
+    if (!snapshots || !snapshots.value()->interrupted() || !snapshots.value()->saved_state().empty())
+        return {};
+    return QString::fromStdString(snapshots.value()->newest());
+}
+
 int start(const Arguments& arguments)
 {
     const QString& name = arguments.positional(0);
-    if (const auto definition = MachineLibrary().find(name); !definition)
+    const auto definition = MachineLibrary().find(name);
+    if (!definition)
         return refuse(definition.error());
     if (isMachineRunning(name))
         return refuse(problem(QString("“%1” is running already").arg(name)));
+    const QString newest = newestAfterInterruption(definition.value());
     const bool headless = arguments.has("--headless") || !hasDisplay();
 
     QTemporaryFile complaints;
@@ -68,6 +79,11 @@ int start(const Arguments& arguments)
     waitFor([&] { return isMachineRunning(name) || (ended = ::kill(pid_t(id), 0) != 0); }, start_patience);
     if (!ended && isMachineRunning(name)) {
         say(QString("Started “%1”%2.").arg(name, headless ? " without a window" : ""));
+        if (!newest.isEmpty() && !arguments.has("--from"))
+            say(QString(
+                    "It was not stopped properly last time, so it was powered on. To go on from its newest snapshot instead:\n"
+                    "paddock stop --force \"%1\" && paddock start --from %2 \"%1\"")
+                    .arg(name, newest));
         return succeeded;
     }
     QFile written(complaints.fileName());
