@@ -162,7 +162,8 @@ void LibraryWindow::offerFile(const QString& path)
 void LibraryWindow::openImage()
 {
     const QString path = QFileDialog::getOpenFileName(
-        this, tr("Open an image"), imageFolder(), tr("CD and disk images (*.iso *.img *.raw *.qcow2 *.flp *.ima);;All files (*)"));
+        this, tr("Open an image"), imageFolder(),
+        tr("CD and disk images (*.iso *.img *.raw *.qcow2 *.flp *.ima);;All files (*)"));
     if (!path.isEmpty())
         offerFile(path);
 }
