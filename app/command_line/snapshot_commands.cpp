@@ -161,7 +161,7 @@ int clone(const Arguments& arguments, const SnapshotInfo& info)
 
 int snapshot(const Arguments& arguments)
 {
-    const QString action = arguments.positional(1);
+    const QString& action = arguments.positional(1);
     auto tree = treeOf(arguments.positional(0));
     if (!tree)
         return refuse(tree.error());

@@ -321,7 +321,7 @@ std::optional<TranslatedBlock> X86Tier::translation_of(Cpu& c, u64 linear)
 
 }
 
-std::unique_ptr<x86::HostCodeTier> make_x86_tier(Cpu& c, X86TierOptions options)
+std::unique_ptr<x86::HostCodeTier> make_x86_tier(Cpu& c, const X86TierOptions& options)
 {
     // Room for the thunks and the largest block at the least.
     auto cache = CodeCache::create(std::max(options.code_budget, 2 * BlockTranslator::most_code));

@@ -16,6 +16,6 @@ struct X86TierOptions {
 };
 
 // Null where no memory for code is to be had; the interpreter goes on alone then.
-std::unique_ptr<x86::HostCodeTier> make_x86_tier(x86::Cpu& c, X86TierOptions options = {});
+std::unique_ptr<x86::HostCodeTier> make_x86_tier(x86::Cpu& c, const X86TierOptions& options = {});
 
 }
