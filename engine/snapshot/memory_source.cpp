@@ -82,13 +82,13 @@ void MemorySource::start()
 }
 
 // Has the host give memory to pages that are about to be filled: dear one by one, cheap together.
-void MemorySource::populate(const MemoryBlock& block, u64 first, u64 end)
+void MemorySource::populate(MemoryBlock& block, u64 first, u64 end)
 {
 #ifdef MADV_POPULATE_WRITE
     for (u64 page = first; page < end; ++page)
         if (block.written_in(page) != MemoryBlock::missing)
             return;
-    madvise(const_cast<u8*>(block.content(first)), (end - first) << page_shift, MADV_POPULATE_WRITE);
+    madvise(block.data() + (first << page_shift), (end - first) << page_shift, MADV_POPULATE_WRITE);
 #endif
 }
 

@@ -33,7 +33,7 @@ public:
 
 private:
     void run();
-    static void populate(const MemoryBlock& block, u64 first, u64 end);
+    static void populate(MemoryBlock& block, u64 first, u64 end);
     bool bring(unsigned block, u64 page);
 
     std::vector<MemoryBlock*> blocks_;
