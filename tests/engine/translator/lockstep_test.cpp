@@ -35,10 +35,7 @@ private:
 VcpuExit run(WrongTier::Spoil spoil, std::string& failure)
 {
     BareMachine m{[&](x86::Cpu& c) { return translator::make_lockstep_tier(c, std::make_unique<WrongTier>(c, spoil)); }};
-    m.state.cr0 = 0x21;
-    for (x86::Segment& segment : m.state.segments)
-        segment = {.selector = 8, .attributes = 0xc093, .limit = 0xffffffff, .base = 0};
-    m.state.segments[x86::cs].attributes = 0xc09b;
+    m.begin_flat_32();
     m.state.gpr[x86::rcx] = 1000;
     m.state.gpr[x86::rsi] = 0x10000;
     // L: push ecx; lodsd; add eax, ecx; mov [esi+2000h], eax; pop ecx; jmp N; N: dec ecx; jnz L; out 80h, al; hlt
@@ -93,10 +90,7 @@ TEST(Lockstep, half_a_run_leaves_nothing_behind)
 {
     BareMachine m{
         [](x86::Cpu& c) { return translator::make_lockstep_tier(c, translator::make_x86_tier(c, {.hot = 1, .linked = false})); }};
-    m.state.cr0 = 0x21;
-    for (x86::Segment& segment : m.state.segments)
-        segment = {.selector = 8, .attributes = 0xc093, .limit = 0xffffffff, .base = 0};
-    m.state.segments[x86::cs].attributes = 0xc09b;
+    m.begin_flat_32();
     m.state.gpr[x86::rcx] = 100;
     m.state.gpr[x86::rsi] = 0x10000;
     m.place(0x1000, {0xff, 0x06, 0x0f, 0x31, 0xff, 0x0e, 0x49, 0x75, 0xf7, 0xe6, 0x80, 0xf4});

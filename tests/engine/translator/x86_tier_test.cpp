@@ -15,10 +15,7 @@ class X86TierTest : public ::testing::Test {
 protected:
     void SetUp() override
     {
-        m.state.cr0 = 0x21;
-        for (x86::Segment& segment : m.state.segments)
-            segment = {.selector = 8, .attributes = 0xc093, .limit = 0xffffffff, .base = 0};
-        m.state.segments[x86::cs].attributes = 0xc09b;
+        m.begin_flat_32();
         m.state.gpr[x86::rcx] = 1000;
         // L: add eax, ecx; dec ecx; jnz L; out 80h, al; hlt
         m.place(start, {0x01, 0xc8, 0x49, 0x75, 0xfb, 0xe6, 0x80, 0xf4});

@@ -54,6 +54,15 @@ struct BareMachine {
         state.gpr[x86::rsp] = 0x8000;
     }
 
+    // 32-bit protected mode, every segment flat.
+    void begin_flat_32()
+    {
+        constexpr u64 protected_with_native_fpu_errors = 0x21;
+        state.cr0 = protected_with_native_fpu_errors;
+        for (x86::Segment& segment : state.segments)
+            segment = {.selector = 8, .attributes = 0xc093, .limit = 0xffffffff, .base = 0};
+        state.segments[x86::cs].attributes = 0xc09b;
+    }
     void place(u64 at, std::initializer_list<u8> bytes) { std::memcpy(ram->data() + at, bytes.begin(), bytes.size()); }
     u8* at(u64 address) { return ram->data() + address; }
     // Ends programs: OUT 80h, AL and HLT.
