@@ -155,9 +155,11 @@ void SnapshotShelf::wentBackTo(const QString& id)
 {
     m_moved = m_session.state() == engine::MachineState::running;
     const auto job = std::exchange(m_job, {});
-    onDisk({});
-    if (job)
-        emit wentBack(id, job->kept);
+    // Once what was kept is listed, so that who hears of it can go there.
+    onDisk({}, [this, id, job] {
+        if (job)
+            emit wentBack(id, job->kept);
+    });
     next();
 }
 
@@ -258,12 +260,16 @@ void SnapshotShelf::refresh()
 }
 
 // Carries out `change`, if any, then looks at everything anew.
-void SnapshotShelf::onDisk(Change change)
+void SnapshotShelf::onDisk(Change change, std::function<void()> shown)
 {
-    m_disk.start([this, change = std::move(change)] {
+    m_disk.start([this, change = std::move(change), shown = std::move(shown)] {
         const auto seen = std::make_shared<const Seen>(look(change));
-        QMetaObject::invokeMethod(
-            this, [this, seen] { show(*seen); }, Qt::QueuedConnection);
+        const auto tell = [this, seen, shown] {
+            show(*seen);
+            if (shown)
+                shown();
+        };
+        QMetaObject::invokeMethod(this, tell, Qt::QueuedConnection);
     });
 }
 

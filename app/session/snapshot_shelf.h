@@ -84,7 +84,7 @@ private:
     void wentBackTo(const QString& id);
     void fail(const engine::Error& error);
     void forgetRemoved(const QString& id);
-    void onDisk(Change change);
+    void onDisk(Change change, std::function<void()> shown = {});
     Seen look(const Change& change);
     void show(const Seen& seen);
 

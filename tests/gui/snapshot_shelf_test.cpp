@@ -166,6 +166,8 @@ private slots:
         FakeSnapshots some;
         SnapshotShelf shelf(*fake.session, some.factory());
         QSignalSpy taken(&shelf, &SnapshotShelf::taken), back(&shelf, &SnapshotShelf::wentBack);
+        bool keptIsListed = false;
+        connect(&shelf, &SnapshotShelf::wentBack, this, [&](auto, const QString& kept) { keptIsListed = shelf.find(kept); });
         fake.session->start();
         shelf.take(Kind::manual);
         QVERIFY(shelf.isTaking());
@@ -186,6 +188,7 @@ private slots:
         fake.machine->listener.snapshot_restored("0");
         QTRY_COMPARE(back.size(), 1);
         QCOMPARE(back[0][1].toString(), QString("2"));
+        QVERIFY(keptIsListed);
         QTRY_COMPARE(QString::fromStdString(shelf.find("1")->name), QString("  before"));
     }
 
