@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -85,6 +86,8 @@ public:
         save_x87(c);
         c.host_code.running = false;
         c.host_code.framed = false;
+        if (Block* const apart = std::exchange(c.host_code.apart, nullptr); apart && apart->code)
+            drop_spans(*apart);
     }
 
     void drop_stale(Cpu& c) override
@@ -177,6 +180,16 @@ private:
             Assembler::patch(link.displacement, cache_->writable(b.code));
     }
 
+    // It is translated again when it is next entered.
+    void drop_spans(Block& b)
+    {
+        for (const Translated& t : pages_[page_of(b)].blocks)
+            if (t.block == &b)
+                Assembler(t.entry).jump_to(t.miss);
+        b.code = nullptr;
+        b.no_spans = true;
+    }
+
     // Blocks that jump to one another within a page go together.
     void drop_page(u64 page)
     {
@@ -210,6 +223,7 @@ private:
         cache_->clear(thunks_size_);
         links_.clear();
         alone_.clear();
+        span_checks_.clear();
         std::ranges::fill(targets_, JumpTarget{});
         pending_link_ = 0;
     }
@@ -233,6 +247,10 @@ private:
                     return t.block->code;
         return nullptr;
     }
+    const SpanCheck* span_check(const Insn& i, unsigned size, Access access) override
+    {
+        return &span_checks_.emplace_back(&i, block_, u16(size), access);
+    }
     unsigned next_window() override { return next_window_++ % x86::SoftTlb::loop_windows; }
     bool shares_memory() override { return !cpu_->rendezvous->alone(); }
     void looked_at(unsigned in_page, unsigned length) override
@@ -254,6 +272,7 @@ private:
     std::unordered_map<u64, Page> pages_;
     std::vector<Link> links_;
     std::vector<std::unique_ptr<AloneInsn>> alone_;
+    std::deque<SpanCheck> span_checks_;
     u64 pending_link_ = 0;    // 1 + index
     unsigned next_window_ = 0;
     bool inside_ = false;    // host code

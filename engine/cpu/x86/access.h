@@ -25,6 +25,13 @@ void check_segment(Cpu& c, const Insn* i, unsigned segment, u64 offset, unsigned
 // The host address of a linear one if it is plain memory and the access stays within the page, else null. May fault.
 u8* host_address(Cpu& c, const Insn* i, u64 linear, unsigned size, Access access);
 
+// The same without a fault, for bytes that may also lie in two pages if the host has these side by side.
+struct Probe {
+    u8* host = nullptr;
+    bool faults = false;
+};
+Probe probe_host(Cpu& c, u64 linear, unsigned size, Access access);
+
 // Plain memory of a page that holds code, for a store of several bytes: none where host_address() would do, or where
 // nothing but store_slow() does. The caller tells `memory` when it has written. May fault, and leave the block first.
 struct OverCode {

@@ -22,6 +22,8 @@ struct Block {
     u16 count;    // of instructions
     u16 heat;    // how often it was entered without host code
     const u8* code;    // host code, null where there is none yet
+    u8 span_failures;    // how often host code did not get its bytes in one piece
+    bool no_spans;    // so it no longer tries
 
     u64 host;    // address of the first byte
     u32 mode;

@@ -101,6 +101,9 @@ struct HostCodeState {
         context{};    // TLB generation (of global pages in the second) and mode: what a jump table's entry is good for
     const void* jump_table = nullptr;
     u64 spill = 0;
+    static constexpr unsigned most_spans = 8;
+    std::array<u64, most_spans> spans{};    // host addresses that the running block has looked up
+    Block* apart = nullptr;    // a block whose spans are mostly not to be had, and that is better off without
     u16 flags = 0;
     bool running = false;    // guest state is in `flags` and, but for helpers' time, in host registers
     bool x87_on_host = false;    // the x87's state is in the host's unit; FpuState's is stale

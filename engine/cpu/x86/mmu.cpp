@@ -430,6 +430,32 @@ u8* host_address(Cpu& c, const Insn* i, u64 linear, unsigned size, Access access
     return page ? page + (linear & page_mask) : nullptr;
 }
 
+Probe probe_host(Cpu& c, u64 linear, unsigned size, Access access)
+{
+    const auto page = [&](u64 at) -> Probe {
+        if (c.code_64() && !canonical(at))
+            return {nullptr, true};
+        const TlbEntry& entry = c.tlb->entry(access, at);
+        if ((at ^ entry.tag) < page_size)
+            return {reinterpret_cast<u8*>(entry.host), false};
+        Translation to;
+        if (!translate(c, at, access, to))
+            return {nullptr, true};
+        return {host_page(c, at, access, to), false};
+    };
+    const u64 cr2 = c.cr2, last = (linear + size - 1) & c.linear_mask;
+    Probe found = page(linear);
+    if (found.host && (linear ^ last) >= page_size) {
+        const Probe next = page(last & ~page_mask);
+        if (next.host != found.host + page_size)
+            found = {nullptr, next.faults};
+    }
+    c.cr2 = cr2;
+    if (found.host)
+        found.host += linear & page_mask;
+    return found;
+}
+
 OverCode address_over_code(Cpu& c, const Insn* i, u64 linear, unsigned size)
 {
     if ((linear & page_mask) + size > page_size)

@@ -67,11 +67,14 @@ void BlockTranslator::plan()
         Planned& p = plan_[n];
         p.lowering = lowering_of(i, block_.mode);
         p.use = flag_use(i, p.lowering);
+        p.memory = p.lowering && i.memory() ? p.lowering->memory(i) : MemoryUse{};
+        p.operand = p.top = {};
         p.live_after = live;
         if (p.lowering && p.lowering->emit == &BlockTranslator::emit_jcc)
             live |= p.live_at_target = live_at(i.imm);
         live = FlagMask((live & ~p.use.kills) | p.use.reads);
     }
+    plan_spans();
 }
 
 void BlockTranslator::call_handler(const Insn& i)
@@ -96,10 +99,14 @@ void BlockTranslator::emit_body()
 {
     bool ended = false;
     starts_.clear();
+    held_ = none;
+    for (Span& s : spans_)
+        s.checked = false;
     for (unsigned n = 0; n < block_.count && !ended; ++n) {
         const Insn& i = block_.insns[n];
         starts_.push_back(u32(a_.at() - entry_));
         const Planned& p = plan_[n];
+        now_ = n;
         lowering_ = p.lowering;
         live_after_ = p.live_after;
         live_at_target_ = p.live_at_target;

@@ -30,6 +30,8 @@ public:
     virtual u32 link(u8* displacement, unsigned in_page) = 0;
     // The executable address of the code that begins at this place of the page in this mode, null: none yet.
     virtual const u8* code_at(unsigned in_page) = 0;
+    // What the interpreter needs to know where a span is not to be had; lives as long as the code.
+    virtual const SpanCheck* span_check(const Insn& i, unsigned size, Access access) = 0;
     // A window for an access in a loop, by number.
     virtual unsigned next_window() = 0;
     // Whether another vCPU may be at the same memory.
@@ -60,6 +62,21 @@ struct Vectors {
         for (u16* which : {&loaded, &dirty, &high_loaded, &high_dirty})
             *which |= u16(1 << number);
     }
+};
+
+// Accesses of a block by the same base register that are near each other and are checked at once, before the first of
+// them: spans.cpp. Offsets are counted from what the base was when the span began.
+struct Span {
+    u8 base;    // by number
+    bool writes;
+    bool sealed = false;    // a branch is behind it: the rest may not happen
+    u16 first;    // instruction
+    i32 base_there;    // what had been added to the base by then
+    i32 low, high;    // bytes [low, high)
+    u8 slot = 0;
+    u8 members = 1;
+    bool checked = false;
+    unsigned size() const { return unsigned(high - low); }
 };
 
 class BlockTranslator {
@@ -120,6 +137,12 @@ public:
     void emit_ret(const Insn& i);
 
 private:
+    static constexpr u8 none = 0xff;
+    struct Member {    // of a span
+        u8 span = none;
+        i32 offset = 0;    // of the access, as Span counts
+    };
+
     // Guest registers. `offset` is Insn::dst or src.
     bool pinned(u8 offset) const { return host_[offset >> 3] != none; }
     Rm guest(u8 offset) const;
@@ -134,13 +157,23 @@ private:
     void address(const Insn& i);
     void access_linear(const Insn& i, unsigned size, Access access);
     void lookup(Access access, unsigned size);
+    void look_in_window(std::size_t window);
     void access_window(const Insn& i, unsigned size, Access access, std::size_t window);
     void access_stack(const Insn& i, unsigned size, Access access);
-    void access_operand(const Insn& i, unsigned size, Access access);    // one of them
-    void access(const Insn& i, unsigned size, Access kind);
+    void access(const Insn& i);    // the memory operand, which is operand_ then
+    std::size_t window_in_loop(Access access);
     void add_segment_base(const Insn& i);
     void require_alignment(const Insn& i, unsigned alignment);
-    void push_address(const Insn& i, unsigned size);
+    // Likewise the stack's top, or with RBP the frame's.
+    void access_top(const Insn& i, u8 base, i32 disp, unsigned size, Access access);
+
+    // spans.cpp
+    void plan_spans();
+    void join_span(Member& member, unsigned n, u8 base, i32 offset, const MemoryUse& use, i32 added, u8& open);
+    void settle_spans();
+    void access_span(Member member);
+    void check_span(Span& s);
+    void emit_span_stubs();
     void spoil_flags();    // before the host's flags are used for our own purposes
     void want_flags();    // the guest's are needed in the host's
     void flags_made() { in_host_ = true, in_memory_ = false; }
@@ -153,10 +186,8 @@ private:
     void load_vectors(const Vectors& which);
     void leave_vectors();
     void forget_vectors();    // and so has C++ the registers
-    void access_sse(const Insn& i, bool writes);
     static Rm xmm_slot(unsigned number);
     static Rm high_slot(unsigned number);
-    void access_vex(const Insn& i);
     void emit_vzeroupper();
     void emit_vex_general(const Insn& i);
 
@@ -198,7 +229,6 @@ private:
     unsigned address_size() const { return in_64() ? 8 : 4; }
     const u8* relative(const u8* executable) const { return cache_.writable(executable); }
 
-    static constexpr u8 none = 0xff;
     const Block& block_;
     const Thunks& thunks_;
     CodeCache& cache_;
@@ -221,11 +251,17 @@ private:
     struct Planned {
         const Lowering* lowering;
         FlagUse use;
+        MemoryUse memory;
         FlagMask live_after;
         FlagMask live_at_target = 0;    // of a conditional branch
+        Member operand{}, top{};    // what is pushed to or popped from
     };
     std::vector<Planned> plan_;
     std::vector<u32> starts_;
+    std::vector<Span> spans_;
+    unsigned now_ = 0;    // the instruction being emitted
+    Rm operand_;
+    u8 held_ = none;    // the span whose host address is in scratch_a
 
     // Out of the way, behind the block.
     struct SlowAccess {
@@ -235,6 +271,13 @@ private:
         Access access;
         u8 log_size;
         std::size_t window;    // that it was not found in; 0: in none
+        Vectors vectors;
+    };
+    struct SlowSpan {
+        u8* from[2];
+        const u8* back;
+        const SpanCheck* check;
+        std::size_t window;    // as above
         Vectors vectors;
     };
     struct LinkStub {
@@ -258,8 +301,9 @@ private:
         u64 target;
         Vectors vectors;
     };
-    void emit_loop_window_miss(const SlowAccess& s);
+    void emit_window_miss(std::size_t window, unsigned size, Access access, const u8* back);
     std::vector<SlowAccess> slow_;
+    std::vector<SlowSpan> slow_spans_;
     std::vector<Exit> exits_;
     std::vector<LinkStub> links_;
     std::vector<HandlerStub> handlers_;

@@ -62,31 +62,24 @@ void BlockTranslator::check_canonical(const Insn& i)
     handlers_.push_back({a_.jump_if(cond_ne), &i, nullptr, {}, false});
 }
 
-// Where a push of `size` bytes goes; RSP moves when nothing can fault any more.
-void BlockTranslator::push_address(const Insn& i, unsigned size)
-{
-    a_.lea(address_size(), scratch_a, Rm::at(host_rsp, -i32(size)));
-    access_stack(i, size, Access::write);
-}
-
 void BlockTranslator::emit_push(const Insn& i)
 {
     const unsigned size = i.operand_size;
     const bool immediate = place_of(i, 0) == Place::imm;
     if (i.memory()) {
-        access(i, size, Access::read);
-        a_.load(size, scratch_b, Rm::at(scratch_a));
+        access(i);
+        a_.load(size, scratch_b, operand_);
         a_.store(8, state_at(offset_spill), scratch_b);
     }
-    spoil_flags();
-    push_address(i, size);
+    // RSP moves when nothing can fault any more.
+    access_top(i, host_rsp, -i32(size), size, Access::write);
     if (i.memory()) {
         a_.load(8, scratch_b, state_at(offset_spill));
-        a_.store(size, Rm::at(scratch_a), scratch_b);
+        a_.store(size, operand_, scratch_b);
     } else if (immediate) {
-        a_.op_imm(0xc7, size, 0, Rm::at(scratch_a), i.imm, size == 2 ? 2 : 4);
+        a_.op_imm(0xc7, size, 0, operand_, i.imm, size == 2 ? 2 : 4);
     } else {
-        a_.store(size, Rm::at(scratch_a), in_register(i.dst, size));
+        a_.store(size, operand_, in_register(i.dst, size));
     }
     a_.lea(address_size(), host_rsp, Rm::at(host_rsp, -i32(size)));
 }
@@ -94,21 +87,17 @@ void BlockTranslator::emit_push(const Insn& i)
 void BlockTranslator::emit_pop(const Insn& i)
 {
     const unsigned size = i.operand_size;
-    spoil_flags();
-    a_.load(address_size(), scratch_a, Rm::of(host_rsp));
-    access_stack(i, size, Access::read);
+    access_top(i, host_rsp, 0, size, Access::read);
     if (i.dst != guest_rsp)
         a_.lea(address_size(), host_rsp, Rm::at(host_rsp, i32(size)));
-    a_.load(size, begin_destination(i.dst, size, false), Rm::at(scratch_a));
+    a_.load(size, begin_destination(i.dst, size, false), operand_);
     end_destination(i.dst, size);
 }
 
 void BlockTranslator::emit_leave(const Insn& i)
 {
-    spoil_flags();
-    a_.load(address_size(), scratch_a, Rm::of(host_rbp));
-    access_stack(i, i.operand_size, Access::read);
-    a_.load(i.operand_size, scratch_b, Rm::at(scratch_a));
+    access_top(i, host_rbp, 0, i.operand_size, Access::read);
+    a_.load(i.operand_size, scratch_b, operand_);
     a_.lea(address_size(), host_rsp, Rm::at(host_rbp, i.operand_size));
     a_.mov(host_rbp, scratch_b);
 }
@@ -149,9 +138,9 @@ void BlockTranslator::emit_jmp(const Insn& i)
 void BlockTranslator::push_return(const Insn& i)
 {
     const unsigned size = address_size();
-    push_address(i, size);
+    access_top(i, host_rsp, -i32(size), size, Access::write);
     rip_plus(scratch_b, u64(i.offset) + i.length);
-    a_.store(size, Rm::at(scratch_a), scratch_b);
+    a_.store(size, operand_, scratch_b);
     a_.lea(size, host_rsp, Rm::at(host_rsp, -i32(size)));
 }
 
@@ -167,11 +156,12 @@ void BlockTranslator::load_target(const Insn& i)
 {
     spoil_flags();
     if (i.memory()) {
-        access(i, address_size(), Access::read);
-        a_.load(address_size(), scratch_a, Rm::at(scratch_a));
+        access(i);
+        a_.load(address_size(), scratch_a, operand_);
     } else {
         a_.load(address_size(), scratch_a, guest(i.dst));
     }
+    held_ = none;
     check_canonical(i);
 }
 
@@ -194,9 +184,8 @@ void BlockTranslator::emit_ret(const Insn& i)
 {
     const unsigned size = address_size();
     spoil_flags();
-    a_.load(size, scratch_a, Rm::of(host_rsp));
-    access_stack(i, size, Access::read);
-    a_.load(size, scratch_a, Rm::at(scratch_a));
+    access_top(i, host_rsp, 0, size, Access::read);
+    a_.load(size, scratch_a, operand_);
     check_canonical(i);
     a_.lea(size, host_rsp, Rm::at(host_rsp, i32(size + u16(i.imm))));
     go_by_address();

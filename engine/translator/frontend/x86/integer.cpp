@@ -69,17 +69,17 @@ void BlockTranslator::emit_alu(const Insn& i)
     const FlagUse use = lowering_->flags(i);
     const Place first = place_of(i, 0), second = place_of(i, 1);
     if (first == Place::mem) {
-        access(i, size, writes ? Access::write : Access::read);
+        access(i);
         before_flags_change(use);
         if (second == Place::imm)
-            with_immediate(Rm::at(scratch_a), locks(i));
+            with_immediate(operand_, locks(i));
         else
-            a_.op(to_rm, size, in_register(i.src, size), Rm::at(scratch_a), 0, locks(i));
+            a_.op(to_rm, size, in_register(i.src, size), operand_, 0, locks(i));
     } else if (second == Place::mem) {
-        access(i, size, Access::read);
+        access(i);
         before_flags_change(use);
         const u8 to = begin_destination(i.dst, size, true);
-        a_.op(to_reg, size, to, Rm::at(scratch_a));
+        a_.op(to_reg, size, to, operand_);
         if (writes)
             end_destination(i.dst, size);
     } else if (second == Place::imm) {
@@ -111,10 +111,10 @@ void BlockTranslator::emit_unary(const Insn& i)
     const u32 opcode = (number < 2 ? 0xfeu : 0xf6u) | (size != 1);
     const FlagUse use = lowering_->flags(i);
     if (i.memory())
-        access(i, size, Access::write);
+        access(i);
     before_flags_change(use);
     if (i.memory())
-        a_.op_extended(opcode, size, number, Rm::at(scratch_a), locks(i));
+        a_.op_extended(opcode, size, number, operand_, locks(i));
     else
         destination_rm(i.dst, size, true, [&](const Rm& rm) { a_.op_extended(opcode, size, number, rm); });
     if (use.modifies)
@@ -128,7 +128,7 @@ void BlockTranslator::emit_shift(const Insn& i)
     const bool immediate = place_of(i, 1) == Place::imm;
     const FlagUse use = lowering_->flags(i);
     if (i.memory())
-        access(i, size, Access::write);
+        access(i);
     before_flags_change(use);
     const auto emit = [&](const Rm& rm) {
         if (immediate)
@@ -137,7 +137,7 @@ void BlockTranslator::emit_shift(const Insn& i)
             a_.op_extended(size == 1 ? 0xd2 : 0xd3, size, lowering_->opcode, rm);
     };
     if (i.memory())
-        emit(Rm::at(scratch_a));
+        emit(operand_);
     else
         destination_rm(i.dst, size, true, emit);
     if (use.modifies)
@@ -150,11 +150,11 @@ void BlockTranslator::emit_double_shift(const Insn& i)
     const unsigned size = i.operand_size;
     const FlagUse use = lowering_->flags(i);
     if (i.memory())
-        access(i, size, Access::write);
+        access(i);
     before_flags_change(use);
     const u32 opcode = 0x0f00u | lowering_->opcode;
     const u8 fill = in_register(i.src, size);
-    const Rm rm = i.memory() ? Rm::at(scratch_a) : guest(i.dst);
+    const Rm rm = i.memory() ? operand_ : guest(i.dst);
     if (lowering_->opcode & 1) {
         a_.op(opcode, size, fill, rm);
     } else {
@@ -171,14 +171,14 @@ void BlockTranslator::emit_mov(const Insn& i)
     const Place first = place_of(i, 0), second = place_of(i, 1);
     const auto immediate_to = [&](const Rm& rm) { a_.op_imm(size == 1 ? 0xc6 : 0xc7, size, 0, rm, i.imm, size < 4 ? size : 4); };
     if (first == Place::mem) {
-        access(i, size, Access::write);
+        access(i);
         if (second == Place::imm)
-            immediate_to(Rm::at(scratch_a));
+            immediate_to(operand_);
         else
-            a_.store(size, Rm::at(scratch_a), in_register(i.src, size));
+            a_.store(size, operand_, in_register(i.src, size));
     } else if (second == Place::mem) {
-        access(i, size, Access::read);
-        a_.op(size == 1 ? 0x8a : 0x8b, size, begin_destination(i.dst, size, false), Rm::at(scratch_a));
+        access(i);
+        a_.op(size == 1 ? 0x8a : 0x8b, size, begin_destination(i.dst, size, false), operand_);
         end_destination(i.dst, size);
     } else if (second == Place::imm && size >= 4) {
         a_.load_imm(begin_destination(i.dst, size, false), size == 4 ? u32(i.imm) : i.imm);
@@ -209,8 +209,8 @@ void BlockTranslator::emit_extend(const Insn& i)
 {
     const unsigned from_size = source_size(i);
     if (i.memory())
-        access(i, from_size, Access::read);
-    const Rm from = i.memory() ? Rm::at(scratch_a) : guest(i.src);
+        access(i);
+    const Rm from = i.memory() ? operand_ : guest(i.src);
     const u8 to = begin_destination(i.dst, i.operand_size, false);
     const u32 opcode = lowering_->opcode == 0x63 ? 0x63 : 0x0f00u | lowering_->opcode;
     if (from_size == 1)
@@ -226,12 +226,12 @@ void BlockTranslator::emit_to_register(const Insn& i)
     const unsigned size = i.operand_size;
     const FlagUse use = lowering_->flags(i);
     if (i.memory())
-        access(i, size, Access::read);
+        access(i);
     before_flags_change(use);
     // Whole, since BSF and BSR of zero leave all of it.
     const u8 to = begin_destination(i.dst, 8, true);
     const u32 opcode = 0x0f00u | i.opcode;
-    a_.op(opcode, size, to, i.memory() ? Rm::at(scratch_a) : guest(i.src), lowering_->opcode);
+    a_.op(opcode, size, to, i.memory() ? operand_ : guest(i.src), lowering_->opcode);
     end_destination(i.dst, size);
     if (use.modifies)
         flags_made();
@@ -241,9 +241,9 @@ void BlockTranslator::emit_imul3(const Insn& i)
 {
     const unsigned size = i.operand_size;
     if (i.memory())
-        access(i, size, Access::read);
+        access(i);
     const u8 to = begin_destination(i.dst, size, false);
-    a_.op(0x69, size, to, i.memory() ? Rm::at(scratch_a) : guest(i.src));
+    a_.op(0x69, size, to, i.memory() ? operand_ : guest(i.src));
     if (size == 2)
         a_.value<u16>(u16(i.imm));
     else
@@ -256,8 +256,8 @@ void BlockTranslator::emit_imul3(const Insn& i)
 void BlockTranslator::emit_multiply(const Insn& i)
 {
     if (i.memory())
-        access(i, i.operand_size, Access::read);
-    const Rm from = i.memory() ? Rm::at(scratch_a) : guest(i.dst);
+        access(i);
+    const Rm from = i.memory() ? operand_ : guest(i.dst);
     a_.op_extended(i.operand_size == 1 ? 0xf6 : 0xf7, i.operand_size, lowering_->opcode, from);
     flags_made();
 }
@@ -268,8 +268,8 @@ void BlockTranslator::emit_divide(const Insn& i)
     const unsigned size = i.operand_size;
     spoil_flags();
     if (i.memory())
-        access(i, size, Access::read);
-    const Rm from = i.memory() ? Rm::at(scratch_a) : guest(i.dst);
+        access(i);
+    const Rm from = i.memory() ? operand_ : guest(i.dst);
     a_.op(0x3b, size, host::rdx, from);
     u8* const slow = a_.jump_if(cond_ae);
     a_.op_extended(0xf7, size, 6, from);
@@ -283,7 +283,7 @@ void BlockTranslator::emit_signed_divide(const Insn& i)
     const unsigned size = i.operand_size;
     spoil_flags();
     if (i.memory())
-        access(i, size, Access::read);
+        access(i);
     const auto otherwise = [&](unsigned condition) {
         handlers_.push_back({a_.jump_if(condition), &i, nullptr, vectors_, x87_loaded_});
     };
@@ -292,11 +292,11 @@ void BlockTranslator::emit_signed_divide(const Insn& i)
     a_.op_imm(0xc1, size, 7, Rm::of(scratch_b), size * 8 - 1, 1);
     a_.op(0x3b, size, scratch_b, Rm::of(host::rdx));
     otherwise(cond_ne);
-    a_.load(size, scratch_b, i.memory() ? Rm::at(scratch_a) : guest(i.dst));
+    a_.load(size, scratch_b, i.memory() ? operand_ : guest(i.dst));
     a_.lea(size, scratch_b, Rm::at(scratch_b, 1));
     a_.op_imm(0x83, size, 7, Rm::of(scratch_b), 1, 1);
     otherwise(cond_be);
-    a_.op_extended(0xf7, size, 7, i.memory() ? Rm::at(scratch_a) : guest(i.dst));
+    a_.op_extended(0xf7, size, 7, i.memory() ? operand_ : guest(i.dst));
     for (std::size_t n = first; n < handlers_.size(); ++n)
         handlers_[n].back = a_.at();
     flags_made();
@@ -324,14 +324,14 @@ void BlockTranslator::emit_xchg(const Insn& i)
     const unsigned size = i.operand_size;
     const u32 opcode = size == 1 ? 0x86 : 0x87;
     if (i.memory()) {
-        access(i, size, Access::write);
+        access(i);
         const u8 reg = begin_destination(i.src, size, true);
         if (!shared_ && size >= 4 && pinned(i.src)) {
-            a_.load(size, scratch_b, Rm::at(scratch_a));
-            a_.store(size, Rm::at(scratch_a), reg);
+            a_.load(size, scratch_b, operand_);
+            a_.store(size, operand_, reg);
             return a_.load(size, reg, Rm::of(scratch_b));
         }
-        a_.op(opcode, size, reg, Rm::at(scratch_a));
+        a_.op(opcode, size, reg, operand_);
         return end_destination(i.src, size);
     }
     const u8 a = begin_destination(i.dst, size, true);
@@ -339,6 +339,7 @@ void BlockTranslator::emit_xchg(const Insn& i)
         a_.op(opcode, size, guest(i.src).reg, Rm::of(a));
         return end_destination(i.dst, size);
     }
+    held_ = none;
     a_.load(8, scratch_a, guest(i.src));
     a_.op(opcode, size, scratch_a, Rm::of(a));
     a_.store(size == 4 ? 8 : size, guest(i.src), scratch_a);
@@ -360,9 +361,9 @@ void BlockTranslator::emit_setcc(const Insn& i)
 {
     const u32 opcode = 0x0f90u | (i.opcode & 15);
     if (i.memory())
-        access(i, 1, Access::write);
+        access(i);
     want_flags();
-    a_.op_extended(opcode, 1, 0, i.memory() ? Rm::at(scratch_a) : guest(i.dst));
+    a_.op_extended(opcode, 1, 0, i.memory() ? operand_ : guest(i.dst));
 }
 
 // BT BTS BTR BTC by lowering_->opcode 4 to 7, of registers, or of memory by an immediate.
@@ -371,11 +372,11 @@ void BlockTranslator::emit_bit_test(const Insn& i)
     const unsigned size = i.operand_size;
     const bool writes = lowering_->opcode != 4;
     if (i.memory())
-        access(i, size, writes ? Access::write : Access::read);
+        access(i);
     before_flags_change(lowering_->flags(i));
     const auto by_immediate = [&](const Rm& rm) { a_.op_imm(0x0fba, size, lowering_->opcode, rm, i.imm, 1, locks(i)); };
     if (i.memory()) {
-        by_immediate(Rm::at(scratch_a));
+        by_immediate(operand_);
     } else if (place_of(i, 1) == Place::imm) {
         if (writes)
             destination_rm(i.dst, size, true, by_immediate);
@@ -388,6 +389,7 @@ void BlockTranslator::emit_bit_test(const Insn& i)
             offset = guest(i.src).reg;
         else
             a_.load(8, offset, guest(i.src));
+        held_ = none;
         const u8 to = begin_destination(i.dst, size, true);
         a_.op(0x0f83u | u32(lowering_->opcode) << 3, size, offset, Rm::of(to));
         if (writes)
@@ -400,10 +402,10 @@ void BlockTranslator::emit_bit_test(const Insn& i)
 void BlockTranslator::emit_exchange_add(const Insn& i)
 {
     const unsigned size = i.operand_size;
-    access(i, size, Access::write);
+    access(i);
     const bool adds = lowering_->opcode == 0xc0;
     const u8 reg = begin_destination(i.src, size, true);
-    a_.op(0x0f00u | lowering_->opcode | (size != 1), size, reg, Rm::at(scratch_a), 0, locks(i));
+    a_.op(0x0f00u | lowering_->opcode | (size != 1), size, reg, operand_, 0, locks(i));
     if (adds)
         end_destination(i.src, size);
     flags_made();

@@ -79,6 +79,7 @@ void BlockTranslator::emit_loop()
     const Vectors used = vectors_used_;
     a_ = Assembler(entry_);
     slow_.clear();
+    slow_spans_.clear();
     links_.clear();
     handlers_.clear();
     exits_.clear();

@@ -61,6 +61,11 @@ unsigned source_size(const Insn& i)
     }
 }
 
+MemoryUse usual_memory(const Insn& i)
+{
+    return {i.operand_size, place_of(i, 0) == Place::mem ? Access::write : Access::read};
+}
+
 namespace {
 
 constexpr FlagMask c = FlagMask(flag_c), c_and_o = FlagMask(flag_c | flag_o);
@@ -234,7 +239,30 @@ bool counts_zeros(const Insn& i)
     return host_does && plain(i);
 }
 
+MemoryUse reads_memory(const Insn& i)
+{
+    return {i.operand_size, Access::read};
+}
+MemoryUse reads_source(const Insn& i)
+{
+    return {u8(source_size(i)), Access::read};
+}
+MemoryUse writes_byte(const Insn&)
+{
+    return {1, Access::write};
+}
+// CMPXCHG16B must be aligned.
+MemoryUse exchanges_twice(const Insn& i)
+{
+    return {u8(2 * i.operand_size), Access::write, i.operand_size == 8};
+}
+MemoryUse no_memory(const Insn&)
+{
+    return {};
+}
+
 using B = BlockTranslator;
+using W = Writes;
 
 const std::vector<Lowering>& table()
 {
@@ -247,8 +275,8 @@ const std::vector<Lowering>& table()
             {&and_forms, plain, kills_all, &B::emit_alu, 4},
             {&sub_forms, plain, kills_all, &B::emit_alu, 5},
             {&xor_forms, plain, kills_all, &B::emit_alu, 6},
-            {&cmp_forms, plain, kills_all, &B::emit_alu, 7},
-            {&test_forms, plain, kills_all, &B::emit_alu, 8},
+            {&cmp_forms, plain, kills_all, &B::emit_alu, 7, W::nothing, reads_memory},
+            {&test_forms, plain, kills_all, &B::emit_alu, 8, W::nothing, reads_memory},
             {&inc_forms, plain, all_but_carry, &B::emit_unary, 0},
             {&dec_forms, plain, all_but_carry, &B::emit_unary, 1},
             {&not_forms, plain, leaves_flags, &B::emit_unary, 2},
@@ -266,12 +294,12 @@ const std::vector<Lowering>& table()
             {&shrd_cl_forms, double_shift, double_shifts, &B::emit_double_shift, 0xad},
             {&mov_forms, plain, leaves_flags, &B::emit_mov},
             {&movnti_forms, plain, leaves_flags, &B::emit_mov},
-            {&lea_forms, wide, leaves_flags, &B::emit_lea},
-            {&movzx8_forms, plain, leaves_flags, &B::emit_extend, 0xb6},
-            {&movzx16_forms, plain, leaves_flags, &B::emit_extend, 0xb7},
-            {&movsx8_forms, plain, leaves_flags, &B::emit_extend, 0xbe},
-            {&movsx16_forms, plain, leaves_flags, &B::emit_extend, 0xbf},
-            {&movsxd_forms, wide, leaves_flags, &B::emit_extend, 0x63},
+            {&lea_forms, wide, leaves_flags, &B::emit_lea, 0, W::destination, no_memory},
+            {&movzx8_forms, plain, leaves_flags, &B::emit_extend, 0xb6, W::destination, reads_source},
+            {&movzx16_forms, plain, leaves_flags, &B::emit_extend, 0xb7, W::destination, reads_source},
+            {&movsx8_forms, plain, leaves_flags, &B::emit_extend, 0xbe, W::destination, reads_source},
+            {&movsx16_forms, plain, leaves_flags, &B::emit_extend, 0xbf, W::destination, reads_source},
+            {&movsxd_forms, wide, leaves_flags, &B::emit_extend, 0x63, W::destination, reads_source},
             {&cmov_forms, plain, reads_condition, &B::emit_to_register},
             {&imul2_forms, plain, kills_all, &B::emit_to_register},
             {&bsf_forms, plain, kills_all, &B::emit_to_register},
@@ -280,46 +308,46 @@ const std::vector<Lowering>& table()
             {&tzcnt_forms, counts_zeros, kills_all, &B::emit_to_register, 0xf3},
             {&lzcnt_forms, counts_zeros, kills_all, &B::emit_to_register, 0xf3},
             {&imul3_forms, plain, kills_all, &B::emit_imul3},
-            {&mul_forms, plain, kills_all, &B::emit_multiply, 4},
-            {&imul_forms, plain, kills_all, &B::emit_multiply, 5},
-            {&div_forms, wide, kills_all, &B::emit_divide},
-            {&idiv_forms, wide, kills_all, &B::emit_signed_divide},
-            {&cbw_forms, always, leaves_flags, &B::emit_no_operands, 0x98},
-            {&cwd_forms, always, leaves_flags, &B::emit_no_operands, 0x99},
-            {&clc_forms, always, sets_carry, &B::emit_no_operands, 0xf8},
-            {&stc_forms, always, sets_carry, &B::emit_no_operands, 0xf9},
-            {&cmc_forms, always, turns_carry, &B::emit_no_operands, 0xf5},
-            {&xchg_forms, plain, leaves_flags, &B::emit_xchg},
+            {&mul_forms, plain, kills_all, &B::emit_multiply, 4, W::rax_rdx, reads_memory},
+            {&imul_forms, plain, kills_all, &B::emit_multiply, 5, W::rax_rdx, reads_memory},
+            {&div_forms, wide, kills_all, &B::emit_divide, 0, W::rax_rdx, reads_memory},
+            {&idiv_forms, wide, kills_all, &B::emit_signed_divide, 0, W::rax_rdx, reads_memory},
+            {&cbw_forms, always, leaves_flags, &B::emit_no_operands, 0x98, W::rax_rdx},
+            {&cwd_forms, always, leaves_flags, &B::emit_no_operands, 0x99, W::rax_rdx},
+            {&clc_forms, always, sets_carry, &B::emit_no_operands, 0xf8, W::nothing},
+            {&stc_forms, always, sets_carry, &B::emit_no_operands, 0xf9, W::nothing},
+            {&cmc_forms, always, turns_carry, &B::emit_no_operands, 0xf5, W::nothing},
+            {&xchg_forms, plain, leaves_flags, &B::emit_xchg, 0, W::destination_source_rax},
             {&bswap_forms, wide, leaves_flags, &B::emit_bswap},
-            {&setcc_forms, plain, reads_condition, &B::emit_setcc},
-            {&bt_forms, bit_test, sets_carry, &B::emit_bit_test, 4},
+            {&setcc_forms, plain, reads_condition, &B::emit_setcc, 0, W::destination, writes_byte},
+            {&bt_forms, bit_test, sets_carry, &B::emit_bit_test, 4, W::nothing, reads_memory},
             {&bts_forms, bit_test, sets_carry, &B::emit_bit_test, 5},
             {&btr_forms, bit_test, sets_carry, &B::emit_bit_test, 6},
             {&btc_forms, bit_test, sets_carry, &B::emit_bit_test, 7},
-            {&xadd_forms, with_memory, kills_all, &B::emit_exchange_add, 0xc0},
-            {&cmpxchg_forms, with_memory, kills_all, &B::emit_exchange_add, 0xb0},
-            {&cmpxchg8b_forms, exchanges_double, sets_zero, &B::emit_compare_exchange_double},
-            {&cli_forms, always, leaves_flags, &B::emit_system_flag, 0xfa, true},
-            {&sti_forms, always, leaves_flags, &B::emit_sti, 0, true},
-            {&cld_forms, always, leaves_flags, &B::emit_system_flag, 0xfc},
-            {&std_forms, always, leaves_flags, &B::emit_system_flag, 0xfd},
-            {&clac_forms, always, leaves_flags, &B::emit_access_check, 0xca, true},
-            {&stac_forms, always, leaves_flags, &B::emit_access_check, 0xcb, true},
-            {&swapgs_forms, always, leaves_flags, &B::emit_swapgs, 0, true},
-            {&fence_forms, always, leaves_flags, &B::emit_fence},
-            {&pushf_forms, stack, reads_all, &B::emit_pushf},
-            {&nop_forms, always, leaves_flags, &B::emit_nothing},
-            {&prefetch_forms, always, leaves_flags, &B::emit_nothing},
-            {&push_forms, stack, leaves_flags, &B::emit_push},
-            {&push_imm_forms, stack, leaves_flags, &B::emit_push},
+            {&xadd_forms, with_memory, kills_all, &B::emit_exchange_add, 0xc0, W::destination_source_rax},
+            {&cmpxchg_forms, with_memory, kills_all, &B::emit_exchange_add, 0xb0, W::destination_source_rax},
+            {&cmpxchg8b_forms, exchanges_double, sets_zero, &B::emit_compare_exchange_double, 0, W::rax_rdx, exchanges_twice},
+            {&cli_forms, always, leaves_flags, &B::emit_system_flag, 0xfa, W::nothing, usual_memory, true},
+            {&sti_forms, always, leaves_flags, &B::emit_sti, 0, W::others, usual_memory, true},
+            {&cld_forms, always, leaves_flags, &B::emit_system_flag, 0xfc, W::nothing},
+            {&std_forms, always, leaves_flags, &B::emit_system_flag, 0xfd, W::nothing},
+            {&clac_forms, always, leaves_flags, &B::emit_access_check, 0xca, W::others, usual_memory, true},
+            {&stac_forms, always, leaves_flags, &B::emit_access_check, 0xcb, W::others, usual_memory, true},
+            {&swapgs_forms, always, leaves_flags, &B::emit_swapgs, 0, W::nothing, usual_memory, true},
+            {&fence_forms, always, leaves_flags, &B::emit_fence, 0, W::nothing, no_memory},
+            {&pushf_forms, stack, reads_all, &B::emit_pushf, 0, W::nothing, no_memory},
+            {&nop_forms, always, leaves_flags, &B::emit_nothing, 0, W::nothing, no_memory},
+            {&prefetch_forms, always, leaves_flags, &B::emit_nothing, 0, W::nothing, no_memory},
+            {&push_forms, stack, leaves_flags, &B::emit_push, 0, W::nothing, reads_memory},
+            {&push_imm_forms, stack, leaves_flags, &B::emit_push, 0, W::nothing},
             {&pop_forms, pop_register, leaves_flags, &B::emit_pop},
-            {&leave_forms, leave_frame, leaves_flags, &B::emit_leave},
-            {&jmp_forms, near_branch, leaves_flags, &B::emit_jmp},
-            {jcc_forms.data(), near_branch, reads_condition, &B::emit_jcc},    // all sixteen share a row
-            {&call_forms, near_branch, leaves_flags, &B::emit_call},
-            {&jmp_indirect_forms, near_branch, leaves_flags, &B::emit_jmp_indirect},
-            {&call_indirect_forms, near_branch, leaves_flags, &B::emit_call_indirect},
-            {&ret_forms, near_branch, leaves_flags, &B::emit_ret},
+            {&leave_forms, leave_frame, leaves_flags, &B::emit_leave, 0, W::others},
+            {&jmp_forms, near_branch, leaves_flags, &B::emit_jmp, 0, W::nothing},
+            {jcc_forms.data(), near_branch, reads_condition, &B::emit_jcc, 0, W::nothing},    // all sixteen share a row
+            {&call_forms, near_branch, leaves_flags, &B::emit_call, 0, W::nothing},
+            {&jmp_indirect_forms, near_branch, leaves_flags, &B::emit_jmp_indirect, 0, W::nothing, reads_memory},
+            {&call_indirect_forms, near_branch, leaves_flags, &B::emit_call_indirect, 0, W::nothing, reads_memory},
+            {&ret_forms, near_branch, leaves_flags, &B::emit_ret, 0, W::nothing},
         };
         std::ranges::sort(r, {}, &Lowering::forms);
         return r;
@@ -331,9 +359,9 @@ const std::vector<Lowering>& table()
 
 const Lowering* lowering_of(const Insn& i, u32 mode)
 {
-    static constexpr Lowering sse_lowering{nullptr, sse_suits, sse_flags, &B::emit_sse};
-    static constexpr Lowering vex_lowering{nullptr, always, vex_flags, &B::emit_vex};
-    static constexpr Lowering x87_lowering{nullptr, x87_suits, x87_flags, &B::emit_x87};
+    static constexpr Lowering sse_lowering{nullptr, sse_suits, sse_flags, &B::emit_sse, 0, W::others, sse_memory};
+    static constexpr Lowering vex_lowering{nullptr, always, vex_flags, &B::emit_vex, 0, W::others, vex_memory};
+    static constexpr Lowering x87_lowering{nullptr, x87_suits, x87_flags, &B::emit_x87, 0, W::rax_rdx, x87_memory};
     if (!i.row->forms || i.handler == &undefined_opcode || i.handler == &too_long)
         return nullptr;
     if (i.vex)
@@ -347,6 +375,50 @@ const Lowering* lowering_of(const Insn& i, u32 mode)
     if (at == rows.end() || at->forms != i.row->forms || (at->at_cpl_0 && mode & mode_unprivileged))
         return nullptr;
     return at->suits(i) ? &*at : nullptr;
+}
+
+Stack stack_of(const Insn& i, const Lowering& lowering, unsigned address_size)
+{
+    const auto emit = lowering.emit;
+    const auto push = [](unsigned size) { return Stack{rsp, -i32(size), {u8(size), Access::write}, -i32(size)}; };
+    const auto pop = [](unsigned size, i32 more) { return Stack{rsp, 0, {u8(size), Access::read}, i32(size) + more}; };
+    if (emit == &B::emit_push || emit == &B::emit_pushf)
+        return push(i.operand_size);
+    if (emit == &B::emit_call || emit == &B::emit_call_indirect)
+        return push(address_size);
+    if (emit == &B::emit_pop)
+        return pop(i.operand_size, 0);
+    if (emit == &B::emit_ret)
+        return pop(address_size, u16(i.imm));
+    if (emit == &B::emit_leave)
+        return {rbp, 0, {i.operand_size, Access::read}, 0};
+    return {};
+}
+
+u32 registers_written(const Insn& i, const Lowering& lowering)
+{
+    using enum Operand;
+    constexpr u32 all = 0xffff, rax_bit = 1 << rax, rcx_bit = 1 << rcx, rdx_bit = 1 << rdx;
+    const u32 destination = place_of(i, 0) == Place::reg ? 1u << (i.dst >> 3) : 0;
+    switch (lowering.writes) {
+    case Writes::nothing:
+        return 0;
+    case Writes::destination:
+        return destination;
+    case Writes::destination_source_rax:
+        return destination | 1u << (i.src >> 3) | rax_bit;
+    case Writes::rax_rdx:
+        return rax_bit | rdx_bit;
+    case Writes::others:
+        break;
+    }
+    if (!i.vex && !(i.row->traits & sse))
+        return all;
+    // PCMPESTRI and PCMPISTRI write RCX; the others what their row begins with, and MULX vvvv too.
+    const Operand first = i.row->operands[0];
+    if (first == V || first == W || first == U || first == M)
+        return rcx_bit;
+    return 1u << i.reg | 1u << i.rm | 1u << i.vvvv;
 }
 
 FlagUse flag_use(const Insn& i, const Lowering* lowering)

@@ -5,6 +5,7 @@
 #include "engine/cpu/x86/flags.h"
 #include "engine/cpu/x86/handlers.h"
 #include "engine/cpu/x86/insn.h"
+#include "engine/cpu/x86/soft_tlb.h"
 
 namespace engine::translator {
 
@@ -20,6 +21,18 @@ struct FlagUse {
     bool modifies = false;    // flags that are not killed may change or stay: they must be in the host's before
 };
 
+// The memory operand's access; no bytes: none is accessed.
+struct MemoryUse {
+    u8 size = 0;
+    x86::Access access = x86::Access::read;
+    bool aligned = false;    // to its size, else the handler raises
+};
+// The first operand, if it is memory, is written; its size is the operand's.
+MemoryUse usual_memory(const x86::Insn& i);
+
+// General registers that it may change.
+enum class Writes : u8 { destination, nothing, destination_source_rax, rax_rdx, others };
+
 struct Lowering {
     const x86::Forms* forms;
     // Whether this instance is done natively.
@@ -27,6 +40,8 @@ struct Lowering {
     FlagUse (*flags)(const x86::Insn&);
     void (BlockTranslator::*emit)(const x86::Insn&);
     u8 opcode = 0;    // for `emit`: of the host's instruction, or its number in a group
+    Writes writes = Writes::destination;
+    MemoryUse (*memory)(const x86::Insn&) = usual_memory;
     bool at_cpl_0 = false;    // natively there alone
 };
 
@@ -35,14 +50,27 @@ const Lowering* lowering_of(const x86::Insn& i, u32 mode);
 // sse.cpp
 bool sse_suits(const x86::Insn& i);
 FlagUse sse_flags(const x86::Insn& i);
+MemoryUse sse_memory(const x86::Insn& i);
 // vex.cpp
 bool vex_suits(const x86::Insn& i, u32 mode);
 FlagUse vex_flags(const x86::Insn& i);
+MemoryUse vex_memory(const x86::Insn& i);
 // x87.cpp
 bool x87_suits(const x86::Insn& i);
 FlagUse x87_flags(const x86::Insn& i);
+MemoryUse x87_memory(const x86::Insn& i);
 // What the guest does with flags at `i`, native or not.
 FlagUse flag_use(const x86::Insn& i, const Lowering* lowering);
+// What it pushes to, or pops from: at [base + disp], and what is added to RSP.
+struct Stack {
+    u8 base = x86::rsp;
+    i32 disp = 0;
+    MemoryUse use;
+    i32 moves = 0;
+};
+Stack stack_of(const x86::Insn& i, const Lowering& lowering, unsigned address_size);
+// General registers that `i` may change, a bit each; RSP by a push or a pop is not among them.
+u32 registers_written(const x86::Insn& i, const Lowering& lowering);
 
 // Operands as the row orders them.
 enum class Place : u8 { none, reg, mem, imm };

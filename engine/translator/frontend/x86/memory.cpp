@@ -43,6 +43,7 @@ void BlockTranslator::before_flags_change(FlagUse use)
 
 void BlockTranslator::address(const Insn& i)
 {
+    held_ = none;
     const auto in = [this](u8 number, u8 scratch) {
         if (host_[number] != none)
             return host_[number];
@@ -84,12 +85,18 @@ void BlockTranslator::access_linear(const Insn& i, unsigned size, Access access)
     slow_.push_back({slow, a_.at(), &i, access, u8(std::countr_zero(size)), 0, vectors_});
 }
 
-// By way of a window that stands so many bytes into Cpu.
-void BlockTranslator::access_window(const Insn& i, unsigned size, Access access, std::size_t window)
+// Whether a window that stands so many bytes into Cpu has the address: "above or equal" if not. Its distance from the
+// window's base goes to scratch_b.
+void BlockTranslator::look_in_window(std::size_t window)
 {
     a_.mov(scratch_b, scratch_a);
     a_.op(0x2b, 8, scratch_b, window_at(window, offsetof(x86::TlbWindow, base)));
     a_.op(0x3b, 8, scratch_b, window_at(window, offsetof(x86::TlbWindow, limit)));
+}
+
+void BlockTranslator::access_window(const Insn& i, unsigned size, Access access, std::size_t window)
+{
+    look_in_window(window);
     u8* const outside = a_.jump_if(cond_ae);
     a_.op(0x03, 8, scratch_a, window_at(window, offsetof(x86::TlbWindow, addend)));
     slow_.push_back({outside, a_.at(), &i, access, u8(std::countr_zero(size)), window, vectors_});
@@ -102,10 +109,10 @@ void BlockTranslator::access_stack(const Insn& i, unsigned size, Access access)
 
 // Moves the loop's window, unless it was moved to and fro too often to be worth it: then the table alone is asked. Falls
 // through where the table has no such page, with the linear address in scratch_a.
-void BlockTranslator::emit_loop_window_miss(const SlowAccess& s)
+void BlockTranslator::emit_window_miss(std::size_t window, unsigned size, Access access, const u8* back)
 {
     constexpr u64 most_moves = 1 << 14;
-    const auto field = [&](std::size_t offset) { return window_at(s.window, offset); };
+    const auto field = [&](std::size_t offset) { return window_at(window, offset); };
     a_.op_imm(0x81, 8, 7, field(offsetof(x86::TlbWindow, moved)), most_moves, 4);
     u8* const given_up = a_.jump_if(cond_a);
     // scratch_b is still the distance from the old page: the next one begins there.
@@ -115,34 +122,60 @@ void BlockTranslator::emit_loop_window_miss(const SlowAccess& s)
     a_.op_extended(0xff, 8, 0, field(offsetof(x86::TlbWindow, moved)));
     a_.bind(next_page);
     a_.op_imm(0xc6, 1, 0, state_at(offset_loop_windows_used), 1, 1);
-    u8* const not_found = write_window_move(a_, s.window, s.access);
-    a_.jump_to(s.back);
+    u8* const not_found = write_window_move(a_, window, access);
+    a_.jump_to(back);
     a_.bind(not_found);
     a_.bind(given_up);
-    lookup(s.access, 1u << s.log_size);
+    lookup(access, size);
     u8* const absent = a_.jump_if(cond_a);
-    a_.op(0x03, 8, scratch_a, Rm::at(scratch_b, table_of(s.access) + host_in_entry));
-    a_.jump_to(s.back);
+    a_.op(0x03, 8, scratch_a, Rm::at(scratch_b, table_of(access) + host_in_entry));
+    a_.jump_to(back);
     a_.bind(absent);
-    a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(s.access)));
+    a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(access)));
 }
 
-void BlockTranslator::access(const Insn& i, unsigned size, Access kind)
+void BlockTranslator::access(const Insn& i)
 {
+    const auto& [lowering, use, memory, live, at_target, member, top] = plan_[now_];
+    const unsigned size = memory.size;
+    if (member.span != none) {
+        access_span(member);
+        if (memory.aligned)
+            require_alignment(i, size);
+        return;
+    }
     spoil_flags();
     address(i);
     add_segment_base(i);
-    access_operand(i, size, kind);
+    operand_ = Rm::at(scratch_a);
+    if (memory.aligned)
+        require_alignment(i, size);
+    if (i.base == x86::rsp && !based(i) && size <= x86::TlbWindow::widest_access)
+        access_stack(i, size, memory.access);
+    else if (const std::size_t window = size <= x86::TlbWindow::widest_access ? window_in_loop(memory.access) : 0)
+        access_window(i, size, memory.access, window);
+    else
+        access_linear(i, size, memory.access);
 }
 
-void BlockTranslator::access_operand(const Insn& i, unsigned size, Access kind)
+// Zero: none.
+std::size_t BlockTranslator::window_in_loop(Access access)
 {
-    if (i.base == x86::rsp && !based(i) && size <= x86::TlbWindow::widest_access)
-        access_stack(i, size, kind);
-    else if (loop_head_ && !(block_.mode & x86::mode_smap) && size <= x86::TlbWindow::widest_access)
-        access_window(i, size, kind, loop_window(block_.mode & x86::mode_user, kind, around_.next_window()));
-    else
-        access_linear(i, size, kind);
+    if (!loop_head_ || block_.mode & x86::mode_smap)
+        return 0;
+    return loop_window(block_.mode & x86::mode_user, access, around_.next_window());
+}
+
+void BlockTranslator::access_top(const Insn& i, u8 base, i32 disp, unsigned size, Access access)
+{
+    const Member member = plan_[now_].top;
+    if (member.span != none)
+        return access_span(member);
+    spoil_flags();
+    held_ = none;
+    operand_ = Rm::at(scratch_a);
+    a_.lea(address_size(), scratch_a, Rm::at(base, disp));
+    access_stack(i, size, access);
 }
 
 void BlockTranslator::add_segment_base(const Insn& i)
@@ -154,7 +187,13 @@ void BlockTranslator::add_segment_base(const Insn& i)
 // The handler raises what is raised otherwise.
 void BlockTranslator::require_alignment(const Insn& i, unsigned alignment)
 {
-    a_.op_imm(0xf6, 1, 0, Rm::of(scratch_a), alignment - 1, 1);
+    spoil_flags();
+    u8 address = operand_.reg;
+    if (operand_.disp & i32(alignment - 1)) {
+        address = scratch_b;
+        a_.lea(8, address, operand_);
+    }
+    a_.op_imm(0xf6, 1, 0, Rm::of(address), alignment - 1, 1);
     u8* const misaligned = a_.jump_if(cond_ne);
     handlers_.push_back({misaligned, &i, a_.at(), vectors_, x87_loaded_});
 }
@@ -167,7 +206,7 @@ void BlockTranslator::emit_stubs()
             a_.call_to(relative(thunks_.move_stack_window));
             a_.jump_if_to(cond_ae, s.back);
         } else if (s.window) {
-            emit_loop_window_miss(s);
+            emit_window_miss(s.window, 1u << s.log_size, s.access, s.back);
         } else {
             a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(s.access)));
         }
@@ -178,6 +217,7 @@ void BlockTranslator::emit_stubs()
         load_vectors(s.vectors);
         a_.jump_to(s.back);
     }
+    emit_span_stubs();
     for (const Exit& s : exits_) {
         a_.bind(s.from);
         store_vectors(s.vectors);

@@ -140,6 +140,12 @@ bool sse_suits(const Insn& i)
     return o[0] == V || o[1] == V || o[1] == U || o[1] == W || (o[0] == U && o[1] == Ib);
 }
 
+MemoryUse sse_memory(const Insn& i)
+{
+    const bool stores = i.row->operands[1] == V;
+    return {u8(memory_size(i)), stores ? Access::write : Access::read, (i.row->traits & x86::aligned_16) != 0};
+}
+
 FlagUse sse_flags(const Insn& i)
 {
     return compares(i) ? FlagUse{0, all_flags, true} : FlagUse{};
@@ -229,17 +235,6 @@ void BlockTranslator::leave_vectors()
     a_.byte(0x77);    // vzeroupper
 }
 
-void BlockTranslator::access_sse(const Insn& i, bool writes)
-{
-    const unsigned size = memory_size(i);
-    spoil_flags();
-    address(i);
-    add_segment_base(i);
-    if (i.row->traits & x86::aligned_16)
-        require_alignment(i, 16);
-    access_operand(i, size, writes ? Access::write : Access::read);
-}
-
 void BlockTranslator::emit_sse(const Insn& i)
 {
     static constexpr u8 prefixes[] = {0, 0x66, 0xf3, 0xf2};
@@ -252,14 +247,14 @@ void BlockTranslator::emit_sse(const Insn& i)
     const auto& o = i.row->operands;
     const bool stores = o[1] == V;
     if (i.memory())
-        access_sse(i, stores);
+        access(i);
     if (takes_xmm0(i))
         xmm(0, true, false);
 
     if (o[0] == U)    // shifts by an immediate
         return op(i.modrm >> 3 & 7, Rm::of(xmm(i.rm, true, true)));
     if (o[0] == V) {
-        Rm from = Rm::at(scratch_a);
+        Rm from = operand_;
         const bool general = o[1] == Ey || o[1] == Ed;
         if (!i.memory())
             from = Rm::of(general ? in_register(u8(i.rm * 8), 8) : xmm(i.rm, true, false));
@@ -274,14 +269,14 @@ void BlockTranslator::emit_sse(const Insn& i)
     if (stores) {
         const u8 from = xmm(i.reg, true, false);
         if (i.memory())
-            return op(from, Rm::at(scratch_a));
+            return op(from, operand_);
         if (o[0] != W) {    // a general register
             op(from, Rm::of(begin_destination(u8(i.rm * 8), 8, false)));
             return end_destination(u8(i.rm * 8), 8);
         }
         return op(from, Rm::of(xmm(i.rm, true, true)));
     }
-    const Rm from = i.memory() ? Rm::at(scratch_a) : Rm::of(xmm(i.rm, true, false));
+    const Rm from = i.memory() ? operand_ : Rm::of(xmm(i.rm, true, false));
     op(begin_destination(u8(i.reg * 8), 8, false), from);
     end_destination(u8(i.reg * 8), 8);
 }

@@ -67,6 +67,7 @@ void BlockTranslator::emit_access_check(const Insn&)
 
 void BlockTranslator::emit_swapgs(const Insn&)
 {
+    held_ = none;
     a_.load(8, scratch_a, state_at(offset_gs_base));
     a_.load(8, scratch_b, state_at(offset_kernel_gs_base));
     a_.store(8, state_at(offset_kernel_gs_base), scratch_a);
@@ -87,33 +88,23 @@ void BlockTranslator::emit_pushf(const Insn& i)
 {
     const unsigned size = i.operand_size;
     spoil_flags();
-    push_address(i, size);
+    access_top(i, host_rsp, -i32(size), size, Access::write);
     a_.op(0x0fb7, 4, scratch_b, state_at(offset_flags));
     a_.op(0x69, 4, scratch_b, Rm::of(scratch_b));
     a_.value<u32>(0x80001);    // O to bit 19
     a_.op_imm(0xc1, 4, 5, Rm::of(scratch_b), 8, 1);    // and down with it to bit 11
     a_.op_imm(0x81, 4, 4, Rm::of(scratch_b), x86::flags_arithmetic | 2, 4);
     a_.op(0x0b, 8, scratch_b, state_at(offset_rflags_other));
-    a_.store(size, Rm::at(scratch_a), scratch_b);
+    a_.store(size, operand_, scratch_b);
     a_.lea(address_size(), host_rsp, Rm::at(host_rsp, -i32(size)));
 }
 
 // Only Z changes. RDX:RAX and RCX:RBX are where the host has them.
 void BlockTranslator::emit_compare_exchange_double(const Insn& i)
 {
-    const bool wide = i.operand_size == 8;
-    const unsigned size = wide ? 16 : 8;
-    if (wide) {
-        spoil_flags();
-        address(i);
-        add_segment_base(i);
-        require_alignment(i, 16);
-        access_operand(i, size, Access::write);
-    } else {
-        access(i, size, Access::write);
-    }
+    access(i);
     before_flags_change(lowering_->flags(i));
-    a_.op_extended(0x0fc7, wide ? 8 : 4, 1, Rm::at(scratch_a), locks(i));
+    a_.op_extended(0x0fc7, i.operand_size, 1, operand_, locks(i));
     flags_made();
 }
 

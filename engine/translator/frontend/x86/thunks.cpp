@@ -1,6 +1,7 @@
 #include "engine/translator/frontend/x86/thunks.h"
 
 #include <bit>
+#include <vector>
 
 #include "engine/cpu/x86/access.h"
 #include "engine/cpu/x86/run_loop.h"
@@ -58,6 +59,16 @@ u8* slow_access(Cpu& c, const Insn* i, u64 linear, unsigned size, Access access)
         return at;
     run_handler(c, i);
     return nullptr;
+}
+
+// Null: the rest of the block is the interpreter's.
+u8* slow_span(Cpu& c, const SpanCheck* s, u64 linear)
+{
+    constexpr u8 most_failures = 64;
+    const x86::Probe found = x86::probe_host(c, linear, s->size, s->access);
+    if (!found.host && !found.faults && ++s->block->span_failures == most_failures)
+        c.host_code.apart = s->block;
+    return found.host;
 }
 
 class Writer {
@@ -144,7 +155,7 @@ private:
         u8* const leaves = a_.jump_if(cond_e);
         restore();
         a_.load(8, scratch_a, gpr_slot(x86::gpr_rip));
-        go_on_ = a_.jump();
+        go_on_.push_back(a_.jump());
         a_.bind(leaves);
         leave_saved();
     }
@@ -175,6 +186,7 @@ private:
         a_.bind(none);
         move_stack(8);
         leave_saved();
+        slow_span_thunk(t);
         for (unsigned access = 0; access < 2; ++access)
             for (unsigned log = 0; log < 6; ++log) {
                 t.slow[access][log] = here();
@@ -184,6 +196,36 @@ private:
                 a_.byte(1u << log);
                 a_.jump_to(common);
             }
+    }
+
+    void slow_span_thunk(Thunks& t)
+    {
+        t.slow_span = here();
+        save();
+        cpu_to(host::rdi);
+        a_.mov(host::rsi, scratch_b);
+        a_.mov(host::rdx, scratch_a);
+        move_stack(-8);
+        call(&slow_span);
+        move_stack(8);
+        a_.op(0x85, 8, host::rax, Rm::of(host::rax));
+        u8* const none = a_.jump_if(cond_e);
+        a_.mov(scratch_a, host::rax);
+        restore();
+        a_.byte(0xc3);
+        a_.bind(none);
+        move_stack(8);
+        a_.load(8, scratch_b, Rm::at(scratch_b, offsetof(SpanCheck, insn)));
+        run_rest_thunk();
+    }
+
+    // With everything saved and the instruction in scratch_b.
+    void run_rest_thunk()
+    {
+        cpu_to(host::rdi);
+        a_.mov(host::rsi, scratch_b);
+        call(&run_rest);
+        go_on();
     }
 
     void handlers(Thunks& t)
@@ -200,10 +242,7 @@ private:
 
         t.end_with_handler = here();
         save();
-        cpu_to(host::rdi);
-        a_.mov(host::rsi, scratch_b);
-        call(&run_rest);
-        go_on();
+        run_rest_thunk();
 
         t.load_x87 = call_with_state(&load_x87);
         t.look_for_interrupts = call_with_state(&x86::look_for_interrupts);
@@ -238,7 +277,8 @@ private:
         t.jump_in_context[0] = other_context(0);
         t.jump_in_context[1] = other_context(1);
         t.jump_by_address = here();
-        a_.bind(go_on_);
+        for (u8* const jump : go_on_)
+            a_.bind(jump);
         write_jump_lookup(a_);
         a_.op(0x3b, 8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, rip)));
         u8* const other_address = a_.jump_if(cond_ne);
@@ -268,7 +308,7 @@ private:
     CodeCache& cache_;
     Assembler a_;
     u8* saved_return_ = nullptr;
-    u8* go_on_ = nullptr;
+    std::vector<u8*> go_on_;
     u8* missed_[2] = {};
 };
 

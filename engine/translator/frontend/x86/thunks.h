@@ -1,10 +1,19 @@
 #pragma once
 // The code that blocks share: the way in and out, slow memory accesses, handlers, jumps by address.
 
+#include "engine/cpu/x86/block_cache.h"
 #include "engine/translator/frontend/x86/host_layout.h"
 #include "engine/translator/runtime/code_cache.h"
 
 namespace engine::translator {
+
+// Bytes that a block wants in one piece, and the instruction that the interpreter goes on with where they are not.
+struct SpanCheck {
+    const Insn* insn;
+    x86::Block* block;
+    u16 size;
+    x86::Access access;
+};
 
 // Addresses in the executable mapping.
 struct Thunks {
@@ -16,6 +25,8 @@ struct Thunks {
     // Call, with the linear address in scratch_a and the instruction in scratch_b; the host address comes back in scratch_a.
     // Where there is none the interpreter finishes the block. By access (read, write) and log2 of the size.
     const u8* slow[2][6] = {};
+    // Likewise, with the SpanCheck in scratch_b.
+    const u8* slow_span = nullptr;
     // Call, with the linear address in scratch_a: the stack's window moves there. Carry clear: the host address comes back
     // in scratch_a. Carry set: scratch_a is as it was.
     const u8* move_stack_window = nullptr;

@@ -210,6 +210,13 @@ bool vex_suits(const Insn& i, u32 mode)
     return is_general(i) || (mode & x86::mode_avx && !left_to_handlers(i));
 }
 
+MemoryUse vex_memory(const Insn& i)
+{
+    const x86::Operand first = i.row->operands[0];
+    const bool writes = first == W || first == M || ((first == Ey || first == Ed) && !is_general(i));
+    return {u8(memory_size(i)), writes ? Access::write : Access::read, (i.row->traits & x86::aligned_16) != 0};
+}
+
 FlagUse vex_flags(const Insn& i)
 {
     const auto* const f = i.row->forms;
@@ -228,31 +235,18 @@ void BlockTranslator::emit_vzeroupper()
         a_.vex(u8(OpcodeMap::map_0f), x86::np, false, true, 0x11, 0, 0, high_slot(n));    // VMOVUPS
 }
 
-void BlockTranslator::access_vex(const Insn& i)
-{
-    const x86::Operand first = i.row->operands[0];
-    const unsigned size = memory_size(i);
-    const bool writes = first == W || first == M || ((first == Ey || first == Ed) && !is_general(i));
-    spoil_flags();
-    address(i);
-    add_segment_base(i);
-    if (i.row->traits & x86::aligned_16)
-        require_alignment(i, size);
-    access_operand(i, size, writes ? Access::write : Access::read);
-}
-
 void BlockTranslator::emit_vex(const Insn& i)
 {
     if (in(OpcodeMap::map_0f, i) && i.opcode == 0x77)
         return emit_vzeroupper();
     if (i.memory())
-        access_vex(i);
+        access(i);
     if (is_general(i))
         return emit_vex_general(i);
     const auto& o = i.row->operands;
     const bool no_vvvv = i.row->traits & x86::register_vvvv && i.memory();
     u8 reg = u8(i.modrm >> 3 & 7), vvvv = 0, written = none;
-    Rm rm = Rm::at(scratch_a);
+    Rm rm = operand_;
     for (unsigned n = 0; n < o.size(); ++n) {
         const bool reads = n > 0 || is_fused(i) || compares(i);
         const auto operand = [&](u8 number) {
@@ -304,7 +298,7 @@ void BlockTranslator::emit_vex_general(const Insn& i)
     }
     if (!vvvv_is_destination)
         reg = begin_destination(u8(i.reg * 8), 8, false);
-    a_.vex(u8(i.map), i.prefix, w_of(i), false, i.opcode, reg, vvvv, i.memory() ? Rm::at(scratch_a) : guest(u8(i.rm * 8)));
+    a_.vex(u8(i.map), i.prefix, w_of(i), false, i.opcode, reg, vvvv, i.memory() ? operand_ : guest(u8(i.rm * 8)));
     if (has_immediate(i))
         a_.byte(u8(i.imm));
     end_destination(u8((vvvv_is_destination ? i.vvvv : i.reg) * 8), 8);

@@ -78,6 +78,11 @@ bool x87_suits(const Insn& i)
     return register_forms[escape(i)][extension(i)] >> (i.modrm & 7) & 1;
 }
 
+MemoryUse x87_memory(const Insn& i)
+{
+    return {memory_sizes[escape(i)][extension(i)], stores(i) ? Access::write : Access::read};
+}
+
 FlagUse x87_flags(const Insn& i)
 {
     using namespace x86;
@@ -145,21 +150,22 @@ void BlockTranslator::emit_x87(const Insn& i)
             flags_made();
         return;
     }
-    access(i, memory_sizes[escape(i)][extension(i)], stores(i) ? Access::write : Access::read);
+    access(i);
     if (is_load_control(i))
         return emit_load_control(i);
-    a_.op_extended(i.opcode, 4, u8(extension(i)), Rm::at(scratch_a));
+    a_.op_extended(i.opcode, 4, u8(extension(i)), operand_);
 }
 
 // Ends its block: with an exception unmasked, blocks of another mode follow.
 void BlockTranslator::emit_load_control(const Insn& i)
 {
     constexpr u64 masks = x86::fsw_exceptions;
-    a_.op(0x0fb7, 4, scratch_b, Rm::at(scratch_a));
+    spoil_flags();
+    a_.op(0x0fb7, 4, scratch_b, operand_);
     a_.op_extended(0xf7, 4, 2, Rm::of(scratch_b));
     a_.op_imm(0xf7, 4, 0, Rm::of(scratch_b), masks, 4);
     handlers_.push_back({a_.jump_if(cond_ne), &i, nullptr, {}, false});
-    a_.op_extended(0xd9, 4, 5, Rm::at(scratch_a));
+    a_.op_extended(0xd9, 4, 5, operand_);
     go_to(u64(i.offset) + i.length);
 }
 

@@ -1,0 +1,207 @@
+// Spans: what a block does at [base + disp] with the same base is looked up once. Whoever comes first has the soft TLB asked
+// about all bytes from the lowest to the highest; the others find the host's address in a slot of Cpu, or still in
+// scratch_a, and need neither lookup nor compare, so that the flags stay where they are. Where the bytes are not to be had
+// together (two pages that are apart, registers of a device, a fault) the interpreter does the rest of the block; a block
+// that this happens to often is translated again without spans.
+
+#include <algorithm>
+#include <bit>
+
+#include "engine/translator/frontend/x86/block_translator.h"
+
+namespace engine::translator {
+
+namespace {
+
+constexpr unsigned most_bytes = 256;
+constexpr i32 most_added = 1 << 20;
+
+Rm slot_of(const Span& s)
+{
+    return state_at(offset_spans + 8 * s.slot);
+}
+
+// What an instruction with constants adds to its destination.
+bool adds_constant(const Insn& i, unsigned address_size, i64& added)
+{
+    if (place_of(i, 0) != Place::reg || i.operand_size != address_size)
+        return false;
+    const auto* const f = i.row->forms;
+    const bool immediate = place_of(i, 1) == Place::imm;
+    if (f == &x86::add_forms && immediate)
+        added = i64(i.imm);
+    else if (f == &x86::sub_forms && immediate)
+        added = -i64(i.imm);
+    else if (f == &x86::inc_forms || f == &x86::dec_forms)
+        added = f == &x86::inc_forms ? 1 : -1;
+    else if (f == &x86::lea_forms && i.base == i.dst >> 3 && i.index == x86::gpr_zero && i.address_size == address_size)
+        added = i.disp;
+    else
+        return false;
+    return added > -most_added && added < most_added;
+}
+
+}
+
+// Into the open span of its base, if it is near, or into a new one.
+void BlockTranslator::join_span(Member& member, unsigned n, u8 base, i32 offset, const MemoryUse& use, i32 added, u8& open)
+{
+    const bool writes = use.access == Access::write;
+    const i32 end = offset + use.size;
+    if (open != none) {
+        Span& s = spans_[open];
+        const i32 low = std::min(s.low, offset), high = std::max(s.high, end);
+        if (u32(high - low) <= most_bytes && (!writes || s.writes || !s.sealed)) {
+            s.low = low;
+            s.high = high;
+            s.writes |= writes;
+            ++s.members;
+            member = {open, offset};
+            return;
+        }
+    }
+    open = none;
+    if (spans_.size() == none)
+        return;
+    open = u8(spans_.size());
+    spans_.push_back({.base = base, .writes = writes, .first = u16(n), .base_there = added, .low = offset, .high = end});
+    member = {open, offset};
+}
+
+void BlockTranslator::plan_spans()
+{
+    using namespace x86;
+    spans_.clear();
+    if (block_.no_spans)
+        return;
+    std::array<u8, gpr_rip + 1> open;
+    std::array<i32, gpr_rip + 1> added{};
+    open.fill(none);
+    const auto close = [&](unsigned number) {
+        open[number] = none;
+        added[number] = 0;
+    };
+    for (unsigned n = 0; n < block_.count; ++n) {
+        const Insn& i = block_.insns[n];
+        Planned& p = plan_[n];
+        if (!p.lowering) {
+            open.fill(none);
+            continue;
+        }
+        const auto join = [&](Member& member, u8 base, i32 disp, const MemoryUse& use) {
+            if (disp > -most_added && disp < most_added && added[base] > -most_added && added[base] < most_added)
+                join_span(member, n, base, added[base] + disp, use, added[base], open[base]);
+        };
+        if (i.memory() && p.memory.size && i.index == gpr_zero && i.base != gpr_zero && !based(i)
+            && i.address_size == address_size())
+            join(p.operand, i.base, i.disp, p.memory);
+        const Stack top = stack_of(i, *p.lowering, address_size());
+        if (top.use.size)
+            join(p.top, top.base, top.disp, top.use);
+        added[rsp] += top.moves;
+        if (p.lowering->emit == &BlockTranslator::emit_jcc)
+            for (Span& s : spans_)
+                s.sealed = true;
+        i64 constant = 0;
+        if (adds_constant(i, address_size(), constant)) {
+            added[i.dst >> 3] += i32(constant);
+            continue;
+        }
+        const u32 written = registers_written(i, *p.lowering);
+        for (unsigned number = 0; number < 16; ++number)
+            if (written >> number & 1)
+                close(number);
+    }
+    settle_spans();
+}
+
+// One member alone has nothing to share. The first spans get the slots.
+void BlockTranslator::settle_spans()
+{
+    u8 slot = 0;
+    for (Span& s : spans_)
+        s.slot = s.members > 1 && slot < x86::HostCodeState::most_spans ? slot++ : none;
+    for (Planned& p : plan_)
+        for (Member* const m : {&p.operand, &p.top})
+            if (m->span != none && spans_[m->span].slot == none)
+                m->span = none;
+}
+
+void BlockTranslator::access_span(Member member)
+{
+    Span& s = spans_[member.span];
+    if (!s.checked)
+        check_span(s);
+    else if (held_ != member.span)
+        a_.load(8, scratch_a, slot_of(s));
+    s.checked = true;
+    held_ = member.span;
+    operand_ = Rm::at(scratch_a, member.offset - s.low);
+}
+
+void BlockTranslator::check_span(Span& s)
+{
+    spoil_flags();
+    u8 base = host_[s.base];
+    if (base == none) {
+        base = scratch_a;
+        a_.load(8, base, gpr_slot(s.base));
+    }
+    a_.lea(address_size(), scratch_a, Rm::at(base, s.low - s.base_there));
+    const unsigned size = s.size();
+    const Access access = s.writes ? Access::write : Access::read;
+    SlowSpan slow{{}, nullptr, around_.span_check(block_.insns[s.first], size, access), 0, vectors_};
+    slow.window = s.base == x86::rsp ? offset_stack_window : window_in_loop(access);
+    if (slow.window) {
+        look_in_window(slow.window);
+        slow.from[0] = a_.jump_if(cond_ae);
+        if (size > x86::TlbWindow::widest_access) {
+            a_.op_imm(0x81, 4, 7, Rm::of(scratch_b), page_size - size, 4);
+            slow.from[1] = a_.jump_if(cond_a);
+        }
+        a_.op(0x03, 8, scratch_a, window_at(slow.window, offsetof(x86::TlbWindow, addend)));
+    } else {
+        lookup(access, size);
+        slow.from[0] = a_.jump_if(cond_a);
+        a_.op(0x03, 8, scratch_a, Rm::at(scratch_b, table_of(access) + host_in_entry));
+    }
+    slow.back = a_.at();
+    slow_spans_.push_back(slow);
+    a_.store(8, slot_of(s), scratch_a);
+}
+
+void BlockTranslator::emit_span_stubs()
+{
+    for (const SlowSpan& s : slow_spans_) {
+        a_.bind(s.from[0]);
+        if (s.from[1])
+            a_.bind(s.from[1]);
+        const Access access = s.check->access;
+        if (s.window) {
+            // A window has room for its widest access to the page's end, which may not do.
+            a_.load(4, scratch_b, Rm::of(scratch_a));
+            a_.op_imm(0x81, 4, 4, Rm::of(scratch_b), page_mask, 4);
+            a_.op_imm(0x81, 4, 7, Rm::of(scratch_b), page_size - std::max<u64>(s.check->size, x86::TlbWindow::widest_access), 4);
+            u8* const at_end = a_.jump_if(cond_a);
+            if (s.window == offset_stack_window) {
+                a_.call_to(relative(thunks_.move_stack_window));
+                a_.jump_if_to(cond_ae, s.back);
+            } else {
+                a_.mov(scratch_b, scratch_a);
+                a_.op(0x2b, 8, scratch_b, window_at(s.window, offsetof(x86::TlbWindow, base)));
+                emit_window_miss(s.window, s.check->size, access, s.back);
+            }
+            a_.bind(at_end);
+        } else {
+            a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(access)));
+        }
+        store_vectors(s.vectors);
+        leave_vectors();
+        a_.load_imm(scratch_b, std::bit_cast<u64>(s.check));
+        a_.call_to(relative(thunks_.slow_span));
+        load_vectors(s.vectors);
+        a_.jump_to(s.back);
+    }
+}
+
+}
