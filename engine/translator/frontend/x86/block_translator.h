@@ -115,6 +115,8 @@ public:
     void emit_exchange_add(const Insn& i);
     void emit_nothing(const Insn& i);
     void emit_sse(const Insn& i);    // sse.cpp
+    void emit_load_mxcsr(const Insn& i);
+    void emit_store_mxcsr(const Insn& i);
     void emit_vex(const Insn& i);    // vex.cpp
     void emit_x87(const Insn& i);    // x87.cpp
     // system.cpp

@@ -256,9 +256,23 @@ MemoryUse exchanges_twice(const Insn& i)
 {
     return {u8(2 * i.operand_size), Access::write, i.operand_size == 8};
 }
+MemoryUse reads_four(const Insn&)
+{
+    return {4, Access::read};
+}
+MemoryUse writes_four(const Insn&)
+{
+    return {4, Access::write};
+}
 MemoryUse no_memory(const Insn&)
 {
     return {};
+}
+
+// LDMXCSR (0F AE /2) and STMXCSR (/3), with VEX or without.
+bool is_mxcsr(const Insn& i)
+{
+    return in(OpcodeMap::map_0f, i) && i.opcode == 0xae && i.memory() && i.prefix == np && (i.modrm >> 4 & 3) == 1;
 }
 
 using B = BlockTranslator;
@@ -362,8 +376,15 @@ const Lowering* lowering_of(const Insn& i, u32 mode)
     static constexpr Lowering sse_lowering{nullptr, sse_suits, sse_flags, &B::emit_sse, 0, W::others, sse_memory};
     static constexpr Lowering vex_lowering{nullptr, always, vex_flags, &B::emit_vex, 0, W::others, vex_memory};
     static constexpr Lowering x87_lowering{nullptr, x87_suits, x87_flags, &B::emit_x87, 0, W::rax_rdx, x87_memory};
+    static constexpr Lowering store_mxcsr_lowering{nullptr, always,     leaves_flags, &B::emit_store_mxcsr,
+                                                   0,       W::nothing, writes_four};
+    static constexpr Lowering load_mxcsr_lowering{nullptr, always, leaves_flags, &B::emit_load_mxcsr, 0, W::nothing, reads_four};
     if (!i.row->forms || i.handler == &undefined_opcode || i.handler == &too_long)
         return nullptr;
+    if (is_mxcsr(i))
+        return !(mode & (i.vex ? mode_avx : mode_sse)) || !plain(i) ? nullptr
+            : i.modrm >> 3 & 1                                      ? &store_mxcsr_lowering
+                                                                    : &load_mxcsr_lowering;
     if (i.vex)
         return vex_suits(i, mode) ? &vex_lowering : nullptr;
     if (i.row->traits & sse)

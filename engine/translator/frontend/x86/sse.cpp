@@ -3,6 +3,7 @@
 
 #include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/decoder.h"
+#include "engine/cpu/x86/sse.h"
 #include "engine/translator/frontend/x86/block_translator.h"
 
 namespace engine::translator {
@@ -279,6 +280,34 @@ void BlockTranslator::emit_sse(const Insn& i)
     const Rm from = i.memory() ? operand_ : Rm::of(xmm(i.rm, true, false));
     op(begin_destination(u8(i.reg * 8), 8, false), from);
     end_destination(u8(i.reg * 8), 8);
+}
+
+// The host's register holds the guest's, but for flags that handlers have raised since.
+void BlockTranslator::emit_store_mxcsr(const Insn& i)
+{
+    spoil_flags();
+    access(i);
+    a_.op_extended(0x0fae, 4, 3, state_at(offset_spill));
+    a_.load(4, scratch_b, state_at(offset_spill));
+    a_.op(0x0b, 4, scratch_b, state_at(offset_mxcsr));
+    a_.store(4, operand_, scratch_b);
+}
+
+// Ends its block: with an exception unmasked, blocks of another mode follow.
+void BlockTranslator::emit_load_mxcsr(const Insn& i)
+{
+    constexpr u32 masks = 0x1f80;
+    spoil_flags();
+    access(i);
+    held_ = none;
+    a_.load(4, scratch_a, operand_);
+    a_.mov(scratch_b, scratch_a);
+    a_.op_imm(0x81, 4, 4, Rm::of(scratch_b), ~x86::mxcsr_mask | masks, 4);
+    a_.op_imm(0x81, 4, 7, Rm::of(scratch_b), masks, 4);
+    handlers_.push_back({a_.jump_if(cond_ne), &i, nullptr, {}, false});
+    a_.store(4, state_at(offset_mxcsr), scratch_a);
+    a_.op_extended(0x0fae, 4, 2, state_at(offset_mxcsr));
+    go_to(u64(i.offset) + i.length);
 }
 
 }
