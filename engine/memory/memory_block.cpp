@@ -42,6 +42,7 @@ MemoryBlock::MemoryBlock(std::string name, u64 size, FileDescriptor file, u8* da
       file_(std::move(file)),
       data_(data),
       dirty_(size >> page_shift),
+      populated_(size / (populated_at_once << page_shift) + 1),
       code_(size >> page_shift),
       slow_writes_(size >> page_shift),
       versions_(size >> page_shift),
@@ -55,6 +56,14 @@ MemoryBlock::~MemoryBlock()
     munmap(data_, size_);
     if (back_door_ != data_)
         munmap(back_door_, size_);
+}
+
+// Where the kernel does not know how, pages are taken one by one as before.
+void MemoryBlock::populate_around(u64 page)
+{
+    const u64 chunk = page / populated_at_once, first = chunk * populated_at_once << page_shift;
+    populated_[chunk].store(true, std::memory_order_relaxed);
+    madvise(back_door_ + first, std::min(size_ - first, populated_at_once << page_shift), MADV_POPULATE_WRITE);
 }
 
 void MemoryBlock::written(u64 offset, u64 length)

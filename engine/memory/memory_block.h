@@ -102,6 +102,14 @@ public:
         if (epochs_[page].load(std::memory_order_acquire) == missing) [[unlikely]]
             bring_in(page);
     }
+    // Takes the host's memory for a page that is about to be written, and for those around it: in a virtual host each page
+    // fault is dear. Any thread.
+    void populate(u64 page)
+    {
+        if (!populated_[page / populated_at_once].load(std::memory_order_relaxed)) [[unlikely]]
+            populate_around(page);
+    }
+
     // Every page that the range touches.
     void before_write(u64 offset, u64 length);
     void before_read(u64 offset, u64 length);
@@ -131,6 +139,8 @@ private:
     }
 
     MemoryBlock(std::string name, u64 size, FileDescriptor file, u8* data, u8* back_door);
+    static constexpr u64 populated_at_once = 16;    // pages
+    void populate_around(u64 page);
     void claim(u64 page);
     void bring_in(u64 page);
     void forget_code(u64 page);
@@ -141,6 +151,7 @@ private:
     FileDescriptor file_;
     u8* data_;
     ZeroedArray<std::atomic<bool>> dirty_;
+    ZeroedArray<std::atomic<bool>> populated_;    // by populated_at_once pages
     ZeroedArray<std::atomic<u64>> code_;
     ZeroedArray<std::atomic<u8>> slow_writes_;    // since the page last had no code
     ZeroedArray<std::atomic<u32>> versions_;

@@ -298,6 +298,7 @@ u8* host_page(Cpu& c, u64 linear, Access access, const Translation& to)
         if (memory->holds_code(offset >> page_shift))
             return nullptr;
         memory->before_write(offset >> page_shift);
+        memory->populate(offset >> page_shift);
         memory->set_dirty(offset >> page_shift);
         if (memory->holds_code(offset >> page_shift))
             return nullptr;
