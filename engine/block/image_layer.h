@@ -23,6 +23,10 @@ public:
     // A read that needs no waiting for the host's disk. False: nothing is done, the request has to be executed.
     virtual bool read_at_once(const BlockRequest& request) { return (void)request, false; }
 
+    // A write that changes nothing but bytes of this layer's file which are this disk's already, and waits for no more than that
+    // file. False: the request has to be executed.
+    virtual bool write_in_place(const BlockRequest& request) { return (void)request, false; }
+
     virtual u64 size() const = 0;    // bytes, whole sectors
     virtual u32 sector_size() const { return 512; }
     virtual bool read_only() const = 0;

@@ -196,6 +196,27 @@ bool Image::read_at_once(const BlockRequest& request)
     return true;
 }
 
+bool Image::write_in_place(const BlockRequest& request)
+{
+    const auto guard = RangeLocks::Guard::attempt(
+        ranges_, request.offset >> header_.cluster_bits,
+        (request.offset + std::max<u64>(request.length, 1) - 1) >> header_.cluster_bits, RangeLocks::Use::shared);
+    if (!guard || read_only_)
+        return false;
+    for (u64 done = 0; done < request.length;) {
+        Mapping mapping;
+        {
+            const std::lock_guard lock(mutex_);
+            if (!prepared_ || map(request.offset + done, request.length - done, mapping) != 0)
+                return false;
+        }
+        if (!mapping.writable || file_->write(mapping.entry.host, slice(request.segments, done, mapping.length)) != 0)
+            return false;
+        done += mapping.length;
+    }
+    return true;
+}
+
 ImageLayer::Extent Image::extent(u64 offset, u64 most)
 {
     const auto guard = lock_clusters(offset, 1, RangeLocks::Use::shared);

@@ -87,6 +87,11 @@ bool RawFile::read_at_once(const BlockRequest& request)
     return file_->read_at_once(request.offset, slice(request.segments, 0, request.length));
 }
 
+bool RawFile::write_in_place(const BlockRequest& request)
+{
+    return !read_only_ && file_->write(request.offset, slice(request.segments, 0, request.length)) == 0;
+}
+
 BlockResult RawFile::clear(const BlockRequest& request)
 {
     // A hole reads as zeroes too, and gives the space back.

@@ -21,6 +21,7 @@ public:
 
     BlockResult execute(const BlockRequest& request) override;
     bool read_at_once(const BlockRequest& request) override;
+    bool write_in_place(const BlockRequest& request) override;
     u64 size() const override { return size_; }
     u32 sector_size() const override { return sector_size_; }
     bool read_only() const override { return read_only_; }
