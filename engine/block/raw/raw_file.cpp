@@ -23,10 +23,10 @@ RawFile::RawFile(std::string path, std::unique_ptr<ImageFile> file, u64 file_siz
 {
 }
 
-Result<std::shared_ptr<RawFile>> RawFile::open_layer(const std::string& path, Medium medium, Access access)
+Result<std::shared_ptr<RawFile>> RawFile::open_layer(const std::string& path, Medium medium, Access access, DiskCache cache)
 {
     const bool writes = medium == Medium::disk && access == Access::read_write;
-    auto file = open_image_file(path, writes ? Access::read_write : Access::read_only);
+    auto file = open_image_file(path, writes ? Access::read_write : Access::read_only, cache);
     if (!file)
         return file.error();
     const u64 size = (*file)->size();

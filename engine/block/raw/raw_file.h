@@ -16,7 +16,8 @@ public:
     // sector that is cut short reads as zeroes from there on.
     enum class Medium : u8 { disk, optical };
 
-    static Result<std::shared_ptr<RawFile>> open_layer(const std::string& path, Medium medium, Access access);
+    static Result<std::shared_ptr<RawFile>>
+    open_layer(const std::string& path, Medium medium, Access access, DiskCache cache = DiskCache::writeback);
     static Result<std::unique_ptr<BlockDevice>> open(const std::string& path, Medium medium, Access access, WorkerPool& workers);
 
     BlockResult execute(const BlockRequest& request) override;
