@@ -21,6 +21,10 @@ public:
 
     int read(u64 offset, std::span<const iovec> to) override;
     int write(u64 offset, std::span<const iovec> from) override;
+    int descriptor(u64 offset, std::span<const iovec> to) override
+    {
+        return fits(offset, to) ? file_->descriptor(offset, to) : -1;
+    }
     int flush() override { return file_->flush(); }
     int punch(u64 offset, u64 length) override { return file_->punch(offset, length); }
     int resize(u64 size) override;

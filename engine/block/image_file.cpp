@@ -162,6 +162,7 @@ public:
     int resize(u64 size) override { return ftruncate(file_.get(), off_t(size)) == 0 ? 0 : errno; }
     u64 size() override;
     bool read_at_once(u64 offset, std::span<const iovec> to) override;
+    int descriptor(u64, std::span<const iovec>) override { return file_.get(); }
     Stretch next_data(u64 offset) override;
     u64 bytes_on_disk() override;
     void share() override;

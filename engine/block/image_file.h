@@ -34,6 +34,8 @@ public:
     virtual u64 size() = 0;
     // Reads only what the host has in memory; false where it would wait, with `to` in any state.
     virtual bool read_at_once(u64 offset, std::span<const iovec> to) { return (void)offset, (void)to, false; }
+    // For reading these bytes by other calls of the host; -1 where they can't be read just so.
+    virtual int descriptor(u64 offset, std::span<const iovec> to) { return (void)offset, (void)to, -1; }
     // Where the next stretch from `offset` on that may hold something other than zeroes begins, and where it ends. Both are the
     // file's size where there is none.
     struct Stretch {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/block/image_file.h"
+
 namespace engine {
 
 namespace {
@@ -56,7 +58,29 @@ void RequestQueue::submit(BlockRequest request, CancelToken token, BlockDevice::
         finish(entry);
         return;
     }
-    workers_.run([this, entry] { run(entry); });
+    if (!read_by_ring(entry))
+        workers_.run([this, entry] { run(entry); });
+}
+
+bool RequestQueue::read_by_ring(Entries::iterator entry)
+{
+    Ring* const ring = workers_.ring();
+    auto place = ring && wanted(*entry) ? entry->layer->place(entry->request) : std::nullopt;
+    if (!place)
+        return false;
+    auto hold = std::make_shared<std::vector<std::shared_ptr<void>>>(std::move(place->hold));
+    return ring->read(
+        place->descriptor, place->offset, slice(entry->request.segments, 0, entry->request.length),
+        [this, entry, hold](int result) {
+            hold->clear();
+            // A worker finds out what is wrong.
+            if (result < 0 || u64(result) != entry->request.length)
+                return workers_.run([this, entry] { run(entry); });
+            entry->request.memory.reset();
+            entry->done({});
+            const std::lock_guard lock(mutex_);
+            finish(entry);
+        });
 }
 
 void RequestQueue::change_layer(std::shared_ptr<ImageLayer> next, std::function<void(BlockResult)> sealed)

@@ -45,6 +45,7 @@ private:
     void start(Entries::iterator entry);
     void start_what_can();
     void run(Entries::iterator entry);
+    bool read_by_ring(Entries::iterator entry);
     void write_what_is_ready();
     void write_group(std::vector<Entries::iterator>& group);
     static bool is_small_write(const Entry& entry);

@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "engine/block/ring.h"
+
 namespace engine {
 
 class WorkerPool {
@@ -23,6 +25,9 @@ public:
     // Any thread. Jobs begin in the order in which they were handed in.
     void run(std::function<void()> job);
 
+    // For reads that need no thread; null where there is none.
+    Ring* ring() const { return ring_.get(); }
+
 private:
     void work();
     void look_out(std::unique_lock<std::mutex>& lock);
@@ -34,6 +39,7 @@ private:
     bool looking_out_ = false;    // one of them; it needs no waking
     bool stopping_ = false;
     std::vector<std::thread> threads_;
+    std::unique_ptr<Ring> ring_ = Ring::make();
 };
 
 }

@@ -1,4 +1,4 @@
-// block_bench FILE FORMAT read|write BYTES DEPTH COUNT STEP: requests of BYTES through the block layer as a machine has it,
+// block_bench FILE FORMAT read|write BYTES DEPTH COUNT STEP [CACHE]: requests of BYTES through the block layer as a machine has it,
 // DEPTH at a time, COUNT in all, each STEP bytes after the one before (round the disk), as `qemu-img bench` makes them.
 // Says how long it took in seconds.
 
@@ -22,7 +22,8 @@ public:
           operation_(operation),
           left_(count),
           step_(step),
-          buffer_(bytes, 0x5a)
+          memory_(bytes + alignment, 0x5a),
+          buffer_(aligned(memory_, bytes))
     {
         completions_.on_post([this] {
             const std::lock_guard lock(mutex_);
@@ -48,6 +49,14 @@ public:
     bool failed() const { return failed_; }
 
 private:
+    // As a guest's memory is.
+    static constexpr u64 alignment = 4096;
+    static std::span<u8> aligned(std::vector<u8>& memory, u64 bytes)
+    {
+        const u64 odd = reinterpret_cast<std::uintptr_t>(memory.data()) % alignment;
+        return std::span(memory).subspan(odd ? alignment - odd : 0, bytes);
+    }
+
     // All requests use the same memory, which is what qemu-img bench does.
     void submit()
     {
@@ -66,7 +75,8 @@ private:
     DiskImage& disk_;
     BlockOperation operation_;
     u64 left_, step_, offset_ = 0, under_way_ = 0;
-    std::vector<u8> buffer_;
+    std::vector<u8> memory_;
+    std::span<u8> buffer_;
     CompletionQueue completions_;
     std::mutex mutex_;
     std::condition_variable changed_;
@@ -77,13 +87,15 @@ private:
 
 int main(int argc, char** argv)
 {
-    if (argc != 8)
+    const auto cache = cache_named(argc == 9 ? argv[8] : "writeback");
+    if (argc < 8 || argc > 9 || !cache)
         return 2;
     const auto number = [&](int at) { return std::strtoull(argv[at], nullptr, 10); };
     const bool writes = std::string(argv[3]) == "write";
     WorkerPool workers;
     auto disk = open_image(
-        argv[1], writes ? ImageAccess::read_write : ImageAccess::read_only, workers, {.format = *format_named(argv[2])});
+        argv[1], writes ? ImageAccess::read_write : ImageAccess::read_only, workers,
+        {.format = *format_named(argv[2]), .cache = *cache});
     if (!disk) {
         std::fprintf(stderr, "%s\n", disk.error().text().c_str());
         return 2;

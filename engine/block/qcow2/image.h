@@ -37,6 +37,7 @@ public:
 
     BlockResult execute(const BlockRequest& request) override;
     bool read_at_once(const BlockRequest& request) override;
+    std::optional<Place> place(const BlockRequest& read) override;
     bool write_in_place(const BlockRequest& request) override;
     u64 size() const override { return size_; }
     bool read_only() const override { return read_only_; }

@@ -87,6 +87,14 @@ bool RawFile::read_at_once(const BlockRequest& request)
     return file_->read_at_once(request.offset, slice(request.segments, 0, request.length));
 }
 
+std::optional<ImageLayer::Place> RawFile::place(const BlockRequest& read)
+{
+    const int descriptor = file_->descriptor(read.offset, slice(read.segments, 0, read.length));
+    if (descriptor < 0 || read.offset + read.length > file_size_)
+        return std::nullopt;
+    return Place{descriptor, read.offset, {}};
+}
+
 bool RawFile::write_in_place(const BlockRequest& request)
 {
     return !read_only_ && file_->write(request.offset, slice(request.segments, 0, request.length)) == 0;

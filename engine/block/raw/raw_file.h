@@ -22,6 +22,7 @@ public:
 
     BlockResult execute(const BlockRequest& request) override;
     bool read_at_once(const BlockRequest& request) override;
+    std::optional<Place> place(const BlockRequest& read) override;
     bool write_in_place(const BlockRequest& request) override;
     u64 size() const override { return size_; }
     u32 sector_size() const override { return sector_size_; }
