@@ -9,6 +9,7 @@ ccache                  makes the next build quick
 pkgconf                 finds libepoxy
 zlib1g-dev              reads compressed disk images
 libzstd-dev             those of the newer kind, and the memory of snapshots
+liburing-dev            reads disk images without a thread for each request
 qt6-base-dev            windows and dialogs
 libqt6opengl6-dev       draws the guest'"'"'s screen
 qt6-svg-dev             icons

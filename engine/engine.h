@@ -29,6 +29,8 @@ struct MachineDefinition {
 
     std::vector<std::string> disks;    // images, IDE order; at most 2 beside the optical drive, 3 in all with it
     std::vector<std::string> disk_formats;    // of each disk: "raw", "qcow2" …; "" or missing: its file's name says it
+    // Of each disk: "writeback", also where "" or missing; "none", past the host's cache; "unsafe", without flushing.
+    std::vector<std::string> disk_caches;
     std::vector<std::string> image_folders;    // from which images below a disk's may come, beside its own folder
     std::string cdrom;    // ISO image, empty drive where ""; the drive is always there
     std::string floppy;    // raw floppy image, "" for an empty drive

@@ -27,11 +27,15 @@ int create(const Arguments& arguments)
     if (const auto loaded = applyCdrom(arguments, machine.definition); !loaded)
         return refuse(loaded.error());
     machine.diskBytes = default_disk;
-    if (const auto disk = arguments.value("--disk")) {
-        const auto bytes = bytesFrom(*disk, 1);
+    if (const auto text = arguments.value("--disk")) {
+        auto disk = diskWords(*text);
+        if (!disk)
+            return refuse(disk.error());
+        const auto bytes = bytesFrom(disk->what, 1);
         if (!bytes)
-            return refuse(badValue("--disk", *disk, "a size such as 20G, or 0 for no disk"));
+            return refuse(badValue("--disk", disk->what, "a size such as 20G, or 0 for no disk"));
         machine.diskBytes = *bytes;
+        machine.diskCache = disk->cache;
     }
     MachineLibrary library;
     if (const auto created = library.create(machine); !created)
@@ -57,6 +61,9 @@ QJsonObject describe(const MachineLibrary& library, const engine::MachineDefinit
     QJsonArray disks;
     for (const std::string& disk : definition.disks)
         disks += QString::fromStdString(disk);
+    QJsonArray caches;
+    for (const std::string& cache : definition.disk_caches)
+        caches += QString::fromStdString(cache.empty() ? "writeback" : cache);
     return {
         {"name", name},
         {"state", stateOf(definition)},
@@ -64,6 +71,7 @@ QJsonObject describe(const MachineLibrary& library, const engine::MachineDefinit
         {"cpus", int(definition.cpus)},
         {"accelerator", acceleratorName(definition.accelerator)},
         {"disks", disks},
+        {"disk_caches", caches},
         {"cdrom", QString::fromStdString(definition.cdrom)},
         {"folder", library.folder(name)},
         {"bytes_on_disk", qint64(library.bytesOnDisk(name))},
@@ -152,7 +160,10 @@ int discard(const Arguments& arguments)
 std::vector<RunnableCommand> libraryCommands()
 {
     std::vector<Option> createOptions = sizeOptions();
-    createOptions.push_back({"--disk", "SIZE", "size of its disk, 0 for none (20G); takes room only as it fills"});
+    createOptions.push_back(
+        {"--disk", "SIZE[,cache=POLICY]",
+         "size of its disk, 0 for none (20G); takes room only as it fills. POLICY: writeback, none (past the host's cache), or "
+         "unsafe (never flushed: for what may be lost)"});
     createOptions.push_back({"--cdrom", "FILE", "an ISO image in the optical drive"});
     return {
         {{"create", {"NAME"}, "Makes a machine.", createOptions, {}}, create},

@@ -31,7 +31,9 @@ std::vector<Option> bootOptions()
 {
     return {
         {"--cdrom", "FILE", "an ISO image in the optical drive"},
-        {"--disk", "FILE", "a disk image; its name says the format (.qcow2 …, else raw); may be given more than once"},
+        {"--disk", "FILE[,cache=POLICY]",
+         "a disk image; its name says the format (.qcow2 …, else raw); may be given more than once. POLICY: writeback, "
+         "none (past the host's cache), or unsafe (never flushed: for what may be lost)"},
         {"--floppy", "FILE", "a floppy image"},
         {"--kernel", "FILE", "a Linux kernel or a Multiboot program, started without a boot loader"},
         {"--initrd", "FILE", "its first file system"},
@@ -39,6 +41,19 @@ std::vector<Option> bootOptions()
         {"--perf-map", "", "names the translator's code for perf, in /tmp/perf-PID.map"},
         {"--firmware", "FILE", "another BIOS image than SeaBIOS, or a folder that holds one and a VGA BIOS"},
     };
+}
+
+engine::Result<DiskWords> diskWords(const QString& text)
+{
+    const qsizetype at = text.lastIndexOf(QLatin1String(",cache="));
+    if (at < 0)
+        return DiskWords{text, {}};
+    const QString policy = text.mid(text.indexOf('=', at) + 1);
+    if (policy != "writeback" && policy != "none" && policy != "unsafe")
+        return problem(
+            QString("--disk has no cache policy “%1”").arg(policy), "There are writeback, none and unsafe",
+            "Give one of these, or leave ,cache= away for writeback");
+    return DiskWords{text.left(at), policy.toStdString()};
 }
 
 engine::Result<void> applySizes(const Arguments& arguments, engine::MachineDefinition& definition)
@@ -77,8 +92,13 @@ engine::Result<void> applyCdrom(const Arguments& arguments, engine::MachineDefin
 
 engine::Result<void> applyMedia(const Arguments& arguments, engine::MachineDefinition& definition)
 {
-    for (const QString& disk : arguments.values("--disk"))
-        definition.disks.push_back(absolute(disk));
+    for (const QString& text : arguments.values("--disk")) {
+        auto disk = diskWords(text);
+        if (!disk)
+            return disk.error();
+        definition.disks.push_back(absolute(disk->what));
+        definition.disk_caches.push_back(disk->cache);
+    }
     if (auto loaded = applyCdrom(arguments, definition); !loaded)
         return loaded;
     definition.floppy = absolute(arguments.value("--floppy").value_or(""));

@@ -9,6 +9,13 @@ namespace app {
 std::vector<Option> sizeOptions();    // --memory, --cpus, --accel
 std::vector<Option> bootOptions();    // --cdrom, --disk, --floppy, --kernel, --initrd, --append
 
+// "WHAT,cache=POLICY" in its two parts; no policy where there is none in `text`. What else follows a comma belongs to WHAT.
+struct DiskWords {
+    QString what;
+    std::string cache;
+};
+engine::Result<DiskWords> diskWords(const QString& text);
+
 // Fills in what was given. Whether the machine can exist is the engine's to say; that the words are numbers, ours.
 engine::Result<void> applySizes(const Arguments& arguments, engine::MachineDefinition& definition);
 engine::Result<void> applyCdrom(const Arguments& arguments, engine::MachineDefinition& definition);

@@ -112,6 +112,9 @@ QByteArray definitionToJson(const engine::MachineDefinition& definition, const Q
     QJsonArray formats;
     for (const std::string& format : definition.disk_formats)
         formats.append(QString::fromStdString(format));
+    QJsonArray caches;
+    for (const std::string& cache : definition.disk_caches)
+        caches.append(QString::fromStdString(cache));
     const QJsonObject object{
         {"format", format_version},
         {"memory_mib", double(definition.memory_mib)},
@@ -119,6 +122,7 @@ QByteArray definitionToJson(const engine::MachineDefinition& definition, const Q
         {"accelerator", acceleratorName(definition.accelerator)},
         {"disks", disks},
         {"disk_formats", formats},
+        {"disk_caches", caches},
         {"cdrom", relativeTo(folder, definition.cdrom)},
         {"floppy", relativeTo(folder, definition.floppy)},
         {"kernel", relativeTo(folder, definition.kernel)},
@@ -155,6 +159,8 @@ engine::Result<engine::MachineDefinition> definitionFromJson(const QByteArray& j
     reader.texts("disk_formats", definition.disk_formats);
     // Earlier versions knew raw disks only, and wrote no formats.
     definition.disk_formats.resize(definition.disks.size(), "raw");
+    reader.texts("disk_caches", definition.disk_caches);
+    definition.disk_caches.resize(definition.disks.size());
     // The whole library is the person's own: machines may share images.
     definition.image_folders = {QFileInfo(folder).absolutePath().toStdString()};
     reader.path("cdrom", definition.cdrom);

@@ -197,6 +197,8 @@ engine::Result<void> MachineLibrary::create(const NewMachine& machine)
             return made;
         definition.disk_formats.resize(definition.disks.size());
         definition.disk_formats.insert(definition.disk_formats.begin(), "qcow2");
+        definition.disk_caches.resize(definition.disks.size());
+        definition.disk_caches.insert(definition.disk_caches.begin(), machine.diskCache);
         definition.disks.insert(definition.disks.begin(), disk);
     }
     if (auto written = writeDefinition(definition, draft.path()); !written)

@@ -21,6 +21,7 @@ namespace app {
 struct NewMachine {
     engine::MachineDefinition definition;    // its `name` names the folder; paths are made absolute
     quint64 diskBytes = 0;    // size of the disk to make, 0 for none
+    std::string diskCache;    // its cache policy, as engine::MachineDefinition::disk_caches has them
 };
 
 class MachineLibrary {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "engine/base/text.h"
+#include "engine/block/direct_file.h"
 
 namespace engine {
 
@@ -30,6 +32,10 @@ Error cannot_open(const std::string& path, int error_number)
         return {what, "it lies on a read-only file system and a disk is written to", "Copy it to a disk that can be written"};
     case EISDIR:
         return {"The image " + in_quotes(path) + " can't be used", "it is a folder", "Choose the image file inside it"};
+    case EINVAL:
+        return {
+            what, "the file system that it lies on can't do without the host's cache",
+            "Choose the cache policy writeback for this disk"};
     case EMFILE:
     case ENFILE:
         return {what, "too many files are open", "Close other programs and try again"};
@@ -51,6 +57,33 @@ Result<FileDescriptor> open_host_file(const std::string& path, int mode)
         return Error{
             "The image " + in_quotes(path) + " can't be used", "it is not a file", "Choose an image file or a disk device"};
     return file;
+}
+
+struct CacheName {
+    DiskCache cache;
+    std::string_view name;
+};
+constexpr std::array caches{
+    CacheName{DiskCache::writeback, "writeback"},
+    CacheName{DiskCache::none, "none"},
+    CacheName{DiskCache::unsafe, "unsafe"},
+};
+
+// What O_DIRECT wants: statx(2), STATX_DIOALIGN, from Linux 6.1 on, and where it says nothing what every disk is content with.
+struct Alignment {
+    u64 block = 4096, memory = 4096;    // bytes, powers of two
+};
+Alignment alignment_of([[maybe_unused]] int file)
+{
+    Alignment alignment;
+#ifdef STATX_DIOALIGN
+    struct statx about { };
+    const auto sound = [](u64 bytes) { return bytes >= 4 && bytes <= 65536 && std::has_single_bit(bytes); };
+    if (statx(file, "", AT_EMPTY_PATH, STATX_DIOALIGN, &about) == 0 && about.stx_mask & STATX_DIOALIGN
+        && sound(about.stx_dio_offset_align) && sound(about.stx_dio_mem_align))
+        alignment = {about.stx_dio_offset_align, about.stx_dio_mem_align};
+#endif
+    return alignment;
 }
 
 // The bytes of a lock, by what is done.
@@ -119,7 +152,8 @@ private:
 
 class HostFile final : public ImageFile {
 public:
-    explicit HostFile(FileDescriptor file) : file_(std::move(file)) { }
+    enum class Flushes : u8 { passed_on, left_out };
+    explicit HostFile(FileDescriptor file, Flushes flushes = Flushes::passed_on) : file_(std::move(file)), flushes_(flushes) { }
 
     int read(u64 offset, std::span<const iovec> to) override;
     int write(u64 offset, std::span<const iovec> from) override;
@@ -128,12 +162,14 @@ public:
     int resize(u64 size) override { return ftruncate(file_.get(), off_t(size)) == 0 ? 0 : errno; }
     u64 size() override;
     bool read_at_once(u64 offset, std::span<const iovec> to) override;
+    int descriptor(u64, std::span<const iovec>) override { return file_.get(); }
     Stretch next_data(u64 offset) override;
     u64 bytes_on_disk() override;
     void share() override;
 
 private:
     FileDescriptor file_;
+    Flushes flushes_;
     std::atomic<int> lost_ = 0;    // the error with which the host lost a write
 };
 
@@ -175,6 +211,8 @@ int HostFile::flush()
 {
     if (lost_)
         return lost_;
+    if (flushes_ == Flushes::left_out)
+        return 0;
     if (fdatasync(file_.get()) == 0)
         return 0;
     const int error_number = errno;
@@ -265,17 +303,35 @@ int ImageFile::zero(u64 offset, u64 length)
     return error_number;
 }
 
-Result<std::unique_ptr<ImageFile>> open_image_file(const std::string& path, ImageAccess access)
+std::string_view cache_name(DiskCache cache)
+{
+    const auto found = std::ranges::find(caches, cache, &CacheName::cache);
+    return found == caches.end() ? "" : found->name;
+}
+
+std::optional<DiskCache> cache_named(std::string_view name)
+{
+    const auto found = std::ranges::find(caches, name, &CacheName::name);
+    return found == caches.end() ? std::nullopt : std::optional(found->cache);
+}
+
+Result<std::unique_ptr<ImageFile>> open_image_file(const std::string& path, ImageAccess access, DiskCache cache)
 {
     const bool writes = access == ImageAccess::read_write;
-    auto file = open_host_file(path, writes ? O_RDWR : O_RDONLY);
+    auto file = open_host_file(path, (writes ? O_RDWR : O_RDONLY) | (cache == DiskCache::none ? O_DIRECT : 0));
     if (!file)
         return file.error();
     if (!lock_image(file->get(), writes))
         return Error{
             "The image " + in_quotes(path) + " can't be opened", "another machine or program is using it",
             "Shut that machine down first, or use a copy of the image"};
-    return image_file_of(std::move(*file));
+    const int descriptor = file->get();
+    const auto flushes = cache == DiskCache::unsafe ? HostFile::Flushes::left_out : HostFile::Flushes::passed_on;
+    auto host_file = std::make_unique<HostFile>(std::move(*file), flushes);
+    if (cache != DiskCache::none)
+        return std::unique_ptr<ImageFile>(std::move(host_file));
+    const Alignment alignment = alignment_of(descriptor);
+    return std::unique_ptr<ImageFile>(std::make_unique<DirectFile>(std::move(host_file), alignment.block, alignment.memory));
 }
 
 Result<std::unique_ptr<ImageFile>> peek_image_file(const std::string& path)

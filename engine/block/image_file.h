@@ -5,8 +5,10 @@
 // Calls that can fail return an error number of <cerrno>, 0 for success.
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sys/uio.h>
@@ -32,6 +34,8 @@ public:
     virtual u64 size() = 0;
     // Reads only what the host has in memory; false where it would wait, with `to` in any state.
     virtual bool read_at_once(u64 offset, std::span<const iovec> to) { return (void)offset, (void)to, false; }
+    // For reading these bytes by other calls of the host; -1 where they can't be read just so.
+    virtual int descriptor(u64 offset, std::span<const iovec> to) { return (void)offset, (void)to, -1; }
     // Where the next stretch from `offset` on that may hold something other than zeroes begins, and where it ends. Both are the
     // file's size where there is none.
     struct Stretch {
@@ -50,11 +54,19 @@ public:
 
 enum class ImageAccess : u8 { read_write, read_only };
 
+// What the host's memory is for. writeback: reads and writes go through the host's cache, and are on its disk when a flush
+// is over. none: past the cache (O_DIRECT), where the file system can. unsafe: through the cache, and flushes are not passed
+// on: fast, and only for what may be lost, since a crash of the host can damage the image.
+enum class DiskCache : u8 { writeback, none, unsafe };
+std::string_view cache_name(DiskCache cache);
+std::optional<DiskCache> cache_named(std::string_view name);    // "writeback", "none", "unsafe"
+
 // Opens and locks the image at `path`. A file is locked while it is open, with open-file-description locks on the bytes that
 // QEMU uses for the same end (100 onwards: what is done with the image, 200 onwards: what others may not do), so that neither
 // program opens an image that the other one writes to. Reading can be shared. File systems without such locks are used
-// without. Errors: it isn't there, may not be used, is no file, is in use.
-Result<std::unique_ptr<ImageFile>> open_image_file(const std::string& path, ImageAccess access);
+// without. Errors: it isn't there, may not be used, is no file, is in use, can't be used past the cache.
+Result<std::unique_ptr<ImageFile>>
+open_image_file(const std::string& path, ImageAccess access, DiskCache cache = DiskCache::writeback);
 
 // To look at, without a lock: what is read may be about to change.
 Result<std::unique_ptr<ImageFile>> peek_image_file(const std::string& path);

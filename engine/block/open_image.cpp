@@ -155,7 +155,7 @@ Result<std::shared_ptr<ImageLayer>> Opener::open_below(const std::string& path, 
 
 Result<std::shared_ptr<ImageLayer>> Opener::open_qcow2(const std::string& path, ImageAccess access, bool top)
 {
-    auto file = open_image_file(path, access);
+    auto file = open_image_file(path, access, options_.cache);
     if (!file)
         return file.error();
     auto header = qcow2::read_header(**file, path);
@@ -209,7 +209,7 @@ Result<std::shared_ptr<ImageLayer>> Opener::open(const std::string& path, ImageF
         return open_qcow2(path, access, top);
     case ImageFormat::by_name:
     case ImageFormat::raw: {
-        auto raw = RawFile::open_layer(path, RawFile::Medium::disk, access);
+        auto raw = RawFile::open_layer(path, RawFile::Medium::disk, access, options_.cache);
         if (!raw)
             return raw.error();
         return std::shared_ptr<ImageLayer>(std::move(*raw));
@@ -300,9 +300,9 @@ Result<void> create_overlay(const std::string& path, const std::string& below, I
     return file->keep();
 }
 
-Result<std::shared_ptr<ImageLayer>> open_overlay(const std::string& path, std::shared_ptr<ImageLayer> below)
+Result<std::shared_ptr<ImageLayer>> open_overlay(const std::string& path, std::shared_ptr<ImageLayer> below, DiskCache cache)
 {
-    auto file = open_image_file(path, ImageAccess::read_write);
+    auto file = open_image_file(path, ImageAccess::read_write, cache);
     if (!file)
         return file.error();
     auto header = qcow2::read_header(**file, path);

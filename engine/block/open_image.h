@@ -32,6 +32,7 @@ struct OpenOptions {
     ImageFormat format = ImageFormat::by_name;
     std::vector<std::string> trusted_folders{};    // in which, or below which, backing files may lie
     std::string snapshot{};    // an internal snapshot by id or name, to be read
+    DiskCache cache = DiskCache::writeback;    // of raw and qcow2 images; the others are read through the cache
 };
 
 constexpr unsigned most_layers = 256;    // of one chain
@@ -50,6 +51,7 @@ Result<void> create_overlay(const std::string& path, const std::string& below, I
 std::string path_from(const std::string& from, const std::string& to);
 
 // Opens an overlay for writing on a layer that is open already, which must be the one it names.
-Result<std::shared_ptr<ImageLayer>> open_overlay(const std::string& path, std::shared_ptr<ImageLayer> below);
+Result<std::shared_ptr<ImageLayer>>
+open_overlay(const std::string& path, std::shared_ptr<ImageLayer> below, DiskCache cache = DiskCache::writeback);
 
 }

@@ -1,12 +1,19 @@
 #include "engine/block/request_queue.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "engine/block/image_file.h"
 
 namespace engine {
 
 namespace {
 
 constexpr u64 largest_at_once = 128 * 1024;    // bytes copied on the submitting thread
+constexpr u64 largest_small_write = 32 * 1024;    // bytes; larger ones rather overlap with each other's completion
+constexpr std::size_t most_in_group = 4;    // completed together
+constexpr unsigned most_writers = 2;    // one writes while the other one completes
+constexpr unsigned most_groups = 16;    // before a worker turns to something else
 
 bool changes_content(BlockOperation operation)
 {
@@ -26,7 +33,7 @@ RequestQueue::~RequestQueue()
 {
     std::unique_lock lock(mutex_);
     closing_ = true;
-    idle_.wait(lock, [this] { return entries_.empty() && sealing_ == 0; });
+    idle_.wait(lock, [this] { return idle(); });
 }
 
 void RequestQueue::submit(BlockRequest request, CancelToken token, BlockDevice::Completion done)
@@ -44,14 +51,36 @@ void RequestQueue::submit(BlockRequest request, CancelToken token, BlockDevice::
     entry->running = true;
     --waiting_;
     lock.unlock();
-    if (!entry->token.cancelled() && entry->layer->read_at_once(entry->request)) {
+    if (wanted(*entry) && entry->layer->read_at_once(entry->request)) {
         entry->request.memory.reset();
         entry->done({});
         lock.lock();
         finish(entry);
         return;
     }
-    workers_.run([this, entry] { run(entry); });
+    if (!read_by_ring(entry))
+        workers_.run([this, entry] { run(entry); });
+}
+
+bool RequestQueue::read_by_ring(Entries::iterator entry)
+{
+    Ring* const ring = workers_.ring();
+    auto place = ring && wanted(*entry) ? entry->layer->place(entry->request) : std::nullopt;
+    if (!place)
+        return false;
+    auto hold = std::make_shared<std::vector<std::shared_ptr<void>>>(std::move(place->hold));
+    return ring->read(
+        place->descriptor, place->offset, slice(entry->request.segments, 0, entry->request.length),
+        [this, entry, hold](int result) {
+            hold->clear();
+            // A worker finds out what is wrong.
+            if (result < 0 || u64(result) != entry->request.length)
+                return workers_.run([this, entry] { run(entry); });
+            entry->request.memory.reset();
+            entry->done({});
+            const std::lock_guard lock(mutex_);
+            finish(entry);
+        });
 }
 
 void RequestQueue::change_layer(std::shared_ptr<ImageLayer> next, std::function<void(BlockResult)> sealed)
@@ -79,11 +108,66 @@ bool RequestQueue::must_wait(Entries::const_iterator entry) const
     });
 }
 
+bool RequestQueue::is_small_write(const Entry& entry)
+{
+    return !entry.changes_layer && entry.request.operation == BlockOperation::write && !entry.request.durable
+        && entry.request.length <= largest_small_write;
+}
+
 void RequestQueue::start(Entries::iterator entry)
 {
     entry->running = true;
     --waiting_;
-    workers_.run([this, entry] { run(entry); });
+    if (!is_small_write(*entry)) {
+        workers_.run([this, entry] { run(entry); });
+        return;
+    }
+    writes_.push_back(entry);
+    if (writers_ < most_writers) {
+        ++writers_;
+        workers_.run([this] { write_what_is_ready(); });
+    }
+}
+
+void RequestQueue::write_what_is_ready()
+{
+    std::vector<Entries::iterator> group;
+    std::unique_lock lock(mutex_);
+    for (unsigned groups = 0; !writes_.empty() && groups < most_groups; ++groups) {
+        const std::size_t count = std::min(writes_.size(), most_in_group);
+        group.assign(writes_.begin(), writes_.begin() + std::ptrdiff_t(count));
+        writes_.erase(writes_.begin(), writes_.begin() + std::ptrdiff_t(count));
+        lock.unlock();
+        write_group(group);
+        lock.lock();
+        for (const auto entry : group)
+            finish(entry);
+    }
+    // Others who use the workers come between.
+    if (!writes_.empty()) {
+        workers_.run([this] { write_what_is_ready(); });
+        return;
+    }
+    --writers_;
+    if (idle())
+        idle_.notify_all();
+}
+
+// Leaves in `group` what is done.
+void RequestQueue::write_group(std::vector<Entries::iterator>& group)
+{
+    std::erase_if(group, [this](Entries::iterator entry) {
+        const bool written = wanted(*entry) && entry->layer->write_in_place(entry->request);
+        // The rest has others run beside it; it may have to read first, or wait for room.
+        if (!written)
+            workers_.run([this, entry] { run(entry); });
+        return !written;
+    });
+    // Together, so that the requester is woken once.
+    for (const auto entry : group) {
+        entry->request.memory.reset();
+        entry->done({});
+    }
 }
 
 void RequestQueue::start_what_can()
@@ -122,7 +206,7 @@ void RequestQueue::finish(Entries::iterator entry)
 {
     entries_.erase(entry);
     start_what_can();
-    if (entries_.empty() && sealing_ == 0)
+    if (idle())
         idle_.notify_all();
 }
 
@@ -142,21 +226,21 @@ void RequestQueue::run_change(Entries::iterator entry)
         sealed(std::move(result));
     const std::lock_guard lock(mutex_);
     --sealing_;
-    if (entries_.empty() && sealing_ == 0)
+    if (idle())
         idle_.notify_all();
+}
+
+bool RequestQueue::wanted(const Entry& entry) const
+{
+    return !closing_ && !entry.token.cancelled();
 }
 
 void RequestQueue::run(Entries::iterator entry)
 {
     if (entry->changes_layer)
         return run_change(entry);
-    bool wanted = false;
-    {
-        const std::lock_guard lock(mutex_);
-        wanted = !closing_ && !entry->token.cancelled();
-    }
     BlockResult result{BlockFault::cancelled, {}};
-    if (wanted)
+    if (wanted(*entry))
         result = carry_out(*entry);
     entry->request.memory.reset();
     entry->done(std::move(result));

@@ -1,7 +1,9 @@
 #pragma once
 // Runs a disk's requests on the worker pool: in parallel, except that requests which overlap with a write between them
-// keep their order. What block_device.h promises about order, cancellation and the end is kept here, for every format.
+// keep their order. Small writes are done by two workers at most, in groups whose requester is woken once: the host lets one
+// thread at a time write to a file, and waking threads costs more than the writing. What block_device.h promises about order, cancellation and the end is kept here, for every format.
 
+#include <atomic>
 #include <condition_variable>
 #include <list>
 #include <mutex>
@@ -43,10 +45,16 @@ private:
     void start(Entries::iterator entry);
     void start_what_can();
     void run(Entries::iterator entry);
+    bool read_by_ring(Entries::iterator entry);
+    void write_what_is_ready();
+    void write_group(std::vector<Entries::iterator>& group);
+    static bool is_small_write(const Entry& entry);
+    bool wanted(const Entry& entry) const;
     void run_change(Entries::iterator entry);
     BlockResult carry_out(const Entry& entry);
     BlockResult seal(const std::shared_ptr<ImageLayer>& layer);
     void finish(Entries::iterator entry);
+    bool idle() const { return entries_.empty() && sealing_ == 0 && writers_ == 0; }
 
     WorkerPool& workers_;
     mutable std::mutex mutex_;
@@ -54,9 +62,11 @@ private:
     std::shared_ptr<ImageLayer> layer_;
     Entries entries_;    // in order of submission
     std::size_t waiting_ = 0;    // of them, those that have not been started
+    std::vector<Entries::iterator> writes_;    // started, and not yet tried in place
+    unsigned writers_ = 0;    // jobs that carry them out
     std::vector<std::shared_ptr<ImageLayer>> unsealed_;    // replaced, and perhaps not yet durable
     unsigned sealing_ = 0;
-    bool closing_ = false;
+    std::atomic<bool> closing_ = false;
 };
 
 }

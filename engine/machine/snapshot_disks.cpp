@@ -21,9 +21,11 @@ SnapshotDisks::SnapshotDisks(const SnapshotDirectory& directory, const MachineDe
     : directory_(directory),
       images_paths_(definition.disks),
       formats_(definition.disk_formats),
+      caches_(definition.disk_caches),
       folders_(definition.image_folders)
 {
     formats_.resize(images_paths_.size());
+    caches_.resize(images_paths_.size());
     for (const std::string& image : images_paths_) {
         layers_.push_back(
             {.image = directory.path().empty() ? image : portable(image, directory.path()), .layers = {}, .size = 0});
@@ -46,6 +48,12 @@ bool SnapshotDisks::stand_on(const std::vector<DiskLayers>& layers)
 std::string SnapshotDisks::top(const DiskLayers& disk) const
 {
     return directory_.file(disk.layers.back());
+}
+
+// A name that means nothing was refused when the machine was built.
+DiskCache SnapshotDisks::cache(std::size_t disk) const
+{
+    return disk < caches_.size() ? cache_named(caches_[disk]).value_or(DiskCache::writeback) : DiskCache::writeback;
 }
 
 void SnapshotDisks::attach(std::vector<DiskImage*> images)
@@ -97,7 +105,7 @@ Result<SnapshotDisks::Branch> SnapshotDisks::branch_here(const std::string& mark
         return made.error();
     Branch branch{std::move(*made), {}};
     for (std::size_t n = 0; n < branch.layers.size(); ++n) {
-        auto opened = open_overlay(top(branch.layers[n]), images_[n]->top());
+        auto opened = open_overlay(top(branch.layers[n]), images_[n]->top(), cache(n));
         if (!opened)
             return opened.error();
         branch.tops.push_back(std::move(*opened));
@@ -111,8 +119,10 @@ Result<SnapshotDisks::Branch> SnapshotDisks::branch_from(const std::vector<DiskL
     if (!made)
         return made.error();
     Branch branch{std::move(*made), {}};
-    for (const DiskLayers& disk : branch.layers) {
-        auto opened = open_layer(top(disk), ImageAccess::read_write, {.format = ImageFormat::qcow2, .trusted_folders = folders_});
+    for (std::size_t n = 0; n < branch.layers.size(); ++n) {
+        auto opened = open_layer(
+            top(branch.layers[n]), ImageAccess::read_write,
+            {.format = ImageFormat::qcow2, .trusted_folders = folders_, .cache = cache(n)});
         if (!opened)
             return opened.error();
         branch.tops.push_back(std::move(*opened));

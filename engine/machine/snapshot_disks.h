@@ -51,9 +51,10 @@ public:
 
 private:
     std::string top(const DiskLayers& disk) const;
+    DiskCache cache(std::size_t disk) const;
 
     const SnapshotDirectory& directory_;
-    std::vector<std::string> images_paths_, formats_, folders_;
+    std::vector<std::string> images_paths_, formats_, caches_, folders_;
     std::vector<DiskLayers> layers_;
     std::vector<DiskImage*> images_;
 

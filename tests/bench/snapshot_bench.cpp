@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -140,7 +141,9 @@ double percentile(std::vector<double> values, double share)
     if (values.empty())
         return 0;
     std::ranges::sort(values);
-    return values[std::min(values.size() - 1, std::size_t(share * double(values.size())))];
+    // The least of the values that `share` of them don't exceed.
+    const auto rank = std::size_t(std::ceil(share * double(values.size())));
+    return values[std::max<std::size_t>(rank, 1) - 1];
 }
 
 // Types a sum and waits for the guest's answer.
@@ -163,6 +166,15 @@ SnapshotInfo take(Machine& machine, Ears& ears, double& whole)
     return *ears.taken;
 }
 
+// What the writer in the guest says each second.
+double median_rate(const std::string& serial, const std::string& said)
+{
+    std::vector<double> rates;
+    for (std::size_t at = serial.find(said); at != std::string::npos; at = serial.find(said, at + 1))
+        rates.push_back(std::atof(serial.c_str() + at + said.size()));
+    return percentile(rates, 0.5);
+}
+
 int measure_taking(const Options& options)
 {
     Ears ears;
@@ -179,10 +191,12 @@ int measure_taking(const Options& options)
         give_up("the guest does not answer");
     if (!while_it_boots)
         std::this_thread::sleep_for(std::chrono::seconds(2));
-    if (options.number("writer", 0))
-        (*machine)->serial_input(
-            "mount -t tmpfs t /mnt 2>/dev/null; while true; do dd if=/dev/zero of=/mnt/x bs=1M count=100 conv=notrunc; done "
-            "2>/dev/null &\n");
+    const std::string said = "writer: ";
+    if (const int rate = options.number("writer", 0)) {
+        (*machine)->serial_input("memory_writer " + std::to_string(rate) + " 128 &\n");
+        if (!ears.wait([&] { return ears.serial.find(said) != std::string::npos; }, 60))
+            give_up("the guest has no writer");
+    }
     std::vector<double> pauses, wholes;
     std::vector<u64> sizes;
     std::string last;
@@ -199,6 +213,8 @@ int measure_taking(const Options& options)
                 stderr, "%3d pause %.2f ms, whole %.0f ms, %.2f MiB\n", n, pauses.back(), whole, double(sizes.back()) / 1048576);
         std::this_thread::sleep_for(std::chrono::milliseconds(options.number("between", 300)));
     }
+    if (options.number("writer", 0))
+        std::printf("writer_mib_per_second=%.0f\n", median_rate(ears.serial, said));
     if (!answers(**machine, ears, 2))
         give_up("the guest does not answer after its snapshots");
     if (options.number("back", 0)) {
@@ -214,6 +230,7 @@ int measure_taking(const Options& options)
             give_up("the guest does not answer after going back");
     }
     std::printf("pause_p50_ms=%.2f\npause_p99_ms=%.2f\n", percentile(pauses, 0.5), percentile(pauses, 0.99));
+    std::printf("pause_worst_ms=%.2f\n", percentile(pauses, 1));
     std::printf("whole_p50_ms=%.0f\nwhole_p99_ms=%.0f\n", percentile(wholes, 0.5), percentile(wholes, 0.99));
     std::printf("first_snapshot_bytes=%llu\n", static_cast<unsigned long long>(sizes.front()));
     if (sizes.size() > 1)

@@ -29,22 +29,23 @@ kept() {
     image=$work/$1
 }
 
-# packaged PACKAGE PATH: a file of a Debian package, which is downloaded and unpacked, never installed
+# packaged PACKAGE PATH [MEMBERS [PLACE]]: a file of a Debian package, which is downloaded and unpacked, never installed; only
+# MEMBERS of it where a pattern is given, under the name PLACE
 packaged() {
-    local package=$1 path=$2
-    exec 9>"$cache/$package.lock"
+    local package=$1 path=$2 place=${4:-$1}
+    exec 9>"$cache/$place.lock"
     flock 9
-    if [ ! -e "$cache/$package" ]; then
+    if [ ! -e "$cache/$place" ]; then
         local part
-        part=$(mktemp -d "$cache/$package.XXXXXX")
+        part=$(mktemp -d "$cache/$place.XXXXXX")
         (cd "$part" && apt-get -q download "$package" >download.log 2>&1) ||
             { tail -n 2 "$part/download.log"; rm -rf "$part"; skip "Debian's package $package cannot be downloaded"; }
         dpkg-deb --fsys-tarfile "$part"/*.deb | tar -x -C "$part" ${3:+--wildcards "$3"}
         rm -f "$part"/*.deb "$part/download.log"
-        mv "$part" "$cache/$package"
+        mv "$part" "$cache/$place"
     fi
     exec 9>&-
-    local found=("$cache/$package"/$path)
+    local found=("$cache/$place"/$path)
     [ -r "${found[0]}" ] || skip "Debian's package $package holds no $path"
     image=${found[0]}
 }

@@ -27,6 +27,21 @@ INIT
     (cd "$tree" && find . | cpio --quiet -o -H newc | gzip -1) >"$initrd"
 }
 
+# modules FLAVOUR NAME…: after linux_guest, its kernel's drivers of these names, below kernel/drivers, and all that others of
+# them may lean on, into the first file system's /modules
+modules() {
+    local package module
+    package=$(apt-cache depends "linux-image-$1" | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p' | head -n 1)
+    shift
+    packaged "$package" "lib/modules/*/kernel/block/t10-pi.ko" "./lib/modules/*" "$package-modules"
+    local kernel_modules=${image%/block/t10-pi.ko}
+    mkdir -p "$work/initrd/modules"
+    cp "$image" "$kernel_modules"/{lib,crypto}/*crc*.ko "$work/initrd/modules"
+    for module; do
+        cp "$kernel_modules/drivers/$module.ko" "$work/initrd/modules" || skip "the kernel has no module $module"
+    done
+}
+
 # converse SECONDS CPUS EXPECTED: waits on the serial port for EXPECTED and the prompt, runs a command there, and has the
 # guest switch itself off: the process must end with 0 by itself.
 converse() {

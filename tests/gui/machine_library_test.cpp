@@ -66,6 +66,7 @@ private slots:
         made.definition.cdrom = "/tmp/some.iso";
         made.definition.cpus = 4;
         made.definition.accelerator = engine::Accelerator::translator;
+        made.diskCache = "none";
         QVERIFY(m_library->create(made));
         QCOMPARE(m_library->names(), QStringList{"one"});
         const auto found = m_library->find("one");
@@ -78,6 +79,7 @@ private slots:
         const QFileInfo disk(QString::fromStdString(found.value().disks.at(0)));
         QCOMPARE(disk.fileName(), QString("disk.qcow2"));
         QCOMPARE(found.value().disk_formats, std::vector<std::string>{"qcow2"});
+        QCOMPARE(found.value().disk_caches, std::vector<std::string>{"none"});
         QVERIFY(m_library->bytesOnDisk("one") < (1 << 20));    // sparse
         // Nothing half made is left.
         QCOMPARE(
@@ -94,6 +96,7 @@ private slots:
         const auto found = m_library->find("one");
         QVERIFY(found);
         QCOMPARE(found.value().disk_formats, std::vector<std::string>{"raw"});
+        QCOMPARE(found.value().disk_caches, std::vector<std::string>{""});
         QCOMPARE(found.value().disks.at(0), (m_library->folder("one") + "/disk.img").toStdString());
     }
 

@@ -101,7 +101,7 @@ BlockResult Image::write(const BlockRequest& request)
     u64 done = 0;
     {
         const auto guard = lock_clusters(request.offset, request.length, RangeLocks::Use::shared);
-        if (BlockResult result = write_in_place(request.offset, request.segments, done, request.length); !result.ok())
+        if (BlockResult result = write_mapped(request.offset, request.segments, done, request.length); !result.ok())
             return result;
     }
     if (done == request.length)
@@ -111,7 +111,7 @@ BlockResult Image::write(const BlockRequest& request)
 }
 
 // As far as clusters have a place of their own; `done` says how far.
-BlockResult Image::write_in_place(u64 offset, const std::vector<std::span<u8>>& from, u64& done, u64 length)
+BlockResult Image::write_mapped(u64 offset, const std::vector<std::span<u8>>& from, u64& done, u64 length)
 {
     while (done < length) {
         Mapping mapping;

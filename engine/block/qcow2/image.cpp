@@ -196,6 +196,53 @@ bool Image::read_at_once(const BlockRequest& request)
     return true;
 }
 
+std::optional<ImageLayer::Place> Image::place(const BlockRequest& read)
+{
+    const u64 last = (read.offset + std::max<u64>(read.length, 1) - 1) >> header_.cluster_bits;
+    const std::shared_ptr<RangeLocks::Guard> guard(new RangeLocks::Guard(
+        RangeLocks::Guard::attempt(ranges_, read.offset >> header_.cluster_bits, last, RangeLocks::Use::shared)));
+    if (!*guard)
+        return std::nullopt;
+    Mapping mapping;
+    {
+        const std::unique_lock lock(mutex_, std::try_to_lock);
+        const u64 index = read.offset / header_.l2_reach();
+        if (!lock || (l1_[index] & offset_bits && !l2_.holds(l1_[index] & offset_bits))
+            || map(read.offset, read.length, mapping) != 0 || mapping.length < read.length)
+            return std::nullopt;
+    }
+    std::optional<Place> found;
+    if (mapping.entry.kind == Kind::data)
+        found = Place{file_->descriptor(mapping.entry.host, slice(read.segments, 0, read.length)), mapping.entry.host, {}};
+    else if (mapping.entry.kind == Kind::absent && backing_ && read.offset + read.length <= backing_->size())
+        found = backing_->place(read);
+    if (!found || found->descriptor < 0)
+        return std::nullopt;
+    found->hold.push_back(guard);
+    return found;
+}
+
+bool Image::write_in_place(const BlockRequest& request)
+{
+    const auto guard = RangeLocks::Guard::attempt(
+        ranges_, request.offset >> header_.cluster_bits,
+        (request.offset + std::max<u64>(request.length, 1) - 1) >> header_.cluster_bits, RangeLocks::Use::shared);
+    if (!guard || read_only_)
+        return false;
+    for (u64 done = 0; done < request.length;) {
+        Mapping mapping;
+        {
+            const std::lock_guard lock(mutex_);
+            if (!prepared_ || map(request.offset + done, request.length - done, mapping) != 0)
+                return false;
+        }
+        if (!mapping.writable || file_->write(mapping.entry.host, slice(request.segments, done, mapping.length)) != 0)
+            return false;
+        done += mapping.length;
+    }
+    return true;
+}
+
 ImageLayer::Extent Image::extent(u64 offset, u64 most)
 {
     const auto guard = lock_clusters(offset, 1, RangeLocks::Use::shared);

@@ -37,6 +37,8 @@ public:
 
     BlockResult execute(const BlockRequest& request) override;
     bool read_at_once(const BlockRequest& request) override;
+    std::optional<Place> place(const BlockRequest& read) override;
+    bool write_in_place(const BlockRequest& request) override;
     u64 size() const override { return size_; }
     bool read_only() const override { return read_only_; }
     std::string_view name() const override { return path_; }
@@ -93,7 +95,7 @@ private:
     BlockResult read_mapping(const Mapping& mapping, u64 offset, std::span<const iovec> to, u64 length);
     BlockResult read_compressed(const Entry& entry, u64 within, std::span<const iovec> to);
     BlockResult write(const BlockRequest& request);
-    BlockResult write_in_place(u64 offset, const std::vector<std::span<u8>>& from, u64& done, u64 length);
+    BlockResult write_mapped(u64 offset, const std::vector<std::span<u8>>& from, u64& done, u64 length);
     BlockResult write_alone(u64 offset, const std::vector<std::span<u8>>& from, u64 skip, u64 length);
     BlockResult write_fresh(const Mapping& old, u64 offset, const std::vector<std::span<u8>>& from, u64 skip, u64& length);
     int

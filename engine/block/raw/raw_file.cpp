@@ -23,10 +23,10 @@ RawFile::RawFile(std::string path, std::unique_ptr<ImageFile> file, u64 file_siz
 {
 }
 
-Result<std::shared_ptr<RawFile>> RawFile::open_layer(const std::string& path, Medium medium, Access access)
+Result<std::shared_ptr<RawFile>> RawFile::open_layer(const std::string& path, Medium medium, Access access, DiskCache cache)
 {
     const bool writes = medium == Medium::disk && access == Access::read_write;
-    auto file = open_image_file(path, writes ? Access::read_write : Access::read_only);
+    auto file = open_image_file(path, writes ? Access::read_write : Access::read_only, cache);
     if (!file)
         return file.error();
     const u64 size = (*file)->size();
@@ -85,6 +85,19 @@ BlockResult RawFile::transfer(const BlockRequest& request)
 bool RawFile::read_at_once(const BlockRequest& request)
 {
     return file_->read_at_once(request.offset, slice(request.segments, 0, request.length));
+}
+
+std::optional<ImageLayer::Place> RawFile::place(const BlockRequest& read)
+{
+    const int descriptor = file_->descriptor(read.offset, slice(read.segments, 0, read.length));
+    if (descriptor < 0 || read.offset + read.length > file_size_)
+        return std::nullopt;
+    return Place{descriptor, read.offset, {}};
+}
+
+bool RawFile::write_in_place(const BlockRequest& request)
+{
+    return !read_only_ && file_->write(request.offset, slice(request.segments, 0, request.length)) == 0;
 }
 
 BlockResult RawFile::clear(const BlockRequest& request)

@@ -16,11 +16,14 @@ public:
     // sector that is cut short reads as zeroes from there on.
     enum class Medium : u8 { disk, optical };
 
-    static Result<std::shared_ptr<RawFile>> open_layer(const std::string& path, Medium medium, Access access);
+    static Result<std::shared_ptr<RawFile>>
+    open_layer(const std::string& path, Medium medium, Access access, DiskCache cache = DiskCache::writeback);
     static Result<std::unique_ptr<BlockDevice>> open(const std::string& path, Medium medium, Access access, WorkerPool& workers);
 
     BlockResult execute(const BlockRequest& request) override;
     bool read_at_once(const BlockRequest& request) override;
+    std::optional<Place> place(const BlockRequest& read) override;
+    bool write_in_place(const BlockRequest& request) override;
     u64 size() const override { return size_; }
     u32 sector_size() const override { return sector_size_; }
     bool read_only() const override { return read_only_; }

@@ -112,6 +112,15 @@ Result<std::unique_ptr<DiskImage>> open_disk(const MachineDefinition& definition
                 text("its format ", in_quotes(definition.disk_formats[number]), " is not known"), "Choose another image"};
         options.format = *format;
     }
+    if (number < definition.disk_caches.size() && !definition.disk_caches[number].empty()) {
+        const auto cache = cache_named(definition.disk_caches[number]);
+        if (!cache)
+            return Error{
+                text("The disk ", in_quotes(definition.disks[number]), " can't be opened"),
+                text("its cache policy ", in_quotes(definition.disk_caches[number]), " is not known"),
+                "Choose writeback, none or unsafe"};
+        options.cache = *cache;
+    }
     return open_image(definition.disks[number], ImageAccess::read_write, workers, options);
 }
 

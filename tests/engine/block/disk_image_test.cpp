@@ -141,6 +141,55 @@ TEST_F(DiskImageTest, requests_submitted_before_a_push_end_on_the_old_layer)
     EXPECT_EQ(byte(*top, 65536), 1);
 }
 
+TEST_F(DiskImageTest, small_writes_in_a_row_end_in_the_order_in_which_they_were_asked_for)
+{
+    ASSERT_TRUE(create_overlay(path("disk.qcow2"), path("below.img"), ImageFormat::raw, disk_size));
+    ASSERT_TRUE(create_raw(path("below.img"), disk_size));
+    auto disk = open("disk.qcow2");
+    std::atomic<unsigned> done = 0, failed = 0;
+    // Cycles through a few sectors faster than they can be written, some of them without a place in the file yet.
+    constexpr unsigned count = 2000, sectors = 7;
+    for (unsigned n = 0; n < count; ++n) {
+        auto bytes = std::make_shared<std::vector<u8>>(512, u8(n));
+        disk->submit(
+            {.operation = BlockOperation::write,
+             .offset = u64(n % sectors) * 40 * 1024,
+             .length = 512,
+             .segments = {*bytes},
+             .memory = bytes,
+             .durable = n % 500 == 0},
+            {}, [&](const BlockResult& result) {
+                failed += !result.ok();
+                ++done;
+            });
+    }
+    while (done < count)
+        std::this_thread::yield();
+    EXPECT_EQ(failed, 0u);
+    for (unsigned n = count - sectors; n < count; ++n)
+        EXPECT_EQ(byte(*disk, u64(n % sectors) * 40 * 1024), u8(n));
+}
+
+TEST_F(DiskImageTest, a_disk_that_is_closed_completes_each_write_once)
+{
+    ASSERT_TRUE(create_raw(path("disk.img"), disk_size));
+    for (unsigned round = 0; round < 50; ++round) {
+        auto disk = open("disk.img");
+        std::atomic<unsigned> done = 0;
+        CancelSource source;
+        std::vector<u8> bytes(4096, u8(round));
+        for (unsigned n = 0; n < 100; ++n) {
+            disk->submit(
+                {.operation = BlockOperation::write, .offset = u64(n) * 4096, .length = 4096, .segments = {bytes}},
+                source.token(), [&](const BlockResult&) { ++done; });
+            if (n == round)
+                source.cancel();
+        }
+        disk.reset();
+        EXPECT_EQ(done, 100u);
+    }
+}
+
 TEST_F(DiskImageTest, only_a_fitting_layer_can_take_a_disks_place)
 {
     ASSERT_TRUE(create_raw(path("disk.img"), disk_size));
