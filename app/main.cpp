@@ -95,7 +95,7 @@ int runMachine(int& argc, char** argv, const QStringList& words)
     Settings settings;
     auto machine = HostedMachine::open(
         library, arguments.value().positional(0), &display::savePicture, &engine::Machine::create,
-        arguments.value().value("--from").value_or(QString()));
+        {.from = arguments.value().value("--from").value_or(QString()), .keep = arguments.value().has("--keep")});
     if (!machine)
         return refuse(machine.error());
     MachineSession& session = machine.value()->session();

@@ -68,7 +68,7 @@ struct Thumbnail {
 // What a list of snapshots shows of one.
 struct SnapshotInfo {
     // manual: a person asked for it. automatic: a point on the film strip. closing: made by save_and_stop(), and gone
-    // once the machine has been saved again or has left it behind.
+    // once the machine has been saved again or has left it behind, unless it was given a name or a note.
     enum class Kind : u8 { manual, automatic, closing } kind = Kind::manual;
 
     std::string id;    // 16 hexadecimal digits, unique among the machine's snapshots

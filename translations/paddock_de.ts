@@ -131,6 +131,13 @@
     </message>
 </context>
 <context>
+    <name>app::HostedMachine</name>
+    <message>
+        <source>Kept before starting from “%1”</source>
+        <translation>Aufgehoben vor dem Start ab „%1“</translation>
+    </message>
+</context>
+<context>
     <name>app::KeyNamesWords</name>
     <message>
         <source>There is no key to press</source>
@@ -662,6 +669,26 @@
         <source>CD and disk images (*.iso *.img *.raw *.qcow2 *.flp *.ima);;All files (*)</source>
         <translation>CD- und Plattenabbilder (*.iso *.img *.raw *.qcow2 *.flp *.ima);;Alle Dateien (*)</translation>
     </message>
+    <message>
+        <source>Start</source>
+        <translation>Starten</translation>
+    </message>
+    <message>
+        <source>“%1” was interrupted last time.</source>
+        <translation>„%1“ wurde beim letzten Mal unterbrochen.</translation>
+    </message>
+    <message>
+        <source>Its newest snapshot can be gone on from; what the disk holds now is then kept as a snapshot of its own. Or the machine is powered on with its disk as it is, as after a power cut.</source>
+        <translation>Es kann bei ihrem neuesten Schnappschuss weitergehen; was ihre Platte jetzt enthält, wird dann als eigener Schnappschuss aufgehoben. Oder die Maschine wird mit ihrer Platte, wie sie ist, eingeschaltet, wie nach einem Stromausfall.</translation>
+    </message>
+    <message>
+        <source>&amp;Go on from %1</source>
+        <translation>&amp;Weiter ab %1</translation>
+    </message>
+    <message>
+        <source>Start from the &amp;disk as it is</source>
+        <translation>Mit der &amp;Platte starten, wie sie ist</translation>
+    </message>
 </context>
 <context>
     <name>ui::MachineList</name>
@@ -703,6 +730,10 @@
     <message>
         <source>Saved</source>
         <translation>Gespeichert</translation>
+    </message>
+    <message>
+        <source>Interrupted</source>
+        <translation>Unterbrochen</translation>
     </message>
 </context>
 <context>

@@ -35,15 +35,6 @@ template <class Condition> bool waitFor(Condition condition, qint64 milliseconds
     return condition();
 }
 
-// The snapshot to offer to whoever starts a machine whose process ended without stopping it; "" for none.
-QString newestAfterInterruption(const engine::MachineDefinition& definition)
-{
-    const auto snapshots = engine::SnapshotTree::open(definition.snapshots);
-    if (!snapshots || !snapshots.value()->interrupted() || !snapshots.value()->saved_state().empty())
-        return {};
-    return QString::fromStdString(snapshots.value()->newest());
-}
-
 int start(const Arguments& arguments)
 {
     const QString& name = arguments.positional(0);
@@ -52,7 +43,7 @@ int start(const Arguments& arguments)
         return refuse(definition.error());
     if (isMachineRunning(name))
         return refuse(problem(QString("“%1” is running already").arg(name)));
-    const QString newest = newestAfterInterruption(definition.value());
+    const auto newest = MachineLibrary().newestAfterInterruption(name);
     const bool headless = arguments.has("--headless") || !hasDisplay();
 
     QTemporaryFile complaints;
@@ -67,6 +58,8 @@ int start(const Arguments& arguments)
         words += "--headless";
     if (const auto from = arguments.value("--from"))
         words += {"--from", *from};
+    if (arguments.has("--keep"))
+        words += "--keep";
     process.setArguments(words + QStringList{"--", name});
     process.setStandardInputFile(QProcess::nullDevice());
     process.setStandardOutputFile(QProcess::nullDevice());
@@ -79,11 +72,11 @@ int start(const Arguments& arguments)
     waitFor([&] { return isMachineRunning(name) || (ended = ::kill(pid_t(id), 0) != 0); }, start_patience);
     if (!ended && isMachineRunning(name)) {
         say(QString("Started “%1”%2.").arg(name, headless ? " without a window" : ""));
-        if (!newest.isEmpty() && !arguments.has("--from"))
+        if (newest && !arguments.has("--from"))
             say(QString(
                     "It was not stopped properly last time, so it was powered on. To go on from its newest snapshot instead:\n"
-                    "paddock stop --force \"%1\" && paddock start --from %2 \"%1\"")
-                    .arg(name, newest));
+                    "paddock stop --force \"%1\" && paddock start --from %2 --keep \"%1\"")
+                    .arg(name, QString::fromStdString(newest->id)));
         return succeeded;
     }
     QFile written(complaints.fileName());
@@ -144,7 +137,8 @@ std::vector<RunnableCommand> runningCommands()
           {"NAME"},
           "Starts a machine in a process of its own.",
           {{"--headless", "", "without a window, as is done where there is no display"},
-           {"--from", "SNAPSHOT", "begins with a snapshot, by name or id; “power-on” leaves a saved state behind"}},
+           {"--from", "SNAPSHOT", "begins with a snapshot, by name or id; “power-on” leaves a saved state behind"},
+           {"--keep", "", "with “--from”: what the machine is now becomes a snapshot first"}},
           {}},
          start},
         {{"stop",

@@ -293,6 +293,19 @@ engine::Result<void> MachineLibrary::clone(const QString& name, const std::strin
     return {};
 }
 
+std::optional<engine::SnapshotInfo> MachineLibrary::newestAfterInterruption(const QString& name) const
+{
+    const auto definition = find(name);
+    if (!definition)
+        return {};
+    const auto tree = engine::SnapshotTree::open(definition.value().snapshots);
+    if (!tree || !tree.value()->interrupted() || !tree.value()->saved_state().empty())
+        return {};
+    const std::string newest = tree.value()->newest();
+    const auto found = newest.empty() ? engine::Result<engine::SnapshotInfo>(engine::Error{}) : tree.value()->find(newest);
+    return found ? std::optional(found.value()) : std::nullopt;
+}
+
 engine::Result<QString> MachineLibrary::discard(const QString& name)
 {
     if (!contains(name))

@@ -51,6 +51,9 @@ public:
     // A machine of its own, called `as`, that goes on where a snapshot of another one was taken.
     engine::Result<void> clone(const QString& name, const std::string& snapshot, const QString& as);
 
+    // Of a machine whose process ended without stopping it: the newest snapshot, to be offered to whoever starts it.
+    std::optional<engine::SnapshotInfo> newestAfterInterruption(const QString& name) const;
+
     // Moves the machine to the trash and returns the ticket that brings it back.
     engine::Result<QString> discard(const QString& name);
     engine::Result<QString> restore(const QString& ticket);    // the name it came back under

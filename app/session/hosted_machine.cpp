@@ -6,24 +6,17 @@ using namespace std::chrono_literals;
 
 engine::Result<std::unique_ptr<HostedMachine>> HostedMachine::open(
     const MachineLibrary& library, const QString& name, PictureWriter writePicture, const MachineSession::Factory& factory,
-    const QString& from)
+    const StartOptions& options)
 {
     auto definition = library.find(name);
     if (!definition)
         return definition.error();
-    if (from == QLatin1String("power-on")) {
-        definition->start_from = engine::MachineDefinition::start_cold;
-    } else if (!from.isEmpty()) {
-        auto tree = engine::SnapshotTree::open(definition->snapshots);
-        const auto found = tree ? tree.value()->find(from.toStdString()) : engine::Result<engine::SnapshotInfo>(tree.error());
-        if (!found)
-            return found.error();
-        definition->start_from = found.value().id;
-    }
     // First the lock: two processes must not even open the same disk.
     auto lock = MachineLock::take(name);
     if (!lock)
         return lock.error();
+    if (const auto found = beginWith(definition.value(), options); !found)
+        return found.error();
     auto session = MachineSession::open(definition.value(), factory);
     if (!session)
         return session.error();
@@ -32,6 +25,31 @@ engine::Result<std::unique_ptr<HostedMachine>> HostedMachine::open(
         return server.error();
     return std::unique_ptr<HostedMachine>(
         new HostedMachine(library, std::move(session.value()), std::move(server.value()), std::move(writePicture)));
+}
+
+engine::Result<void> HostedMachine::beginWith(engine::MachineDefinition& definition, const StartOptions& options)
+{
+    if (options.from == QLatin1String("power-on"))
+        definition.start_from = engine::MachineDefinition::start_cold;
+    if (options.from.isEmpty() || !definition.start_from.empty())
+        return {};
+    auto tree = engine::SnapshotTree::open(definition.snapshots);
+    if (!tree)
+        return tree.error();
+    const auto found = tree.value()->find(options.from.toStdString());
+    if (!found)
+        return found.error();
+    definition.start_from = found.value().id;
+    if (!options.keep)
+        return {};
+    const std::string note = tr("Kept before starting from “%1”")
+                                 .arg(found.value().name.empty() ? options.from : QString::fromStdString(found.value().name))
+                                 .toStdString();
+    // A saved state is a snapshot already; with a note it stays one.
+    if (const std::string saved = tree.value()->saved_state(); !saved.empty())
+        return saved == found.value().id ? engine::Result<void>() : tree.value()->set_note(saved, note);
+    const auto kept = engine::take_snapshot_of_stopped(definition, {.note = note, .kind = engine::SnapshotInfo::Kind::automatic});
+    return kept ? engine::Result<void>() : kept.error();
 }
 
 HostedMachine::HostedMachine(

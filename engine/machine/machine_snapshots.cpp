@@ -377,12 +377,13 @@ Result<void> MachineSnapshots::write_down(SnapshotContent& content, u64 bytes, A
     return moved;
 }
 
-// What was saved to close the machine is left behind once something else was saved.
+// What was saved to close the machine is left behind once something else was saved, but for what a person gave a name or note.
 void MachineSnapshots::forget_closing(const std::string& but)
 {
     for (const std::string& id : directory_.names(".snapshot"))
         if (id != but)
-            if (const auto info = directory_.info(id); info && info.value().kind == SnapshotInfo::Kind::closing)
+            if (const auto info = directory_.info(id); info && info.value().kind == SnapshotInfo::Kind::closing
+                && info.value().name.empty() && info.value().note.empty())
                 (void)directory_.rename(id + ".snapshot", id + ".removed");
 }
 

@@ -15,6 +15,7 @@
 #include "ui/image_folder.h"
 #include "ui/library/machine_process.h"
 #include "ui/library/machine_tile.h"
+#include "ui/snapshots/words.h"
 
 namespace ui {
 
@@ -193,7 +194,33 @@ void LibraryWindow::startCurrent()
 
 void LibraryWindow::start(const QString& name)
 {
-    startMachineProcess(m_program, name, this, [this](const engine::Error& error) { m_messages->say(error); });
+    const auto newest = m_library.newestAfterInterruption(name);
+    newest ? offerNewestPoint(name, *newest) : startWith(name, {});
+}
+
+void LibraryWindow::startWith(const QString& name, const QStringList& options)
+{
+    startMachineProcess(m_program, name, options, this, [this](const engine::Error& error) { m_messages->say(error); });
+}
+
+// Its process ended without stopping the machine.
+void LibraryWindow::offerNewestPoint(const QString& name, const engine::SnapshotInfo& newest)
+{
+    auto* question = new QMessageBox(
+        QMessageBox::Question, tr("Start"), tr("“%1” was interrupted last time.").arg(name), QMessageBox::Cancel, this);
+    question->setAttribute(Qt::WA_DeleteOnClose);
+    question->setInformativeText(
+        tr("Its newest snapshot can be gone on from; what the disk holds now is then kept as a snapshot of its own. Or the "
+           "machine is powered on with its disk as it is, as after a power cut."));
+    QPushButton* goOn = question->addButton(tr("&Go on from %1").arg(momentInWords(timeOf(newest))), QMessageBox::AcceptRole);
+    QPushButton* disk = question->addButton(tr("Start from the &disk as it is"), QMessageBox::ActionRole);
+    question->setDefaultButton(goOn);
+    const QString id = QString::fromStdString(newest.id);
+    connect(goOn, &QPushButton::clicked, this, [this, name, id] {
+        startWith(name, {QStringLiteral("--from"), id, QStringLiteral("--keep")});
+    });
+    connect(disk, &QPushButton::clicked, this, [this, name] { startWith(name, {}); });
+    question->open();
 }
 
 void LibraryWindow::pauseCurrent()

@@ -44,6 +44,8 @@ private:
     void openImage();
     void startCurrent();
     void start(const QString& name);
+    void startWith(const QString& name, const QStringList& options);
+    void offerNewestPoint(const QString& name, const engine::SnapshotInfo& newest);
     void pauseCurrent();
     void stopCurrent();
     void forceCurrent();
