@@ -2,6 +2,7 @@
 #include <QLineEdit>
 #include <QMenuBar>
 #include <QMessageBox>
+#include <QScrollBar>
 #include <QtTest>
 
 #include "tests/gui/fake_machine.h"
@@ -215,6 +216,54 @@ private slots:
         QVERIFY2(spoken.contains("“2”") && spoken.contains("after “one”"), qPrintable(spoken));
         QTest::keyClick(view, Qt::Key_Escape);
         QTRY_VERIFY(opened.window->view().hasFocus());
+    }
+
+    // The message goes away by itself; this doesn't.
+    void undoStaysInSightUntilTheWindowIsClosed()
+    {
+        Opened opened;
+        opened.some.add("1", "one", 1);
+        opened.some.add("2", "two", 2);
+        opened.open(*m_settings);
+        opened.window->findChild<QDockWidget*>()->show();
+        QTRY_COMPARE(opened.rows(), QString("one|two|You are here"));
+        opened.view()->setCurrentIndex(opened.view()->model()->index(0, 0));
+        opened.action("Delete")->trigger();
+        QTRY_COMPARE(opened.rows(), QString("two|You are here"));
+        opened.window->messages().hide();
+        QToolButton* undo = nullptr;
+        for (QToolButton* found : opened.window->findChildren<QToolButton*>())
+            if (found->isVisible() && found->text().remove(u'&') == "Undo deletion of “one”")
+                undo = found;
+        QVERIFY(undo);
+        bool inMenu = false;
+        for (const QMenu* menu : opened.window->menuBar()->findChildren<QMenu*>())
+            inMenu |= menu->actions().contains(undo->defaultAction());
+        QVERIFY(inMenu);
+        // The guest's own undo is not ours.
+        opened.window->view().setFocus();
+        QTest::keyClick(&opened.window->view(), Qt::Key_Z, Qt::ControlModifier);
+        QTest::qWait(30);
+        QCOMPARE(opened.some.all().size(), size_t(1));
+        undo->click();
+        QTRY_COMPARE(opened.rows(), QString("one|two|You are here"));
+        QTRY_VERIFY(!undo->isVisible());
+    }
+
+    void theFilmStripHasRoomForAScrollBarWhereThereIsOne()
+    {
+        Opened opened;
+        opened.some.add("1", "", 1, Kind::automatic);
+        opened.open(*m_settings);
+        auto* strip = opened.window->findChild<ui::FilmStrip*>();
+        QTRY_VERIFY(strip->isVisible());
+        const int few = strip->height();
+        QVERIFY(!strip->horizontalScrollBar()->isVisible());
+        for (const char* id : {"2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17"})
+            opened.fake.machine->listener.snapshot_taken(opened.some.add(id, "", atoi(id), Kind::automatic));
+        QTRY_COMPARE(strip->model()->rowCount(), 17);
+        QTRY_VERIFY(strip->horizontalScrollBar()->isVisible());
+        QTRY_VERIFY(strip->height() > few);
     }
 
     void guestKeepsItsKeys()

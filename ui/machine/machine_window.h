@@ -110,6 +110,7 @@ private:
     SnapshotSidebar* m_sidebar = nullptr;
     QDockWidget* m_dock = nullptr;
     FilmStrip* m_strip = nullptr;
+    QMenu* m_snapshotsMenu = nullptr;
     QAction* m_take = nullptr;
     QAction* m_showStrip = nullptr;
     QProgressBar* m_progress = nullptr;

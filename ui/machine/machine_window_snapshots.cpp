@@ -58,6 +58,7 @@ void MachineWindow::addSnapshots(const app::SnapshotShelf::TreeFactory& openTree
     addSnapshotsMenu();
     m_sidebar = new SnapshotSidebar(*m_shelf, *m_messages, m_take);
     m_dock->setWidget(m_sidebar);
+    m_snapshotsMenu->insertAction(m_snapshotsMenu->actions().at(1), m_sidebar->undoAction());
     addDockWidget(Qt::RightDockWidgetArea, m_dock);
     m_dock->hide();
     m_strip = new FilmStrip(*m_shelf);
@@ -94,7 +95,7 @@ void MachineWindow::addSnapshots(const app::SnapshotShelf::TreeFactory& openTree
 
 void MachineWindow::addSnapshotsMenu()
 {
-    QMenu* menu = menuBar()->addMenu(tr("&Snapshots"));
+    QMenu* menu = m_snapshotsMenu = menuBar()->addMenu(tr("&Snapshots"));
     m_take = addCommand(menu, tr("&Take snapshot"), take_keys, [this] { takeSnapshot(); });
     m_take->setIcon(QIcon::fromTheme(QStringLiteral("camera-photo"), QIcon(QStringLiteral(":/icons/camera-photo-symbolic.svg"))));
     menu->addSeparator();

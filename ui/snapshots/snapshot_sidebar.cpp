@@ -5,7 +5,6 @@
 #include <QHBoxLayout>
 #include <QInputDialog>
 #include <QLabel>
-#include <QToolButton>
 #include <QVBoxLayout>
 
 #include "app/library/problem.h"
@@ -21,7 +20,8 @@ SnapshotSidebar::SnapshotSidebar(app::SnapshotShelf& shelf, MessageBar& messages
       m_list(shelf),
       m_pages(new QStackedWidget),
       m_view(new SnapshotView(m_list)),
-      m_sum(new QLabel)
+      m_sum(new QLabel),
+      m_undoButton(new QToolButton)
 {
     auto* full = new QWidget;
     auto* column = new QVBoxLayout(full);
@@ -41,8 +41,14 @@ SnapshotSidebar::SnapshotSidebar(app::SnapshotShelf& shelf, MessageBar& messages
     m_pages->addWidget(makeEmptyPage(take));
     auto* all = new QVBoxLayout(this);
     all->setContentsMargins(0, 0, 0, 0);
-    all->addWidget(m_pages);
+    all->addWidget(m_pages, 1);
     addActions();
+    m_undoButton->setDefaultAction(m_undo);
+    m_undoButton->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    m_undoButton->setAutoRaise(true);
+    m_undoButton->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
+    m_undoButton->hide();
+    all->addWidget(m_undoButton);
     setMinimumWidth(260);
 
     connect(m_view, &SnapshotView::wanted, this, [this](const QModelIndex& index) { goBack(m_list.idAt(index)); });
@@ -78,6 +84,7 @@ void SnapshotSidebar::addActions()
     m_note = addCommand(tr("&Note…"), {}, &SnapshotSidebar::noteChosen);
     m_delete = addCommand(tr("&Delete"), QKeySequence::Delete, &SnapshotSidebar::deleteChosen);
     m_undo = addCommand(tr("&Undo deletion"), QKeySequence::Undo, &SnapshotSidebar::undoDelete);
+    m_undo->setIcon(QIcon::fromTheme(QStringLiteral("edit-undo"), QIcon(QStringLiteral(":/icons/edit-undo-symbolic.svg"))));
 }
 
 QWidget* SnapshotSidebar::makeEmptyPage(QAction* take)
@@ -124,6 +131,7 @@ void SnapshotSidebar::showWhatIsThere()
     m_note->setEnabled(snapshot && snapshot->trouble.empty());
     m_delete->setEnabled(snapshot);
     m_undo->setEnabled(m_shelf.canUndoRemove());
+    m_undoButton->setVisible(m_shelf.canUndoRemove());
     m_undo->setText(
         m_shelf.canUndoRemove() ? tr("&Undo deletion of “%1”").arg(titleOf(m_shelf.lastRemoved())) : tr("&Undo deletion"));
 }

@@ -4,6 +4,7 @@
 #include <QAction>
 #include <QLabel>
 #include <QStackedWidget>
+#include <QToolButton>
 
 #include "ui/message_bar.h"
 #include "ui/snapshots/snapshot_list.h"
@@ -26,6 +27,7 @@ public:
     void goBack(const QString& id);
     void setMachineOn(bool on);
     QAction* undoAction() const { return m_undo; }
+    QSize sizeHint() const override { return {300, 400}; }
 
 signals:
     void left();    // nothing is to be typed here any more
@@ -36,7 +38,6 @@ private:
     QWidget* makeEmptyPage(QAction* take);
     QString chosen() const;
     void showWhatIsThere();
-    void showUndo();
     void startRenaming(const QModelIndex& index);
     void goBackToChosen() { goBack(chosen()); }
     void renameChosen() { rename(chosen()); }
@@ -57,6 +58,7 @@ private:
     QAction* m_delete = nullptr;
     QAction* m_undo = nullptr;
     QLabel* m_sum;
+    QToolButton* m_undoButton;
     bool m_on = true;
     bool m_naming = false;    // the one that was just asked for
 };
