@@ -26,6 +26,7 @@
 #include "app/settings/settings.h"
 #include "display/screenshot.h"
 #include "ui/library/library_window.h"
+#include "ui/library/machine_process.h"
 #include "ui/machine/machine_window.h"
 
 namespace app {
@@ -95,7 +96,9 @@ int runMachine(int& argc, char** argv, const QStringList& words)
     Settings settings;
     auto machine = HostedMachine::open(
         library, arguments.value().positional(0), &display::savePicture, &engine::Machine::create,
-        {.from = arguments.value().value("--from").value_or(QString()), .keep = arguments.value().has("--keep")});
+        {.from = arguments.value().value("--from").value_or(QString()),
+         .keep = arguments.value().has("--keep"),
+         .trial = arguments.value().has("--try")});
     if (!machine)
         return refuse(machine.error());
     MachineSession& session = machine.value()->session();
@@ -104,7 +107,14 @@ int runMachine(int& argc, char** argv, const QStringList& words)
         sayAndRetryTrouble(session);
         QObject::connect(&session, &MachineSession::stopped, application.get(), &QCoreApplication::quit, Qt::QueuedConnection);
     } else {
-        window = std::make_unique<ui::MachineWindow>(session, settings);
+        window = std::make_unique<ui::MachineWindow>(
+            session, settings, nullptr, session.isTrial() ? &engine::SnapshotTree::open_of_trial : &engine::SnapshotTree::open);
+        QObject::connect(
+            window.get(), &ui::MachineWindow::trialWanted, window.get(), [&window, name = session.name()](const QString& id) {
+                ui::startMachineProcess(
+                    QCoreApplication::applicationFilePath(), name, {"--try", "--from", id}, window.get(),
+                    [&window](const engine::Error& error) { window->messages().say(error); });
+            });
         window->show();
     }
     const Termination termination;

@@ -47,6 +47,9 @@ struct MachineDefinition {
     // save_and_stop(), and otherwise powers it on.
     static constexpr const char* start_cold = "cold";
     std::string start_from;
+    // A trial beside the machine, which may run meanwhile: begins with the snapshot `start_from`, and what is written goes to
+    // layers that end_trial() throws away. Snapshots taken in it stay; save_and_stop() takes a `manual` one. One at a time.
+    bool trial = false;
 };
 
 enum class MachineState : u8 { created, running, paused, stopped };
@@ -185,6 +188,8 @@ class SnapshotTree {
 public:
     // A directory that doesn't exist is an empty tree.
     static Result<std::unique_ptr<SnapshotTree>> open(const std::string& directory);
+    // The same tree; the present is that of the trial.
+    static Result<std::unique_ptr<SnapshotTree>> open_of_trial(const std::string& directory);
     virtual ~SnapshotTree() = default;
 
     // Oldest first, without those that were removed. Reads the directory anew. With `whole` false thumbnails, screen text
@@ -206,6 +211,8 @@ public:
     virtual Result<void> undo_remove(const std::string& id) = 0;
     // Frees what no snapshot and not the present needs; removed snapshots are then gone. Returns the bytes freed.
     virtual Result<u64> sweep() = 0;
+    // The same, but removed snapshots can still be brought back.
+    virtual Result<u64> free_unneeded() = 0;
 };
 
 // For machines that don't run. Waits for the host's disk.
@@ -215,6 +222,11 @@ Result<SnapshotInfo> take_snapshot_of_stopped(const MachineDefinition& definitio
 // must lie in the folder above the snapshots. Returns the definition with the copies' paths; snapshots go to folder/snapshots.
 Result<MachineDefinition>
 clone_from_snapshot(const MachineDefinition& definition, const std::string& id, const std::string& folder);
+
+// Of a trial whose machine is gone: its disks as a snapshot, where it wasn't saved and is to be kept; and its end, after which
+// what no snapshot needs of it is free.
+Result<SnapshotInfo> keep_trial(const MachineDefinition& definition, const SnapshotRequest& request);
+Result<void> end_trial(const MachineDefinition& definition);
 
 // Whether KVM can run an operating system here; a probe guest of a few milliseconds, cached for the process.
 struct KvmVerdict {

@@ -136,6 +136,22 @@
         <source>Kept before starting from “%1”</source>
         <translation>Aufgehoben vor dem Start ab „%1“</translation>
     </message>
+    <message>
+        <source>“%1” is running</source>
+        <translation>„%1“ läuft</translation>
+    </message>
+    <message>
+        <source>Take a snapshot of it, and try that: a trial begins with a snapshot</source>
+        <translation>Machen Sie eine Momentaufnahme und probieren Sie diese aus: Ein Versuch beginnt mit einer Momentaufnahme</translation>
+    </message>
+    <message>
+        <source>Where a trial began</source>
+        <translation>Hier begann ein Versuch</translation>
+    </message>
+    <message>
+        <source>Kept from a trial</source>
+        <translation>Von einem Versuch behalten</translation>
+    </message>
 </context>
 <context>
     <name>app::KeyNamesWords</name>
@@ -679,7 +695,7 @@
     </message>
     <message>
         <source>Its newest snapshot can be gone on from; what the disk holds now is then kept as a snapshot of its own. Or the machine is powered on with its disk as it is, as after a power cut.</source>
-        <translation>Es kann bei ihrem neuesten Schnappschuss weitergehen; was ihre Platte jetzt enthält, wird dann als eigener Schnappschuss aufgehoben. Oder die Maschine wird mit ihrer Platte, wie sie ist, eingeschaltet, wie nach einem Stromausfall.</translation>
+        <translation>Es kann bei ihrer neuesten Momentaufnahme weitergehen; was ihre Platte jetzt enthält, wird dann als eigene Momentaufnahme aufgehoben. Oder die Maschine wird mit ihrer Platte, wie sie ist, eingeschaltet, wie nach einem Stromausfall.</translation>
     </message>
     <message>
         <source>&amp;Go on from %1</source>
@@ -1141,6 +1157,50 @@
         <source>The machine is being saved; then this window closes.</source>
         <translation>Die Maschine wird gespeichert; dann schließt sich dieses Fenster.</translation>
     </message>
+    <message>
+        <source>&amp;End the trial…</source>
+        <translation>Versuch &amp;beenden …</translation>
+    </message>
+    <message>
+        <source>End the trial</source>
+        <translation>Versuch beenden</translation>
+    </message>
+    <message>
+        <source>Keep what has become of this trial?</source>
+        <translation>Behalten, was aus diesem Versuch geworden ist?</translation>
+    </message>
+    <message>
+        <source>It has switched itself off. Kept, its disks become a snapshot of the machine that can be started from. Thrown away, nothing remains of it.</source>
+        <translation>Er hat sich selbst ausgeschaltet. Behalten, werden seine Platten zu einer Momentaufnahme der Maschine, ab der sie gestartet werden kann. Verworfen, bleibt nichts von ihm.</translation>
+    </message>
+    <message>
+        <source>Kept, it becomes a snapshot of the machine that can be gone back to. Thrown away, nothing remains of it. The machine itself is not touched either way.</source>
+        <translation>Behalten, wird er zu einer Momentaufnahme der Maschine, zu der man zurückkehren kann. Verworfen, bleibt nichts von ihm. Die Maschine selbst bleibt so oder so unberührt.</translation>
+    </message>
+    <message>
+        <source>&amp;Keep as a snapshot</source>
+        <translation>Als Momentaufnahme &amp;behalten</translation>
+    </message>
+    <message>
+        <source>&amp;Throw away</source>
+        <translation>&amp;Verwerfen</translation>
+    </message>
+    <message>
+        <source>Go &amp;on trying</source>
+        <translation>&amp;Weiter probieren</translation>
+    </message>
+    <message>
+        <source>This is a trial in a copy: the machine itself stays as it is. At the end you choose what becomes of it.</source>
+        <translation>Dies ist ein Versuch in einer Kopie: Die Maschine selbst bleibt, wie sie ist. Am Ende entscheiden Sie, was aus ihm wird.</translation>
+    </message>
+    <message>
+        <source>Try in a &amp;copy</source>
+        <translation>In einer &amp;Kopie ausprobieren</translation>
+    </message>
+    <message>
+        <source>Where a trial began</source>
+        <translation>Hier begann ein Versuch</translation>
+    </message>
 </context>
 <context>
     <name>ui::MessageBar</name>
@@ -1418,6 +1478,10 @@
     <message>
         <source>Go back &amp;all the same</source>
         <translation>&amp;Trotzdem zurückkehren</translation>
+    </message>
+    <message>
+        <source>&amp;Try in a copy</source>
+        <translation>In einer Kopie &amp;ausprobieren</translation>
     </message>
 </context>
 <context>

@@ -10,6 +10,7 @@
 #include "app/library/machine_library.h"
 #include "app/library/problem.h"
 #include "app/session/control_socket.h"
+#include "app/session/hosted_machine.h"
 
 namespace app {
 
@@ -193,7 +194,9 @@ int save(const Arguments& arguments)
 {
     const QString& machine = arguments.positional(0);
     const auto answer = callMachine(machine, "save", {}, saving_patience);
-    return answered(arguments, answer, QString("Saved and closed “%1”. To go on: paddock start \"%1\"").arg(machine));
+    const QString words = machine.endsWith(trialName({})) ? QString("Kept “%1” as a snapshot, and closed it.")
+                                                          : QString("Saved and closed “%1”. To go on: paddock start \"%1\"");
+    return answered(arguments, answer, words.arg(machine));
 }
 
 }

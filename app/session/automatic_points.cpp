@@ -87,6 +87,8 @@ void AutomaticPoints::takePoint()
 // What a person named or noted is theirs, and what the present grew from is needed to say where one is.
 void AutomaticPoints::thinOut()
 {
+    if (m_session.isTrial())
+        return;
     std::set<std::string> parents;
     for (const engine::SnapshotInfo& snapshot : m_shelf.all())
         parents.insert(snapshot.parent);

@@ -12,11 +12,12 @@ engine::Result<std::unique_ptr<HostedMachine>> HostedMachine::open(
     if (!definition)
         return definition.error();
     // First the lock: two processes must not even open the same disk.
-    auto lock = MachineLock::take(name);
+    auto lock = MachineLock::take(options.trial ? trialName(name) : name);
     if (!lock)
         return lock.error();
-    if (const auto found = beginWith(definition.value(), options); !found)
-        return found.error();
+    const auto begun = options.trial ? beginTrial(definition.value(), options) : beginWith(definition.value(), options);
+    if (!begun)
+        return begun.error();
     auto session = MachineSession::open(definition.value(), factory);
     if (!session)
         return session.error();
@@ -52,6 +53,38 @@ engine::Result<void> HostedMachine::beginWith(engine::MachineDefinition& definit
     return kept ? engine::Result<void>() : kept.error();
 }
 
+QString trialName(const QString& machine)
+{
+    return machine + QStringLiteral(" (trial)");
+}
+
+// Of the machine as it is now: what it was saved as, or its disks; both are snapshots, and the machine itself may go on.
+engine::Result<void> HostedMachine::beginTrial(engine::MachineDefinition& definition, const StartOptions& options)
+{
+    const QString name = QString::fromStdString(definition.name);
+    if (!options.from.isEmpty()) {
+        if (const auto found = beginWith(definition, {.from = options.from}); !found)
+            return found;
+    } else {
+        const auto lock = MachineLock::take(name);
+        if (!lock)
+            return problem(
+                tr("“%1” is running").arg(name), {}, tr("Take a snapshot of it, and try that: a trial begins with a snapshot"));
+        const auto tree = engine::SnapshotTree::open(definition.snapshots);
+        definition.start_from = tree ? tree.value()->saved_state() : std::string();
+        if (definition.start_from.empty()) {
+            const auto taken = engine::take_snapshot_of_stopped(
+                definition, {.note = tr("Where a trial began").toStdString(), .kind = engine::SnapshotInfo::Kind::automatic});
+            if (!taken)
+                return taken.error();
+            definition.start_from = taken.value().id;
+        }
+    }
+    definition.trial = true;
+    definition.name = trialName(name).toStdString();
+    return {};
+}
+
 HostedMachine::HostedMachine(
     const MachineLibrary& library, std::unique_ptr<MachineSession> session, std::unique_ptr<ControlServer> server,
     PictureWriter writer)
@@ -72,13 +105,20 @@ HostedMachine::~HostedMachine()
     // Once the socket and the lock are gone the machine may be started anew, so its disks must be closed by then.
     m_session->disconnect(m_server.get());
     m_server->close();
+    const engine::MachineDefinition definition = m_session->definition();
+    const bool keepsDisks = m_session->keepsTrialsDisks();
     m_session.reset();
+    if (!definition.trial)
+        return;
+    if (keepsDisks)
+        (void)engine::keep_trial(definition, {.note = tr("Kept from a trial").toStdString()});
+    (void)engine::end_trial(definition);
 }
 
 void HostedMachine::keepPicture()
 {
     const auto frame = m_session->frame();
-    if (!frame || frame->number == m_keptFrame || !m_writePicture)
+    if (!frame || frame->number == m_keptFrame || !m_writePicture || m_session->isTrial())
         return;
     // A picture that cannot be kept is not worth stopping for.
     if (m_writePicture(*frame, m_library.screenPicture(m_session->name())))
@@ -88,7 +128,7 @@ void HostedMachine::keepPicture()
 // A disc that was put in stays in.
 void HostedMachine::keepDefinition()
 {
-    if (auto kept = m_library.find(m_session->name())) {
+    if (auto kept = m_library.find(m_session->name()); kept && !m_session->isTrial()) {
         kept->cdrom = m_session->definition().cdrom;
         kept->floppy = m_session->definition().floppy;
         (void)m_library.save(kept.value());

@@ -58,8 +58,9 @@ SnapshotShelf::SnapshotShelf(MachineSession& session, TreeFactory open, QObject*
 
 SnapshotShelf::~SnapshotShelf()
 {
-    onDisk([](engine::SnapshotTree& tree) {
-        const auto swept = tree.sweep();
+    // The machine beside a trial may still bring back what was deleted there.
+    onDisk([trial = m_session.isTrial()](engine::SnapshotTree& tree) {
+        const auto swept = trial ? tree.free_unneeded() : tree.sweep();
         return swept ? engine::Result<void>() : swept.error();
     });
     m_disk.waitForDone();

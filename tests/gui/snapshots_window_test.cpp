@@ -19,7 +19,8 @@ class SnapshotsWindowTest : public QObject {
     std::unique_ptr<app::Settings> m_settings;
 
     struct Opened {
-        FakeSession fake{"guest", "/nowhere"};
+        explicit Opened(bool trial = false) : fake("guest", "/nowhere", trial) { }
+        FakeSession fake;
         FakeSnapshots some;
         std::unique_ptr<ui::MachineWindow> window;
         void open(app::Settings& settings)
@@ -45,6 +46,15 @@ class SnapshotsWindowTest : public QObject {
                 if (found->isVisible() && found->text().remove(u'&') == text)
                     return found;
             return nullptr;
+        }
+        void answer(const QString& text) const
+        {
+            auto* question = window->findChild<QMessageBox*>();
+            QVERIFY(question);
+            for (QAbstractButton* found : question->buttons())
+                if (found->text().remove(u'&') == text)
+                    return found->click();
+            QFAIL(qPrintable(text));
         }
         ui::SnapshotView* view() const { return window->findChild<ui::SnapshotView*>(); }
         QString rows() const
@@ -333,6 +343,72 @@ private slots:
         opened.fake.machine->listener.snapshot_failed({"The machine was not saved", "the disk is full", "Make room"});
         QTRY_VERIFY(opened.window->findChild<QMessageBox*>());
         QVERIFY(opened.window->messages().text().contains("disk is full"));
+    }
+
+    void triesInACopy()
+    {
+        Opened opened;
+        opened.some.add("1", "one", 1);
+        opened.open(*m_settings);
+        QSignalSpy tried(opened.window.get(), &ui::MachineWindow::trialWanted);
+        QTRY_COMPARE(opened.rows(), QString("one|You are here"));
+        opened.view()->setCurrentIndex(opened.view()->model()->index(0, 0));
+        for (QAction* action : opened.view()->actions())
+            if (action->text().remove(u'&') == "Try in a copy")
+                action->trigger();
+        QCOMPARE(tried.size(), 1);
+        QCOMPARE(tried[0][0].toString(), QString("1"));
+        // As it is: a snapshot comes first.
+        for (QAction* action : opened.window->menuBar()->actions())
+            for (QAction* inside : action->menu()->actions())
+                if (inside->text().remove(u'&') == "Try in a copy")
+                    inside->trigger();
+        QTRY_COMPARE(opened.fake.machine->takes.size(), size_t(1));
+        QCOMPARE(tried.size(), 1);
+        opened.fake.machine->listener.snapshot_taken(opened.some.add("2", "", 2, Kind::automatic));
+        QTRY_COMPARE(tried.size(), 2);
+        QCOMPARE(tried[1][0].toString(), QString("2"));
+    }
+
+    void asksWhatBecomesOfATrial()
+    {
+        Opened opened(true);
+        opened.open(*m_settings);
+        QVERIFY(opened.window->messages().text().contains("trial"));
+        QVERIFY(!opened.action("Save and close"));
+        opened.window->close();
+        opened.answer("Go on trying");
+        QTRY_VERIFY(!opened.window->findChild<QMessageBox*>());
+        QVERIFY(opened.window->isVisible());
+        opened.action("End the trial…")->trigger();
+        opened.answer("Keep as a snapshot");
+        QTRY_COMPARE(opened.fake.machine->said.count("save and stop"), 1);
+        opened.fake.machine->listener.snapshot_taken(opened.some.add("1", "", 1));
+        opened.fake.machine->stop({engine::StopReason::Kind::saved, 0, {}});
+        QTRY_VERIFY(!opened.window->isVisible());
+        QVERIFY(!opened.fake.session->keepsTrialsDisks());
+    }
+
+    void aTrialCanBeThrownAway()
+    {
+        Opened opened(true);
+        opened.open(*m_settings);
+        opened.window->close();
+        opened.answer("Throw away");
+        QTRY_VERIFY(!opened.window->isVisible());
+        QVERIFY(!opened.fake.machine->said.contains("save and stop") && !opened.fake.session->keepsTrialsDisks());
+    }
+
+    void aTrialThatSwitchedItselfOffCanBeKept()
+    {
+        Opened opened(true);
+        opened.open(*m_settings);
+        opened.fake.machine->stop({engine::StopReason::Kind::powered_off, 0, {}});
+        QTRY_VERIFY(opened.window->findChild<QMessageBox*>());
+        QVERIFY(opened.window->isVisible());
+        opened.answer("Keep as a snapshot");
+        QTRY_VERIFY(!opened.window->isVisible());
+        QVERIFY(opened.fake.session->keepsTrialsDisks());
     }
 
     void powerOffIsAChoiceOfItsOwn()

@@ -76,9 +76,15 @@ void MachineWindow::addSnapshots(const app::SnapshotShelf::TreeFactory& openTree
     button->setDefaultAction(m_dock->toggleViewAction());
     button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
     statusBar()->addPermanentWidget(button);
+    if (m_session.isTrial())
+        m_messages->say(
+            MessageBar::Tone::information,
+            tr("This is a trial in a copy: the machine itself stays as it is. At the end you choose what becomes of it."));
     m_slow.setSingleShot(true);
     m_slow.callOnTimeout(this, &MachineWindow::showSlowSnapshot);
 
+    m_sidebar->setTrialsOffered(!m_session.isTrial());
+    connect(m_sidebar, &SnapshotSidebar::trialWanted, this, &MachineWindow::trialWanted);
     connect(m_sidebar, &SnapshotSidebar::left, m_view, qOverload<>(&QWidget::setFocus));
     connect(m_strip, &FilmStrip::wanted, m_sidebar, &SnapshotSidebar::goBack);
     connect(m_strip, &FilmStrip::left, m_view, qOverload<>(&QWidget::setFocus));
@@ -98,6 +104,8 @@ void MachineWindow::addSnapshotsMenu()
     QMenu* menu = m_snapshotsMenu = menuBar()->addMenu(tr("&Snapshots"));
     m_take = addCommand(menu, tr("&Take snapshot"), take_keys, [this] { takeSnapshot(); });
     m_take->setIcon(QIcon::fromTheme(QStringLiteral("camera-photo"), QIcon(QStringLiteral(":/icons/camera-photo-symbolic.svg"))));
+    if (!m_session.isTrial())
+        m_switches << addCommand(menu, tr("Try in a &copy"), {}, [this] { tryAsItIs(); });
     menu->addSeparator();
     m_dock = new QDockWidget(tr("Snapshots"), this);
     m_dock->setObjectName(QStringLiteral("snapshots"));
@@ -134,7 +142,7 @@ void MachineWindow::applySnapshotSettings()
 {
     if (!m_shelf)
         return;
-    m_points->setInterval(intervalOf(m_settings.get(app::setting::automatic_points)));
+    m_points->setInterval(m_session.isTrial() ? 0min : intervalOf(m_settings.get(app::setting::automatic_points)));
     m_points->setBudget(bytesOf(m_settings.get(app::setting::room_for_points)));
     m_showStrip->setChecked(m_settings.get(app::setting::film_strip) == app::choice::FilmStrip::shown);
     showPanes();
@@ -177,8 +185,17 @@ void MachineWindow::takeSnapshot()
         m_sidebar->nameNewOne();
 }
 
+// A copy begins with a snapshot, so one is taken, in passing.
+void MachineWindow::tryAsItIs()
+{
+    m_tries = true;
+    m_shelf->take(app::SnapshotShelf::Kind::automatic, {}, tr("Where a trial began"));
+}
+
 void MachineWindow::sayTaken(const QString& id, app::SnapshotShelf::Kind kind)
 {
+    if (kind == app::SnapshotShelf::Kind::automatic && std::exchange(m_tries, false))
+        emit trialWanted(id);
     if (kind != app::SnapshotShelf::Kind::manual)
         return;
     const double rest = double(m_session.stats().last_rest_nanoseconds) / 1e6;

@@ -80,6 +80,7 @@ QAction* SnapshotSidebar::addCommand(const QString& text, const QKeySequence& sh
 void SnapshotSidebar::addActions()
 {
     m_goBack = addCommand(tr("&Go back to this"), {}, &SnapshotSidebar::goBackToChosen);
+    m_try = addCommand(tr("&Try in a copy"), {}, &SnapshotSidebar::tryChosen);
     m_rename = addCommand(tr("&Rename"), QKeySequence(Qt::Key_F2), &SnapshotSidebar::renameChosen);
     m_note = addCommand(tr("&Note…"), {}, &SnapshotSidebar::noteChosen);
     m_delete = addCommand(tr("&Delete"), QKeySequence::Delete, &SnapshotSidebar::deleteChosen);
@@ -117,6 +118,11 @@ void SnapshotSidebar::setMachineOn(bool on)
     showWhatIsThere();
 }
 
+void SnapshotSidebar::setTrialsOffered(bool offered)
+{
+    m_try->setVisible(offered);
+}
+
 void SnapshotSidebar::showWhatIsThere()
 {
     m_pages->setCurrentIndex(m_list.rowCount() > 0 || !m_shelf.isRead() ? 0 : 1);
@@ -127,6 +133,7 @@ void SnapshotSidebar::showWhatIsThere()
     m_sum->setToolTip(tr("What all snapshots take up, without the machine's disks"));
     const auto* const snapshot = m_shelf.find(chosen());
     m_goBack->setEnabled(snapshot && m_on && snapshot->trouble.empty());
+    m_try->setEnabled(snapshot && snapshot->trouble.empty());
     m_rename->setEnabled(snapshot && snapshot->trouble.empty());
     m_note->setEnabled(snapshot && snapshot->trouble.empty());
     m_delete->setEnabled(snapshot);

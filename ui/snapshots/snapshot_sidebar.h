@@ -26,11 +26,13 @@ public:
     // The present is kept first; what became of it is said with a way back.
     void goBack(const QString& id);
     void setMachineOn(bool on);
+    void setTrialsOffered(bool offered);
     QAction* undoAction() const { return m_undo; }
     QSize sizeHint() const override { return {300, 400}; }
 
 signals:
     void left();    // nothing is to be typed here any more
+    void trialWanted(const QString& id);
 
 private:
     QAction* addCommand(const QString& text, const QKeySequence& shortcut, void (SnapshotSidebar::*command)());
@@ -40,6 +42,7 @@ private:
     void showWhatIsThere();
     void startRenaming(const QModelIndex& index);
     void goBackToChosen() { goBack(chosen()); }
+    void tryChosen() { emit trialWanted(chosen()); }
     void renameChosen() { rename(chosen()); }
     void noteChosen();
     void deleteChosen();
@@ -53,6 +56,7 @@ private:
     QStackedWidget* m_pages;
     SnapshotView* m_view;
     QAction* m_goBack = nullptr;
+    QAction* m_try = nullptr;
     QAction* m_rename = nullptr;
     QAction* m_note = nullptr;
     QAction* m_delete = nullptr;
