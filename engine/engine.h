@@ -218,10 +218,16 @@ public:
 // For machines that don't run. Waits for the host's disk.
 // A snapshot of the disks alone.
 Result<SnapshotInfo> take_snapshot_of_stopped(const MachineDefinition& definition, const SnapshotRequest& request);
-// A machine in the empty folder `folder` that begins where the snapshot was taken: copies of its memory and its disks, which
-// must lie in the folder above the snapshots. Returns the definition with the copies' paths; snapshots go to folder/snapshots.
-Result<MachineDefinition>
-clone_from_snapshot(const MachineDefinition& definition, const std::string& id, const std::string& folder);
+// A machine in the empty folder `folder` that begins where the snapshot was taken: a copy of its memory, and of its disks, which
+// must lie in the folder above the snapshots. A linked one has overlays on the original's disks instead, which from then on
+// keeps what they need, even of deleted snapshots, until forget_links(). Returns the definition with the clone's paths;
+// snapshots go to folder/snapshots.
+enum class CloneKind : u8 { full, linked };
+Result<MachineDefinition> clone_from_snapshot(
+    const MachineDefinition& definition, const std::string& id, const std::string& folder, CloneKind kind = CloneKind::full);
+// Whether linked clones were made of the machine with these snapshots, and that there are none any more.
+bool has_links(const std::string& snapshots);
+void forget_links(const std::string& snapshots);
 
 // Of a trial whose machine is gone: its disks as a snapshot, where it wasn't saved and is to be kept; and its end, after which
 // what no snapshot needs of it is free.

@@ -378,6 +378,14 @@
         <source>Machine</source>
         <translation>Maschine</translation>
     </message>
+    <message>
+        <source>“%1” is a linked clone of it and needs its disks</source>
+        <translation>„%1“ teilt sich die Platten mit ihr und braucht sie</translation>
+    </message>
+    <message>
+        <source>Delete the clone first; it counts until it has left the trash</source>
+        <translation>Löschen Sie zuerst diese; sie zählt, bis sie den Papierkorb verlassen hat</translation>
+    </message>
 </context>
 <context>
     <name>app::MachineSession</name>
@@ -488,6 +496,37 @@
     <message>
         <source>%1: reading</source>
         <translation>%1: liest</translation>
+    </message>
+</context>
+<context>
+    <name>ui::CloneSheet</name>
+    <message>
+        <source>&amp;Share the disks of “%1”</source>
+        <translation>Die &amp;Platten von „%1“ mitbenutzen</translation>
+    </message>
+    <message>
+        <source>Make a machine of a snapshot</source>
+        <translation>Maschine aus einer Momentaufnahme machen</translation>
+    </message>
+    <message>
+        <source>Made at once, and takes only the room of what it changes. “%1” can then neither be renamed nor deleted as long as the new machine is there.</source>
+        <translation>Ist sofort fertig und braucht nur Platz für das, was sie ändert. „%1“ kann dann weder umbenannt noch gelöscht werden, solange es die neue Maschine gibt.</translation>
+    </message>
+    <message>
+        <source>&amp;Make it</source>
+        <translation>&amp;Machen</translation>
+    </message>
+    <message>
+        <source>&amp;Name:</source>
+        <translation>&amp;Name:</translation>
+    </message>
+    <message>
+        <source>“%1” is being made.</source>
+        <translation>„%1“ wird gemacht.</translation>
+    </message>
+    <message>
+        <source>“%1” is made, and begins where the snapshot was taken.</source>
+        <translation>„%1“ ist fertig und beginnt dort, wo die Momentaufnahme gemacht wurde.</translation>
     </message>
 </context>
 <context>
@@ -704,6 +743,38 @@
     <message>
         <source>Start from the &amp;disk as it is</source>
         <translation>Mit der &amp;Platte starten, wie sie ist</translation>
+    </message>
+    <message>
+        <source>&amp;Try in a copy</source>
+        <translation>In einer Kopie &amp;ausprobieren</translation>
+    </message>
+    <message>
+        <source>Snapshots</source>
+        <translation>Momentaufnahmen</translation>
+    </message>
+    <message>
+        <source>&amp;Take snapshot</source>
+        <translation>Momentaufnahme &amp;machen</translation>
+    </message>
+    <message>
+        <source>Keeps the disks of the machine, which is off, as they are now</source>
+        <translation>Hält die Platten der ausgeschalteten Maschine fest, wie sie jetzt sind</translation>
+    </message>
+    <message>
+        <source>&amp;Snapshots</source>
+        <translation>Momenta&amp;ufnahmen</translation>
+    </message>
+    <message>
+        <source>&amp;View</source>
+        <translation>&amp;Ansicht</translation>
+    </message>
+    <message>
+        <source>There are no machines yet.</source>
+        <translation>Es gibt noch keine Maschinen.</translation>
+    </message>
+    <message>
+        <source>“%1” is on. Its snapshots are at the side of its own window.</source>
+        <translation>„%1“ ist eingeschaltet. Ihre Momentaufnahmen stehen an der Seite ihres eigenen Fensters.</translation>
     </message>
 </context>
 <context>
@@ -1482,6 +1553,14 @@
     <message>
         <source>&amp;Try in a copy</source>
         <translation>In einer Kopie &amp;ausprobieren</translation>
+    </message>
+    <message>
+        <source>Make a machine &amp;of it…</source>
+        <translation>&amp;Maschine daraus machen …</translation>
+    </message>
+    <message>
+        <source>&amp;Start from this</source>
+        <translation>Ab hier &amp;starten</translation>
     </message>
 </context>
 <context>

@@ -260,6 +260,8 @@ engine::Result<void> MachineLibrary::rename(const QString& from, const QString& 
             tr("There is no machine “%1”").arg(from.left(longestName)), {}, tr("`paddock list` names those there are"));
     if (auto check = checkName(to); !check)
         return check;
+    if (auto needed = checkNobodyNeeds(from, tr("“%1” cannot be renamed").arg(from)); !needed)
+        return needed;
     if (moveFolder(folder(from), folder(to)))
         return {};
     const int error = errno;
@@ -268,7 +270,41 @@ engine::Result<void> MachineLibrary::rename(const QString& from, const QString& 
     return problem(tr("“%1” cannot be renamed").arg(from), reason(error), tr("Allow writing in %1").arg(machinesFolder()));
 }
 
-engine::Result<void> MachineLibrary::clone(const QString& name, const std::string& snapshot, const QString& as)
+QStringList MachineLibrary::linkedClonesOf(const QString& name) const
+{
+    if (!engine::has_links(snapshots(name).toStdString()))
+        return {};
+    QStringList found;
+    const QString inside = QDir::cleanPath(folder(name)) + u'/';
+    for (const QString& shelf : {machinesFolder(), trashFolder()})
+        for (const QString& entry : QDir(shelf).entryList(QDir::Dirs | QDir::NoDotAndDotDot)) {
+            // In the trash a machine keeps the paths that it had among the others.
+            const QString lies = shelf + u'/' + entry, lay = machinesFolder() + u'/' + entry;
+            for (const QString& disk : QDir(lies).entryList({QStringLiteral("disk*.qcow2")}, QDir::Files)) {
+                const auto info = engine::disk_info({.path = (lies + u'/' + disk).toStdString(), .format = "qcow2"});
+                const QString below = info ? QString::fromStdString(info.value().below) : QString();
+                if (!below.isEmpty() && QDir::cleanPath(QDir(lay).absoluteFilePath(below)).startsWith(inside))
+                    found << (shelf == trashFolder() ? entry.section(u' ', 1) : entry);
+            }
+        }
+    if (found.isEmpty())
+        engine::forget_links(snapshots(name).toStdString());
+    found.removeDuplicates();
+    return found;
+}
+
+engine::Result<void> MachineLibrary::checkNobodyNeeds(const QString& name, const QString& what) const
+{
+    const QStringList clones = linkedClonesOf(name);
+    if (clones.isEmpty())
+        return {};
+    return problem(
+        what, tr("“%1” is a linked clone of it and needs its disks").arg(clones.first()),
+        tr("Delete the clone first; it counts until it has left the trash"));
+}
+
+engine::Result<void>
+MachineLibrary::clone(const QString& name, const std::string& snapshot, const QString& as, engine::CloneKind kind)
 {
     const auto definition = find(name);
     if (!definition)
@@ -280,7 +316,7 @@ engine::Result<void> MachineLibrary::clone(const QString& name, const std::strin
     if (!draft.isValid())
         return problem(
             tr("“%1” cannot be created").arg(as), draft.errorString(), tr("Allow writing in %1").arg(machinesFolder()));
-    auto cloned = engine::clone_from_snapshot(definition.value(), snapshot, draft.path().toStdString());
+    auto cloned = engine::clone_from_snapshot(definition.value(), snapshot, draft.path().toStdString(), kind);
     if (!cloned)
         return cloned.error();
     cloned->name = as.toStdString();
@@ -311,7 +347,9 @@ engine::Result<QString> MachineLibrary::discard(const QString& name)
     if (!contains(name))
         return problem(
             tr("There is no machine “%1”").arg(name.left(longestName)), {}, tr("`paddock list` names those there are"));
-    const QString trash = m_root + QStringLiteral("/trash");
+    if (const auto needed = checkNobodyNeeds(name, tr("“%1” cannot be deleted").arg(name)); !needed)
+        return needed.error();
+    const QString trash = trashFolder();
     const QString stamp = QDateTime::currentDateTimeUtc().toString(QStringLiteral("yyyyMMddTHHmmsszzz"));
     const QString ticket = stamp + u' ' + name;
     if (QDir().mkpath(trash) && moveFolder(folder(name), trash + u'/' + ticket))

@@ -49,7 +49,10 @@ public:
     engine::Result<void> rename(const QString& from, const QString& to);
 
     // A machine of its own, called `as`, that goes on where a snapshot of another one was taken.
-    engine::Result<void> clone(const QString& name, const std::string& snapshot, const QString& as);
+    // A linked one shares its disks, and the original can neither be renamed nor deleted while there are such clones.
+    engine::Result<void>
+    clone(const QString& name, const std::string& snapshot, const QString& as, engine::CloneKind kind = engine::CloneKind::full);
+    QStringList linkedClonesOf(const QString& name) const;    // those in the trash too
 
     // Of a machine whose process ended without stopping it: the newest snapshot, to be offered to whoever starts it.
     std::optional<engine::SnapshotInfo> newestAfterInterruption(const QString& name) const;
@@ -69,6 +72,9 @@ public:
     QString suggestName(const QString& wish) const;
 
 private:
+    engine::Result<void> checkNobodyNeeds(const QString& name, const QString& what) const;
+    QString trashFolder() const { return m_root + QStringLiteral("/trash"); }
+
     QString m_root;
 };
 

@@ -55,7 +55,8 @@ engine::Result<void> HostedMachine::beginWith(engine::MachineDefinition& definit
 
 QString trialName(const QString& machine)
 {
-    return machine + QStringLiteral(" (trial)");
+    const QString mark = QStringLiteral(" (trial)");
+    return machine.left(MachineLibrary::longestName - mark.size()).trimmed() + mark;
 }
 
 // Of the machine as it is now: what it was saved as, or its disks; both are snapshots, and the machine itself may go on.

@@ -177,6 +177,14 @@ Result<Present> SnapshotDirectory::present() const
     return unpack_present(bytes.value(), file(present_name_));
 }
 
+Result<Present> SnapshotDirectory::link(const std::string& id) const
+{
+    const auto bytes = read(id + linked_suffix, front_of_file);
+    if (!bytes)
+        return bytes.error();
+    return unpack_present(bytes.value(), file(id + linked_suffix));
+}
+
 Result<void> SnapshotDirectory::set_present(const Present& present) const
 {
     return write(present_name_, pack_present(present));

@@ -10,6 +10,8 @@
 
 namespace engine {
 
+constexpr const char* linked_suffix = ".linked";
+
 class SnapshotDirectory {
 public:
     // Whose present is meant: the machine's, or that of a trial (MachineDefinition::trial).
@@ -45,6 +47,7 @@ public:
     Result<Present> present() const;    // a default one where there is no file
     Result<void> set_present(const Present& present) const;
     void remove_present() const { remove(present_name_); }
+    Result<Present> link(const std::string& id) const;    // ID.linked
 
     // Shared while a snapshot is written or looked at for its pages, exclusive while space is freed.
     enum class Use : u8 { shared, exclusive };

@@ -220,7 +220,7 @@ Result<void> Tree::undo_remove(const std::string& id)
     return directory_.rename(id + removed_suffix, id + snapshot_suffix);
 }
 
-// The machine's, and that of a trial beside it.
+// The machine's, that of a trial beside it, and those that linked clones began with.
 Result<std::vector<Present>> Tree::presents() const
 {
     std::vector<Present> all;
@@ -229,6 +229,12 @@ Result<std::vector<Present>> Tree::presents() const
         if (!present)
             return present.error();
         all.push_back(std::move(*present));
+    }
+    for (const std::string& id : directory_.names(linked_suffix)) {
+        auto link = directory_.link(id);
+        if (!link)
+            return link.error();
+        all.push_back(std::move(*link));
     }
     return all;
 }

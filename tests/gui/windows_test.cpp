@@ -11,6 +11,8 @@
 #include "tests/gui/fake_machine.h"
 #include "ui/library/library_window.h"
 #include "ui/machine/machine_window.h"
+#include "ui/snapshots/clone_sheet.h"
+#include "ui/snapshots/snapshot_view.h"
 
 class WindowsTest : public QObject {
     Q_OBJECT
@@ -303,6 +305,55 @@ private slots:
         QTRY_VERIFY(said.exists());
         QVERIFY(said.open(QIODevice::ReadOnly));
         QCOMPARE(QString(said.readAll()), options.replace("ID", QString::fromStdString(point.value().id)));
+    }
+
+    void librarySnapshotsOfAMachineThatIsOff()
+    {
+        app::MachineLibrary library(m_folder->path());
+        app::NewMachine made;
+        made.definition.name = "one";
+        made.definition.memory_mib = 64;
+        made.diskBytes = 16 << 20;
+        QVERIFY(library.create(made));
+        const QString program = m_folder->filePath("program");
+        QFile script(program);
+        QVERIFY(script.open(QIODevice::WriteOnly));
+        script.write(QStringLiteral("#!/bin/sh\necho \"$@\" >%1/new\nmv %1/new %1/said\n").arg(m_folder->path()).toUtf8());
+        script.setPermissions(QFile::ReadOwner | QFile::WriteOwner | QFile::ExeOwner);
+        script.close();
+        ui::LibraryWindow window(library, *m_settings, program);
+        window.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&window));
+        action(window, "Snapshots")->trigger();
+        QTRY_VERIFY(window.findChild<ui::SnapshotView*>());
+        auto* view = window.findChild<ui::SnapshotView*>();
+        action(window, "Take snapshot")->trigger();
+        QTRY_COMPARE(view->model()->rowCount(), 2);
+        QTRY_VERIFY(view->model()->index(0, 0).data(ui::SnapshotList::idRole).toString().size() == 16);
+        const QString id = view->model()->index(0, 0).data(ui::SnapshotList::idRole).toString();
+        view->setCurrentIndex(view->model()->index(0, 0));
+        // The machine made of it shares its disks, which is said when the original is to be deleted.
+        action(window, "Make a machine of it…")->trigger();
+        auto* sheet = window.findChild<ui::CloneSheet*>();
+        QVERIFY(sheet);
+        sheet->findChild<QLineEdit*>()->setText("two");
+        sheet->findChild<QCheckBox*>()->setChecked(true);
+        named<QPushButton>(*sheet, "Make it")->click();
+        QTRY_COMPARE(library.names(), (QStringList{"one", "two"}));
+        auto* list = window.findChild<QListView*>();
+        QTRY_COMPARE(list->currentIndex().data().toString(), QString("two"));
+        list->setCurrentIndex(list->model()->index(0, 0));
+        action(window, "Delete")->trigger();
+        QVERIFY(window.findChild<ui::MessageBar*>()->text().contains("two"));
+        QTRY_VERIFY(window.findChild<ui::SnapshotView*>());
+        view = window.findChild<ui::SnapshotView*>();
+        QTRY_COMPARE(view->model()->index(0, 0).data(ui::SnapshotList::idRole).toString(), id);
+        view->setCurrentIndex(view->model()->index(0, 0));
+        action(window, "Start from this")->trigger();
+        QFile said(m_folder->filePath("said"));
+        QTRY_VERIFY(said.exists());
+        QVERIFY(said.open(QIODevice::ReadOnly));
+        QCOMPARE(QString(said.readAll()), QString("run one --from %1 --keep\n").arg(id));
     }
 
     void libraryDeletesWithUndo()

@@ -21,7 +21,7 @@ namespace ui {
 
 namespace {
 
-const QString geometry_key = QStringLiteral("library");
+const QString geometry_key = QStringLiteral("library"), panes_key = QStringLiteral("library-panes");
 
 QString droppedFile(const QMimeData* data)
 {
@@ -61,6 +61,7 @@ LibraryWindow::LibraryWindow(app::MachineLibrary& library, app::Settings& settin
     column->addWidget(m_pages, 1);
     setCentralWidget(page);
     addActions();
+    addSnapshots();
 
     connect(m_empty, &EmptyPage::newMachineRequested, this, &LibraryWindow::newMachine);
     connect(m_empty, &EmptyPage::openImageRequested, this, &LibraryWindow::openImage);
@@ -75,6 +76,7 @@ LibraryWindow::LibraryWindow(app::MachineLibrary& library, app::Settings& settin
     m_library.emptyTrash();
     if (!restoreGeometry(settings.windowGeometry(geometry_key)))
         resize(720, 520);
+    restoreState(settings.windowGeometry(panes_key));
     showWhatIsThere();
 }
 
@@ -99,9 +101,10 @@ void LibraryWindow::addActions()
     m_pause = addCommand(tr("&Pause"), "media-playback-pause", {}, &LibraryWindow::pauseCurrent);
     m_stop = addCommand(tr("S&hut down"), "system-shutdown", {}, &LibraryWindow::stopCurrent);
     m_force = addCommand(tr("Power o&ff…"), "process-stop", {}, &LibraryWindow::forceCurrent);
+    m_try = addCommand(tr("&Try in a copy"), "", {}, &LibraryWindow::tryCurrent);
     m_rename = addCommand(tr("&Rename…"), "", QKeySequence(Qt::Key_F2), &LibraryWindow::renameCurrent);
     m_delete = addCommand(tr("De&lete"), "edit-delete", QKeySequence::Delete, &LibraryWindow::deleteCurrent);
-    const QList<QAction*> onMachine{m_start, m_pause, m_stop, m_force, m_rename, m_delete};
+    const QList<QAction*> onMachine{m_start, m_try, m_pause, m_stop, m_force, m_rename, m_delete};
 
     QMenu* paddock = menuBar()->addMenu(tr("&Paddock"));
     paddock->addActions({create, open, demo});
@@ -140,6 +143,8 @@ void LibraryWindow::showWhatIsThere()
     m_force->setEnabled(on);
     m_rename->setEnabled(chosen && !on);
     m_delete->setEnabled(chosen && !on);
+    m_try->setEnabled(chosen && !on);
+    showSnapshots();
 }
 
 void LibraryWindow::offerFile(const QString& path)
@@ -261,7 +266,9 @@ void LibraryWindow::renameCurrent()
     question->setLabelText(tr("New name of “%1”:").arg(name));
     question->setTextValue(name);
     connect(question, &QInputDialog::textValueSelected, this, [this, name](const QString& wish) {
+        letGoOfSnapshots(name);
         const auto renamed = m_library.rename(name, wish.trimmed());
+        showSnapshots();
         if (!renamed)
             return m_messages->say(renamed.error());
         m_machines.refresh();
@@ -276,7 +283,9 @@ void LibraryWindow::deleteCurrent()
     if (m_machines.isRunning(name))
         return m_messages->say(
             app::problem(tr("“%1” cannot be deleted").arg(name), tr("it is running"), tr("Power it off first")));
+    letGoOfSnapshots(name);
     const auto ticket = m_library.discard(name);
+    showSnapshots();
     if (!ticket)
         return m_messages->say(ticket.error());
     m_machines.refresh();
@@ -294,6 +303,7 @@ void LibraryWindow::deleteCurrent()
 void LibraryWindow::closeEvent(QCloseEvent* event)
 {
     m_settings.setWindowGeometry(geometry_key, saveGeometry());
+    m_settings.setWindowGeometry(panes_key, saveState());
     QMainWindow::closeEvent(event);
 }
 

@@ -42,6 +42,7 @@ public:
 
 signals:
     void trialWanted(const QString& id);    // of this snapshot, in a process of its own
+    void cloneWanted(const QString& id);
 
 protected:
     void closeEvent(QCloseEvent* event) override;

@@ -19,29 +19,6 @@ using app::choice::RoomForPoints;
 
 constexpr auto slow = 500ms;
 
-std::chrono::minutes intervalOf(AutomaticPoints choice)
-{
-    switch (choice) {
-    case AutomaticPoints::off:
-        return 0min;
-    case AutomaticPoints::everyMinute:
-        return 1min;
-    case AutomaticPoints::every5Minutes:
-        return 5min;
-    case AutomaticPoints::every15Minutes:
-        return 15min;
-    case AutomaticPoints::everyHour:
-        return 60min;
-    }
-    return 0min;
-}
-
-// GiB 1, 4, 16, 64.
-quint64 bytesOf(RoomForPoints choice)
-{
-    return quint64(1) << (30 + 2 * int(choice));
-}
-
 }
 
 MachineWindow::~MachineWindow()
@@ -85,6 +62,7 @@ void MachineWindow::addSnapshots(const app::SnapshotShelf::TreeFactory& openTree
 
     m_sidebar->setTrialsOffered(!m_session.isTrial());
     connect(m_sidebar, &SnapshotSidebar::trialWanted, this, &MachineWindow::trialWanted);
+    connect(m_sidebar, &SnapshotSidebar::cloneWanted, this, &MachineWindow::cloneWanted);
     connect(m_sidebar, &SnapshotSidebar::left, m_view, qOverload<>(&QWidget::setFocus));
     connect(m_strip, &FilmStrip::wanted, m_sidebar, &SnapshotSidebar::goBack);
     connect(m_strip, &FilmStrip::left, m_view, qOverload<>(&QWidget::setFocus));
@@ -142,8 +120,7 @@ void MachineWindow::applySnapshotSettings()
 {
     if (!m_shelf)
         return;
-    m_points->setInterval(m_session.isTrial() ? 0min : intervalOf(m_settings.get(app::setting::automatic_points)));
-    m_points->setBudget(bytesOf(m_settings.get(app::setting::room_for_points)));
+    m_points->follow(m_settings);
     m_showStrip->setChecked(m_settings.get(app::setting::film_strip) == app::choice::FilmStrip::shown);
     showPanes();
 }

@@ -81,6 +81,7 @@ void SnapshotSidebar::addActions()
 {
     m_goBack = addCommand(tr("&Go back to this"), {}, &SnapshotSidebar::goBackToChosen);
     m_try = addCommand(tr("&Try in a copy"), {}, &SnapshotSidebar::tryChosen);
+    m_clone = addCommand(tr("Make a machine &of it…"), {}, &SnapshotSidebar::cloneChosen);
     m_rename = addCommand(tr("&Rename"), QKeySequence(Qt::Key_F2), &SnapshotSidebar::renameChosen);
     m_note = addCommand(tr("&Note…"), {}, &SnapshotSidebar::noteChosen);
     m_delete = addCommand(tr("&Delete"), QKeySequence::Delete, &SnapshotSidebar::deleteChosen);
@@ -118,6 +119,12 @@ void SnapshotSidebar::setMachineOn(bool on)
     showWhatIsThere();
 }
 
+void SnapshotSidebar::offerStarts()
+{
+    m_starts = true;
+    m_goBack->setText(tr("&Start from this"));
+}
+
 void SnapshotSidebar::setTrialsOffered(bool offered)
 {
     m_try->setVisible(offered);
@@ -134,6 +141,7 @@ void SnapshotSidebar::showWhatIsThere()
     const auto* const snapshot = m_shelf.find(chosen());
     m_goBack->setEnabled(snapshot && m_on && snapshot->trouble.empty());
     m_try->setEnabled(snapshot && snapshot->trouble.empty());
+    m_clone->setEnabled(snapshot && snapshot->trouble.empty());
     m_rename->setEnabled(snapshot && snapshot->trouble.empty());
     m_note->setEnabled(snapshot && snapshot->trouble.empty());
     m_delete->setEnabled(snapshot);
@@ -206,6 +214,8 @@ void SnapshotSidebar::goBack(const QString& id)
         return;
     if (!snapshot->trouble.empty())
         return m_messages.say(MessageBar::Tone::problem, QString::fromStdString(snapshot->trouble));
+    if (m_starts)
+        return emit startWanted(id);
     m_shelf.goBack(id, app::SnapshotShelf::Present::kept, tr("Kept before going back to “%1”").arg(titleOf(*snapshot)));
 }
 

@@ -27,12 +27,16 @@ public:
     void goBack(const QString& id);
     void setMachineOn(bool on);
     void setTrialsOffered(bool offered);
+    // The machine is off: in place of going back it can be started from a snapshot.
+    void offerStarts();
     QAction* undoAction() const { return m_undo; }
     QSize sizeHint() const override { return {300, 400}; }
 
 signals:
     void left();    // nothing is to be typed here any more
     void trialWanted(const QString& id);
+    void startWanted(const QString& id);
+    void cloneWanted(const QString& id);
 
 private:
     QAction* addCommand(const QString& text, const QKeySequence& shortcut, void (SnapshotSidebar::*command)());
@@ -42,6 +46,7 @@ private:
     void showWhatIsThere();
     void startRenaming(const QModelIndex& index);
     void goBackToChosen() { goBack(chosen()); }
+    void cloneChosen() { emit cloneWanted(chosen()); }
     void tryChosen() { emit trialWanted(chosen()); }
     void renameChosen() { rename(chosen()); }
     void noteChosen();
@@ -57,6 +62,7 @@ private:
     SnapshotView* m_view;
     QAction* m_goBack = nullptr;
     QAction* m_try = nullptr;
+    QAction* m_clone = nullptr;
     QAction* m_rename = nullptr;
     QAction* m_note = nullptr;
     QAction* m_delete = nullptr;
@@ -64,6 +70,7 @@ private:
     QLabel* m_sum;
     QToolButton* m_undoButton;
     bool m_on = true;
+    bool m_starts = false;
     bool m_naming = false;    // the one that was just asked for
 };
 

@@ -392,6 +392,42 @@ TEST(MachineSnapshots, AreWhatIsKeptOfATrial)
     pc.clean();
 }
 
+TEST(MachineSnapshots, BecomeMachinesThatShareDisks)
+{
+    WithDisks pc("linked");
+    std::filesystem::path folder = pc.folder;
+    folder += ".linked";
+    std::filesystem::remove_all(folder);
+    std::filesystem::create_directory(folder);
+    pc.start();
+    EXPECT_EQ(pc.ask(2), "ab");
+    EXPECT_EQ(pc.ask(1, "w"), "W");
+    const std::string id = pc.take("original").id;
+    EXPECT_FALSE(has_links(pc.definition.snapshots));
+    const auto clone = clone_from_snapshot(pc.definition, id, folder, CloneKind::linked);
+    ASSERT_TRUE(clone) << clone.error().text();
+    EXPECT_TRUE(has_links(pc.definition.snapshots));
+    // The original runs on, and frees what it can.
+    EXPECT_EQ(pc.ask(1), "c");
+    EXPECT_EQ(pc.ask(1, "w"), "W");
+    ASSERT_TRUE(tree_of(pc)->remove(id));
+    ASSERT_TRUE(tree_of(pc)->sweep());
+    SnapshotMachine other("linked", false);
+    other.definition = clone.value();
+    other.definition.image_folders.push_back(pc.folder);
+    other.start();
+    EXPECT_EQ(other.ask(1, "r"), "c");
+    EXPECT_EQ(other.ask(2), "cd");
+    EXPECT_EQ(other.ask(1, "w"), "W");
+    EXPECT_EQ(other.ask(1, "r"), "e");
+    EXPECT_EQ(pc.ask(1, "r"), "d");
+    other.machine.reset();
+    forget_links(pc.definition.snapshots);
+    EXPECT_FALSE(has_links(pc.definition.snapshots));
+    std::filesystem::remove_all(folder);
+    pc.clean();
+}
+
 TEST(MachineSnapshots, BecomeMachinesOfTheirOwn)
 {
     WithDisks pc("cloned");
