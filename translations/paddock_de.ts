@@ -2,6 +2,112 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="de" sourcelanguage="en">
 <context>
+    <name>ApplianceWords</name>
+    <message>
+        <source>%1 cannot be imported</source>
+        <translation>%1 kann nicht übernommen werden</translation>
+    </message>
+    <message>
+        <source>Export the machine again, as OVF 1.0 or 2.0</source>
+        <translation>Exportieren Sie die Maschine noch einmal, als OVF 1.0 oder 2.0</translation>
+    </message>
+</context>
+<context>
+    <name>app::ApplianceWords</name>
+    <message>
+        <source>its description declares a document type, which none needs</source>
+        <translation>ihre Beschreibung erklärt einen Dokumenttyp, den keine braucht</translation>
+    </message>
+    <message>
+        <source>its description is nested too deeply, or too long</source>
+        <translation>ihre Beschreibung ist zu tief verschachtelt oder zu lang</translation>
+    </message>
+    <message>
+        <source>its description describes no machine</source>
+        <translation>ihre Beschreibung beschreibt keine Maschine</translation>
+    </message>
+    <message>
+        <source>it has %1 disks, and a machine here can have %2</source>
+        <translation>sie hat %1 Platten, und eine Maschine kann hier %2 haben</translation>
+    </message>
+    <message>
+        <source>the other machines in it</source>
+        <translation>die weiteren Maschinen darin</translation>
+    </message>
+    <message>
+        <source>one of its disks is a difference to another one</source>
+        <translation>eine ihrer Platten ist der Unterschied zu einer anderen</translation>
+    </message>
+    <message>
+        <source>UEFI firmware: machines here have a BIOS, so this one may not start</source>
+        <translation>UEFI-Firmware: Maschinen haben hier ein BIOS, daher startet diese vielleicht nicht</translation>
+    </message>
+    <message>
+        <source>its network card</source>
+        <translation>die Netzwerkkarte</translation>
+    </message>
+    <message>
+        <source>its USB</source>
+        <translation>USB</translation>
+    </message>
+    <message>
+        <source>its sound card</source>
+        <translation>die Soundkarte</translation>
+    </message>
+    <message>
+        <source>its disk controller: the disks are IDE disks here</source>
+        <translation>der Plattencontroller: Die Platten sind hier IDE-Platten</translation>
+    </message>
+    <message>
+        <source>how much memory it has is not understood</source>
+        <translation>wie viel Speicher sie hat, ist nicht zu verstehen</translation>
+    </message>
+    <message>
+        <source>an empty disk</source>
+        <translation>eine leere Platte</translation>
+    </message>
+    <message>
+        <source>the file of one of its disks is not named</source>
+        <translation>die Datei einer ihrer Platten ist nicht genannt</translation>
+    </message>
+    <message>
+        <source>the file %1 is compressed or split</source>
+        <translation>die Datei %1 ist komprimiert oder aufgeteilt</translation>
+    </message>
+    <message>
+        <source>one of its disks is called “%1”, which is no file beside it</source>
+        <translation>eine ihrer Platten heißt „%1“, was keine Datei daneben ist</translation>
+    </message>
+    <message>
+        <source>there is no description of a machine in it</source>
+        <translation>es enthält keine Beschreibung einer Maschine</translation>
+    </message>
+    <message>
+        <source>its disk %1 is missing</source>
+        <translation>ihre Platte %1 fehlt</translation>
+    </message>
+    <message>
+        <source>it is far too large</source>
+        <translation>sie ist viel zu groß</translation>
+    </message>
+    <message>
+        <source>%1 cannot be imported</source>
+        <translation>%1 kann nicht übernommen werden</translation>
+    </message>
+    <message>
+        <source>there is no such file</source>
+        <translation>es gibt keine solche Datei</translation>
+    </message>
+    <message>
+        <source>Choose an OVA or OVF file</source>
+        <translation>Wählen Sie eine OVA- oder OVF-Datei</translation>
+    </message>
+    <message>
+        <source>its description is no XML</source>
+        <translation>ihre Beschreibung ist kein XML</translation>
+    </message>
+</context>
+<context>
     <name>app::ControlLink</name>
     <message>
         <source>“%1” is not running</source>
@@ -721,10 +827,6 @@
         <translation>&amp;Rückgängig</translation>
     </message>
     <message>
-        <source>CD and disk images (*.iso *.img *.raw *.qcow2 *.flp *.ima);;All files (*)</source>
-        <translation>CD- und Plattenabbilder (*.iso *.img *.raw *.qcow2 *.flp *.ima);;Alle Dateien (*)</translation>
-    </message>
-    <message>
         <source>Start</source>
         <translation>Starten</translation>
     </message>
@@ -775,6 +877,10 @@
     <message>
         <source>“%1” is on. Its snapshots are at the side of its own window.</source>
         <translation>„%1“ ist eingeschaltet. Ihre Momentaufnahmen stehen an der Seite ihres eigenen Fensters.</translation>
+    </message>
+    <message>
+        <source>CD and disk images, exported machines (*.iso *.img *.raw *.qcow2 *.flp *.ima *.ova *.ovf);;All files (*)</source>
+        <translation>CD- und Plattenabbilder, exportierte Maschinen (*.iso *.img *.raw *.qcow2 *.flp *.ima *.ova *.ovf);;Alle Dateien (*)</translation>
     </message>
 </context>
 <context>
@@ -1295,10 +1401,6 @@
         <translation>Neue Maschine</translation>
     </message>
     <message>
-        <source>A CD image (ISO) or disk image; drop it here</source>
-        <translation>Ein CD-Abbild (ISO) oder Plattenabbild; hierher ziehen</translation>
-    </message>
-    <message>
         <source>C&amp;hoose…</source>
         <translation>&amp;Wählen …</translation>
     </message>
@@ -1402,8 +1504,32 @@
         <translation>Mit dem eingebauten Übersetzer, weil es hier kein KVM gibt. %1</translation>
     </message>
     <message>
-        <source>CD and disk images (*.iso *.img *.raw *.qcow2 *.flp *.ima);;All files (*)</source>
-        <translation>CD- und Plattenabbilder (*.iso *.img *.raw *.qcow2 *.flp *.ima);;Alle Dateien (*)</translation>
+        <source>A CD image (ISO), disk image or exported machine (OVA); drop it here</source>
+        <translation>Ein CD-Abbild (ISO), Plattenabbild oder eine exportierte Maschine (OVA); hier ablegen</translation>
+    </message>
+    <message>
+        <source>Disks being imported</source>
+        <translation>Platten werden übernommen</translation>
+    </message>
+    <message>
+        <source>CD and disk images, exported machines (*.iso *.img *.raw *.qcow2 *.flp *.ima *.ova *.ovf);;All files (*)</source>
+        <translation>CD- und Plattenabbilder, exportierte Maschinen (*.iso *.img *.raw *.qcow2 *.flp *.ima *.ova *.ovf);;Alle Dateien (*)</translation>
+    </message>
+    <message>
+        <source>%1, without a disk.</source>
+        <translation>%1, ohne Platte.</translation>
+    </message>
+    <message>
+        <source>%1, with one disk, which is copied.</source>
+        <translation>%1, mit einer Platte, die kopiert wird.</translation>
+    </message>
+    <message>
+        <source>%1, with %2 disks, which are copied.</source>
+        <translation>%1, mit %2 Platten, die kopiert werden.</translation>
+    </message>
+    <message>
+        <source>Not taken over: %1.</source>
+        <translation>Nicht übernommen: %1.</translation>
     </message>
 </context>
 <context>

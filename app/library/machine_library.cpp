@@ -20,6 +20,7 @@
 
 #include "app/library/definition_json.h"
 #include "engine/block/disk_tool.h"
+#include "engine/block/tar_archive.h"
 
 namespace app {
 
@@ -167,7 +168,53 @@ engine::Result<void> writeDefinition(const engine::MachineDefinition& definition
 
 }
 
-engine::Result<void> MachineLibrary::create(const NewMachine& machine)
+namespace {
+
+// Out of its archive, where it lies in one, and into an image of the machine's own.
+engine::Result<void>
+importDisk(const DiskToImport& disk, const QString& draft, const std::string& to, const std::function<bool(double)>& progress)
+{
+    constexpr double copying = 0.4;    // of the time
+    const auto part = [&](double begin, double length) -> engine::DiskProgress {
+        return [=](double done) { return !progress || progress(begin + length * done); };
+    };
+    std::string from = disk.path.toStdString();
+    const QTemporaryDir beside(draft + QStringLiteral("/.import-XXXXXX"));
+    const bool packed = disk.size != 0;
+    if (packed) {
+        // Alone in a folder, where no name that it holds leads anywhere. Its ending says what its content doesn't.
+        from = beside.filePath(QStringLiteral("disk.") + QFileInfo(disk.name).suffix()).toStdString();
+        if (auto copied = engine::copy_out(disk.path.toStdString(), disk.offset, disk.size, from, part(0, copying)); !copied)
+            return copied;
+    }
+    const auto format = engine::probe_disk_format(from);
+    if (!format)
+        return format.error();
+    return engine::convert_disk(
+        {.from = {.path = from, .format = format.value()}, .to = to, .to_format = "qcow2"},
+        packed ? part(copying, 1 - copying) : part(0, 1));
+}
+
+engine::Result<void> importDisks(
+    const std::vector<DiskToImport>& disks, const QString& draft, engine::MachineDefinition& definition,
+    const std::function<bool(double)>& progress)
+{
+    const double share = 1.0 / double(std::max<std::size_t>(1, disks.size()));
+    for (std::size_t n = 0; n < disks.size(); ++n) {
+        const QString name = n == 0 ? disk_file : QStringLiteral("/disk-%1.qcow2").arg(n);
+        const std::string to = (draft + name).toStdString();
+        const auto part = [&](double done) { return !progress || progress((double(n) + done) * share); };
+        if (auto imported = importDisk(disks[n], draft, to, part); !imported)
+            return imported;
+        definition.disks.insert(definition.disks.begin() + std::ptrdiff_t(n), to);
+        definition.disk_formats.insert(definition.disk_formats.begin() + std::ptrdiff_t(n), "qcow2");
+    }
+    return {};
+}
+
+}
+
+engine::Result<void> MachineLibrary::create(const NewMachine& machine, const std::function<bool(double)>& progress)
 {
     engine::MachineDefinition definition = machine.definition;
     const QString name = QString::fromStdString(definition.name);
@@ -191,13 +238,17 @@ engine::Result<void> MachineLibrary::create(const NewMachine& machine)
     const QTemporaryDir draft(machinesFolder() + QStringLiteral("/.new-XXXXXX"));
     if (!draft.isValid())
         return failed(draft.errorString());
+    if (auto imported = importDisks(machine.imports, draft.path(), definition, progress); !imported)
+        return imported;
     if (machine.diskBytes != 0) {
-        const std::string disk = (draft.path() + disk_file).toStdString();
+        const QString file = machine.imports.empty() ? disk_file : QStringLiteral("/disk-new.qcow2");
+        const std::string disk = (draft.path() + file).toStdString();
         if (auto made = engine::create_disk({.path = disk, .format = "qcow2", .size = machine.diskBytes}); !made)
             return made;
         definition.disk_formats.resize(definition.disks.size());
-        definition.disk_formats.insert(definition.disk_formats.begin(), "qcow2");
-        definition.disks.insert(definition.disks.begin(), disk);
+        const auto place = std::ptrdiff_t(machine.imports.size());
+        definition.disk_formats.insert(definition.disk_formats.begin() + place, "qcow2");
+        definition.disks.insert(definition.disks.begin() + place, disk);
     }
     if (auto written = writeDefinition(definition, draft.path()); !written)
         return written;

@@ -7,12 +7,14 @@
 // Deleted machines lie in …/paddock/trash for a week. QtCore only; any one thread at a time.
 
 #include <chrono>
+#include <functional>
 
 #include <QCoreApplication>
 #include <QDateTime>
 #include <QString>
 #include <QStringList>
 
+#include "app/library/appliance.h"
 #include "app/library/problem.h"
 #include "engine/engine.h"
 
@@ -21,6 +23,7 @@ namespace app {
 struct NewMachine {
     engine::MachineDefinition definition;    // its `name` names the folder; paths are made absolute
     quint64 diskBytes = 0;    // size of the disk to make, 0 for none
+    std::vector<DiskToImport> imports{};    // become the machine's first disks, in qcow2
 };
 
 class MachineLibrary {
@@ -41,7 +44,8 @@ public:
     static engine::Result<void> checkDisk(quint64 bytes);
     engine::Result<void> checkNameIsFree(const QString& name) const;
 
-    engine::Result<void> create(const NewMachine& machine);
+    // The progress, 0 to 1, is that of the imports, and ends them by returning false: then there is no machine.
+    engine::Result<void> create(const NewMachine& machine, const std::function<bool(double)>& progress = {});
     QStringList names() const;    // sorted as a person sorts
     bool contains(const QString& name) const;
     engine::Result<engine::MachineDefinition> find(const QString& name) const;

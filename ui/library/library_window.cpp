@@ -169,7 +169,7 @@ void LibraryWindow::openImage()
 {
     const QString path = QFileDialog::getOpenFileName(
         this, tr("Open an image"), imageFolder(),
-        tr("CD and disk images (*.iso *.img *.raw *.qcow2 *.flp *.ima);;All files (*)"));
+        tr("CD and disk images, exported machines (*.iso *.img *.raw *.qcow2 *.flp *.ima *.ova *.ovf);;All files (*)"));
     if (!path.isEmpty())
         offerFile(path);
 }
