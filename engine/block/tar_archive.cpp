@@ -135,7 +135,7 @@ Result<std::vector<TarEntry>> read_tar(TarSource& source, const std::string& nam
             if (renamed && (type == '0' || type == '\0'))
                 return unusable(name, text("What it says of \"", plain, "\" is written in a way that is not understood here"));
             if (type == '0' || type == '\0')
-                entries.push_back({prefix.empty() || old_format ? plain : prefix + "/" + plain, offset, *size});
+                entries.push_back({prefix.empty() || old_format ? plain : text(prefix, "/", plain), offset, *size});
             renamed = false;
         }
         if (entries.size() > most_tar_entries)
