@@ -22,11 +22,14 @@
 #include "app/command_line/host_trouble.h"
 #include "app/command_line/output.h"
 #include "app/command_line/termination.h"
+#include "app/session/automatic_points.h"
 #include "app/session/hosted_machine.h"
 #include "app/settings/settings.h"
 #include "display/screenshot.h"
 #include "ui/library/library_window.h"
+#include "ui/library/machine_process.h"
 #include "ui/machine/machine_window.h"
+#include "ui/snapshots/clone_sheet.h"
 
 namespace app {
 namespace {
@@ -95,16 +98,33 @@ int runMachine(int& argc, char** argv, const QStringList& words)
     Settings settings;
     auto machine = HostedMachine::open(
         library, arguments.value().positional(0), &display::savePicture, &engine::Machine::create,
-        arguments.value().value("--from").value_or(QString()));
+        {.from = arguments.value().value("--from").value_or(QString()),
+         .keep = arguments.value().has("--keep"),
+         .trial = arguments.value().has("--try")});
     if (!machine)
         return refuse(machine.error());
     MachineSession& session = machine.value()->session();
     std::unique_ptr<ui::MachineWindow> window;
+    std::unique_ptr<SnapshotShelf> shelf;    // without a window that has its own
+    std::unique_ptr<AutomaticPoints> points;
     if (headless) {
         sayAndRetryTrouble(session);
+        shelf = std::make_unique<SnapshotShelf>(session);
+        points = std::make_unique<AutomaticPoints>(*shelf, session);
+        points->follow(settings);
         QObject::connect(&session, &MachineSession::stopped, application.get(), &QCoreApplication::quit, Qt::QueuedConnection);
     } else {
-        window = std::make_unique<ui::MachineWindow>(session, settings);
+        window = std::make_unique<ui::MachineWindow>(
+            session, settings, nullptr, session.isTrial() ? &engine::SnapshotTree::open_of_trial : &engine::SnapshotTree::open);
+        QObject::connect(
+            window.get(), &ui::MachineWindow::trialWanted, window.get(), [&window, name = session.name()](const QString& id) {
+                ui::startMachineProcess(
+                    QCoreApplication::applicationFilePath(), name, {"--try", "--from", id}, window.get(),
+                    [&window](const engine::Error& error) { window->messages().say(error); });
+            });
+        QObject::connect(window.get(), &ui::MachineWindow::cloneWanted, window.get(), [&](const QString& id) {
+            ui::offerClone(library, arguments.value().positional(0), id, window->messages(), window.get());
+        });
         window->show();
     }
     const Termination termination;

@@ -49,6 +49,9 @@ struct MachineDefinition {
     // save_and_stop(), and otherwise powers it on.
     static constexpr const char* start_cold = "cold";
     std::string start_from;
+    // A trial beside the machine, which may run meanwhile: begins with the snapshot `start_from`, and what is written goes to
+    // layers that end_trial() throws away. Snapshots taken in it stay; save_and_stop() takes a `manual` one. One at a time.
+    bool trial = false;
 };
 
 enum class MachineState : u8 { created, running, paused, stopped };
@@ -70,7 +73,7 @@ struct Thumbnail {
 // What a list of snapshots shows of one.
 struct SnapshotInfo {
     // manual: a person asked for it. automatic: a point on the film strip. closing: made by save_and_stop(), and gone
-    // once the machine has been saved again or has left it behind.
+    // once the machine has been saved again or has left it behind, unless it was given a name or a note.
     enum class Kind : u8 { manual, automatic, closing } kind = Kind::manual;
 
     std::string id;    // 16 hexadecimal digits, unique among the machine's snapshots
@@ -187,6 +190,8 @@ class SnapshotTree {
 public:
     // A directory that doesn't exist is an empty tree.
     static Result<std::unique_ptr<SnapshotTree>> open(const std::string& directory);
+    // The same tree; the present is that of the trial.
+    static Result<std::unique_ptr<SnapshotTree>> open_of_trial(const std::string& directory);
     virtual ~SnapshotTree() = default;
 
     // Oldest first, without those that were removed. Reads the directory anew. With `whole` false thumbnails, screen text
@@ -208,15 +213,28 @@ public:
     virtual Result<void> undo_remove(const std::string& id) = 0;
     // Frees what no snapshot and not the present needs; removed snapshots are then gone. Returns the bytes freed.
     virtual Result<u64> sweep() = 0;
+    // The same, but removed snapshots can still be brought back.
+    virtual Result<u64> free_unneeded() = 0;
 };
 
 // For machines that don't run. Waits for the host's disk.
 // A snapshot of the disks alone.
 Result<SnapshotInfo> take_snapshot_of_stopped(const MachineDefinition& definition, const SnapshotRequest& request);
-// A machine in the empty folder `folder` that begins where the snapshot was taken: copies of its memory and its disks, which
-// must lie in the folder above the snapshots. Returns the definition with the copies' paths; snapshots go to folder/snapshots.
-Result<MachineDefinition>
-clone_from_snapshot(const MachineDefinition& definition, const std::string& id, const std::string& folder);
+// A machine in the empty folder `folder` that begins where the snapshot was taken: a copy of its memory, and of its disks, which
+// must lie in the folder above the snapshots. A linked one has overlays on the original's disks instead, which from then on
+// keeps what they need, even of deleted snapshots, until forget_links(). Returns the definition with the clone's paths;
+// snapshots go to folder/snapshots.
+enum class CloneKind : u8 { full, linked };
+Result<MachineDefinition> clone_from_snapshot(
+    const MachineDefinition& definition, const std::string& id, const std::string& folder, CloneKind kind = CloneKind::full);
+// Whether linked clones were made of the machine with these snapshots, and that there are none any more.
+bool has_links(const std::string& snapshots);
+void forget_links(const std::string& snapshots);
+
+// Of a trial whose machine is gone: its disks as a snapshot, where it wasn't saved and is to be kept; and its end, after which
+// what no snapshot needs of it is free.
+Result<SnapshotInfo> keep_trial(const MachineDefinition& definition, const SnapshotRequest& request);
+Result<void> end_trial(const MachineDefinition& definition);
 
 // Whether KVM can run an operating system here; a probe guest of a few milliseconds, cached for the process.
 struct KvmVerdict {

@@ -2,6 +2,112 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="de" sourcelanguage="en">
 <context>
+    <name>ApplianceWords</name>
+    <message>
+        <source>%1 cannot be imported</source>
+        <translation>%1 kann nicht übernommen werden</translation>
+    </message>
+    <message>
+        <source>Export the machine again, as OVF 1.0 or 2.0</source>
+        <translation>Exportieren Sie die Maschine noch einmal, als OVF 1.0 oder 2.0</translation>
+    </message>
+</context>
+<context>
+    <name>app::ApplianceWords</name>
+    <message>
+        <source>its description declares a document type, which none needs</source>
+        <translation>ihre Beschreibung erklärt einen Dokumenttyp, den keine braucht</translation>
+    </message>
+    <message>
+        <source>its description is nested too deeply, or too long</source>
+        <translation>ihre Beschreibung ist zu tief verschachtelt oder zu lang</translation>
+    </message>
+    <message>
+        <source>its description describes no machine</source>
+        <translation>ihre Beschreibung beschreibt keine Maschine</translation>
+    </message>
+    <message>
+        <source>it has %1 disks, and a machine here can have %2</source>
+        <translation>sie hat %1 Platten, und eine Maschine kann hier %2 haben</translation>
+    </message>
+    <message>
+        <source>the other machines in it</source>
+        <translation>die weiteren Maschinen darin</translation>
+    </message>
+    <message>
+        <source>one of its disks is a difference to another one</source>
+        <translation>eine ihrer Platten ist der Unterschied zu einer anderen</translation>
+    </message>
+    <message>
+        <source>UEFI firmware: machines here have a BIOS, so this one may not start</source>
+        <translation>UEFI-Firmware: Maschinen haben hier ein BIOS, daher startet diese vielleicht nicht</translation>
+    </message>
+    <message>
+        <source>its network card</source>
+        <translation>die Netzwerkkarte</translation>
+    </message>
+    <message>
+        <source>its USB</source>
+        <translation>USB</translation>
+    </message>
+    <message>
+        <source>its sound card</source>
+        <translation>die Soundkarte</translation>
+    </message>
+    <message>
+        <source>its disk controller: the disks are IDE disks here</source>
+        <translation>der Plattencontroller: Die Platten sind hier IDE-Platten</translation>
+    </message>
+    <message>
+        <source>how much memory it has is not understood</source>
+        <translation>wie viel Speicher sie hat, ist nicht zu verstehen</translation>
+    </message>
+    <message>
+        <source>an empty disk</source>
+        <translation>eine leere Platte</translation>
+    </message>
+    <message>
+        <source>the file of one of its disks is not named</source>
+        <translation>die Datei einer ihrer Platten ist nicht genannt</translation>
+    </message>
+    <message>
+        <source>the file %1 is compressed or split</source>
+        <translation>die Datei %1 ist komprimiert oder aufgeteilt</translation>
+    </message>
+    <message>
+        <source>one of its disks is called “%1”, which is no file beside it</source>
+        <translation>eine ihrer Platten heißt „%1“, was keine Datei daneben ist</translation>
+    </message>
+    <message>
+        <source>there is no description of a machine in it</source>
+        <translation>es enthält keine Beschreibung einer Maschine</translation>
+    </message>
+    <message>
+        <source>its disk %1 is missing</source>
+        <translation>ihre Platte %1 fehlt</translation>
+    </message>
+    <message>
+        <source>it is far too large</source>
+        <translation>sie ist viel zu groß</translation>
+    </message>
+    <message>
+        <source>%1 cannot be imported</source>
+        <translation>%1 kann nicht übernommen werden</translation>
+    </message>
+    <message>
+        <source>there is no such file</source>
+        <translation>es gibt keine solche Datei</translation>
+    </message>
+    <message>
+        <source>Choose an OVA or OVF file</source>
+        <translation>Wählen Sie eine OVA- oder OVF-Datei</translation>
+    </message>
+    <message>
+        <source>its description is no XML</source>
+        <translation>ihre Beschreibung ist kein XML</translation>
+    </message>
+</context>
+<context>
     <name>app::ControlLink</name>
     <message>
         <source>“%1” is not running</source>
@@ -128,6 +234,29 @@
     <message>
         <source>The image&apos;s path must begin with a slash.</source>
         <translation>Der Pfad des Abbilds muss mit einem Schrägstrich beginnen.</translation>
+    </message>
+</context>
+<context>
+    <name>app::HostedMachine</name>
+    <message>
+        <source>Kept before starting from “%1”</source>
+        <translation>Aufgehoben vor dem Start ab „%1“</translation>
+    </message>
+    <message>
+        <source>“%1” is running</source>
+        <translation>„%1“ läuft</translation>
+    </message>
+    <message>
+        <source>Take a snapshot of it, and try that: a trial begins with a snapshot</source>
+        <translation>Machen Sie eine Momentaufnahme und probieren Sie diese aus: Ein Versuch beginnt mit einer Momentaufnahme</translation>
+    </message>
+    <message>
+        <source>Where a trial began</source>
+        <translation>Hier begann ein Versuch</translation>
+    </message>
+    <message>
+        <source>Kept from a trial</source>
+        <translation>Von einem Versuch behalten</translation>
     </message>
 </context>
 <context>
@@ -355,6 +484,14 @@
         <source>Machine</source>
         <translation>Maschine</translation>
     </message>
+    <message>
+        <source>“%1” is a linked clone of it and needs its disks</source>
+        <translation>„%1“ teilt sich die Platten mit ihr und braucht sie</translation>
+    </message>
+    <message>
+        <source>Delete the clone first; it counts until it has left the trash</source>
+        <translation>Löschen Sie zuerst diese; sie zählt, bis sie den Papierkorb verlassen hat</translation>
+    </message>
 </context>
 <context>
     <name>app::MachineSession</name>
@@ -465,6 +602,37 @@
     <message>
         <source>%1: reading</source>
         <translation>%1: liest</translation>
+    </message>
+</context>
+<context>
+    <name>ui::CloneSheet</name>
+    <message>
+        <source>&amp;Share the disks of “%1”</source>
+        <translation>Die &amp;Platten von „%1“ mitbenutzen</translation>
+    </message>
+    <message>
+        <source>Make a machine of a snapshot</source>
+        <translation>Maschine aus einer Momentaufnahme machen</translation>
+    </message>
+    <message>
+        <source>Made at once, and takes only the room of what it changes. “%1” can then neither be renamed nor deleted as long as the new machine is there.</source>
+        <translation>Ist sofort fertig und braucht nur Platz für das, was sie ändert. „%1“ kann dann weder umbenannt noch gelöscht werden, solange es die neue Maschine gibt.</translation>
+    </message>
+    <message>
+        <source>&amp;Make it</source>
+        <translation>&amp;Machen</translation>
+    </message>
+    <message>
+        <source>&amp;Name:</source>
+        <translation>&amp;Name:</translation>
+    </message>
+    <message>
+        <source>“%1” is being made.</source>
+        <translation>„%1“ wird gemacht.</translation>
+    </message>
+    <message>
+        <source>“%1” is made, and begins where the snapshot was taken.</source>
+        <translation>„%1“ ist fertig und beginnt dort, wo die Momentaufnahme gemacht wurde.</translation>
     </message>
 </context>
 <context>
@@ -659,8 +827,60 @@
         <translation>&amp;Rückgängig</translation>
     </message>
     <message>
-        <source>CD and disk images (*.iso *.img *.raw *.qcow2 *.flp *.ima);;All files (*)</source>
-        <translation>CD- und Plattenabbilder (*.iso *.img *.raw *.qcow2 *.flp *.ima);;Alle Dateien (*)</translation>
+        <source>Start</source>
+        <translation>Starten</translation>
+    </message>
+    <message>
+        <source>“%1” was interrupted last time.</source>
+        <translation>„%1“ wurde beim letzten Mal unterbrochen.</translation>
+    </message>
+    <message>
+        <source>Its newest snapshot can be gone on from; what the disk holds now is then kept as a snapshot of its own. Or the machine is powered on with its disk as it is, as after a power cut.</source>
+        <translation>Es kann bei ihrer neuesten Momentaufnahme weitergehen; was ihre Platte jetzt enthält, wird dann als eigene Momentaufnahme aufgehoben. Oder die Maschine wird mit ihrer Platte, wie sie ist, eingeschaltet, wie nach einem Stromausfall.</translation>
+    </message>
+    <message>
+        <source>&amp;Go on from %1</source>
+        <translation>&amp;Weiter ab %1</translation>
+    </message>
+    <message>
+        <source>Start from the &amp;disk as it is</source>
+        <translation>Mit der &amp;Platte starten, wie sie ist</translation>
+    </message>
+    <message>
+        <source>&amp;Try in a copy</source>
+        <translation>In einer Kopie &amp;ausprobieren</translation>
+    </message>
+    <message>
+        <source>Snapshots</source>
+        <translation>Momentaufnahmen</translation>
+    </message>
+    <message>
+        <source>&amp;Take snapshot</source>
+        <translation>Momentaufnahme &amp;machen</translation>
+    </message>
+    <message>
+        <source>Keeps the disks of the machine, which is off, as they are now</source>
+        <translation>Hält die Platten der ausgeschalteten Maschine fest, wie sie jetzt sind</translation>
+    </message>
+    <message>
+        <source>&amp;Snapshots</source>
+        <translation>Momenta&amp;ufnahmen</translation>
+    </message>
+    <message>
+        <source>&amp;View</source>
+        <translation>&amp;Ansicht</translation>
+    </message>
+    <message>
+        <source>There are no machines yet.</source>
+        <translation>Es gibt noch keine Maschinen.</translation>
+    </message>
+    <message>
+        <source>“%1” is on. Its snapshots are at the side of its own window.</source>
+        <translation>„%1“ ist eingeschaltet. Ihre Momentaufnahmen stehen an der Seite ihres eigenen Fensters.</translation>
+    </message>
+    <message>
+        <source>CD and disk images, exported machines (*.iso *.img *.raw *.qcow2 *.flp *.ima *.ova *.ovf);;All files (*)</source>
+        <translation>CD- und Plattenabbilder, exportierte Maschinen (*.iso *.img *.raw *.qcow2 *.flp *.ima *.ova *.ovf);;Alle Dateien (*)</translation>
     </message>
 </context>
 <context>
@@ -703,6 +923,10 @@
     <message>
         <source>Saved</source>
         <translation>Gespeichert</translation>
+    </message>
+    <message>
+        <source>Interrupted</source>
+        <translation>Unterbrochen</translation>
     </message>
 </context>
 <context>
@@ -1110,6 +1334,50 @@
         <source>The machine is being saved; then this window closes.</source>
         <translation>Die Maschine wird gespeichert; dann schließt sich dieses Fenster.</translation>
     </message>
+    <message>
+        <source>&amp;End the trial…</source>
+        <translation>Versuch &amp;beenden …</translation>
+    </message>
+    <message>
+        <source>End the trial</source>
+        <translation>Versuch beenden</translation>
+    </message>
+    <message>
+        <source>Keep what has become of this trial?</source>
+        <translation>Behalten, was aus diesem Versuch geworden ist?</translation>
+    </message>
+    <message>
+        <source>It has switched itself off. Kept, its disks become a snapshot of the machine that can be started from. Thrown away, nothing remains of it.</source>
+        <translation>Er hat sich selbst ausgeschaltet. Behalten, werden seine Platten zu einer Momentaufnahme der Maschine, ab der sie gestartet werden kann. Verworfen, bleibt nichts von ihm.</translation>
+    </message>
+    <message>
+        <source>Kept, it becomes a snapshot of the machine that can be gone back to. Thrown away, nothing remains of it. The machine itself is not touched either way.</source>
+        <translation>Behalten, wird er zu einer Momentaufnahme der Maschine, zu der man zurückkehren kann. Verworfen, bleibt nichts von ihm. Die Maschine selbst bleibt so oder so unberührt.</translation>
+    </message>
+    <message>
+        <source>&amp;Keep as a snapshot</source>
+        <translation>Als Momentaufnahme &amp;behalten</translation>
+    </message>
+    <message>
+        <source>&amp;Throw away</source>
+        <translation>&amp;Verwerfen</translation>
+    </message>
+    <message>
+        <source>Go &amp;on trying</source>
+        <translation>&amp;Weiter probieren</translation>
+    </message>
+    <message>
+        <source>This is a trial in a copy: the machine itself stays as it is. At the end you choose what becomes of it.</source>
+        <translation>Dies ist ein Versuch in einer Kopie: Die Maschine selbst bleibt, wie sie ist. Am Ende entscheiden Sie, was aus ihm wird.</translation>
+    </message>
+    <message>
+        <source>Try in a &amp;copy</source>
+        <translation>In einer &amp;Kopie ausprobieren</translation>
+    </message>
+    <message>
+        <source>Where a trial began</source>
+        <translation>Hier begann ein Versuch</translation>
+    </message>
 </context>
 <context>
     <name>ui::MessageBar</name>
@@ -1131,10 +1399,6 @@
     <message>
         <source>New machine</source>
         <translation>Neue Maschine</translation>
-    </message>
-    <message>
-        <source>A CD image (ISO) or disk image; drop it here</source>
-        <translation>Ein CD-Abbild (ISO) oder Plattenabbild; hierher ziehen</translation>
     </message>
     <message>
         <source>C&amp;hoose…</source>
@@ -1240,8 +1504,32 @@
         <translation>Mit dem eingebauten Übersetzer, weil es hier kein KVM gibt. %1</translation>
     </message>
     <message>
-        <source>CD and disk images (*.iso *.img *.raw *.qcow2 *.flp *.ima);;All files (*)</source>
-        <translation>CD- und Plattenabbilder (*.iso *.img *.raw *.qcow2 *.flp *.ima);;Alle Dateien (*)</translation>
+        <source>A CD image (ISO), disk image or exported machine (OVA); drop it here</source>
+        <translation>Ein CD-Abbild (ISO), Plattenabbild oder eine exportierte Maschine (OVA); hier ablegen</translation>
+    </message>
+    <message>
+        <source>Disks being imported</source>
+        <translation>Platten werden übernommen</translation>
+    </message>
+    <message>
+        <source>CD and disk images, exported machines (*.iso *.img *.raw *.qcow2 *.flp *.ima *.ova *.ovf);;All files (*)</source>
+        <translation>CD- und Plattenabbilder, exportierte Maschinen (*.iso *.img *.raw *.qcow2 *.flp *.ima *.ova *.ovf);;Alle Dateien (*)</translation>
+    </message>
+    <message>
+        <source>%1, without a disk.</source>
+        <translation>%1, ohne Platte.</translation>
+    </message>
+    <message>
+        <source>%1, with one disk, which is copied.</source>
+        <translation>%1, mit einer Platte, die kopiert wird.</translation>
+    </message>
+    <message>
+        <source>%1, with %2 disks, which are copied.</source>
+        <translation>%1, mit %2 Platten, die kopiert werden.</translation>
+    </message>
+    <message>
+        <source>Not taken over: %1.</source>
+        <translation>Nicht übernommen: %1.</translation>
     </message>
 </context>
 <context>
@@ -1387,6 +1675,18 @@
     <message>
         <source>Go back &amp;all the same</source>
         <translation>&amp;Trotzdem zurückkehren</translation>
+    </message>
+    <message>
+        <source>&amp;Try in a copy</source>
+        <translation>In einer Kopie &amp;ausprobieren</translation>
+    </message>
+    <message>
+        <source>Make a machine &amp;of it…</source>
+        <translation>&amp;Maschine daraus machen …</translation>
+    </message>
+    <message>
+        <source>&amp;Start from this</source>
+        <translation>Ab hier &amp;starten</translation>
     </message>
 </context>
 <context>

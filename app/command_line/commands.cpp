@@ -33,7 +33,9 @@ const Command& runCommand()
         {"NAME"},
         "Runs a machine of the library in this process, in a window.",
         {{"--headless", "", "without a window; “paddock stop” ends it"},
-         {"--from", "SNAPSHOT", "begins with a snapshot, by name or id; “power-on” leaves a saved state behind"}},
+         {"--from", "SNAPSHOT", "begins with a snapshot, by name or id; “power-on” leaves a saved state behind"},
+         {"--keep", "", "with “--from”: what the machine is now becomes a snapshot first"},
+         {"--try", "", "a trial in a copy, which is thrown away at its end unless “paddock save” keeps it"}},
         "Exit code: 0 the guest or the person switched it off; 2 wrong arguments; 4 it crashed.",
     };
     return command;

@@ -14,7 +14,7 @@ struct RunnableCommand {
     std::function<int(const Arguments&)> run;
 };
 
-std::vector<RunnableCommand> libraryCommands();    // create, list, info, delete
+std::vector<RunnableCommand> libraryCommands();    // create, import, list, info, delete
 std::vector<RunnableCommand> runningCommands();    // start, stop, screenshot, type, key
 std::vector<RunnableCommand> debugCommands();    // debug
 std::vector<RunnableCommand> snapshotCommands();    // snapshot, save

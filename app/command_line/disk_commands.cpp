@@ -1,11 +1,5 @@
 // disk create, info, check, convert, compact, resize.
 
-#include <atomic>
-#include <csignal>
-#include <cstdio>
-
-#include <unistd.h>
-
 #include <QDateTime>
 #include <QJsonArray>
 #include <QJsonObject>
@@ -13,6 +7,7 @@
 
 #include "app/command_line/commands.h"
 #include "app/command_line/output.h"
+#include "app/command_line/progress.h"
 #include "app/library/problem.h"
 #include "engine/block/disk_tool.h"
 
@@ -22,45 +17,6 @@ namespace {
 const Option json_option{"--json", "", "for programs"};
 const Option format_option{"--format", "NAME", "raw, qcow2, vmdk, vdi, vhd or vhdx, where the file's name doesn't say it"};
 const Option folder_option{"--trust", "FOLDER", "images below may come from there, too; may be given more than once"};
-
-std::atomic<bool> interrupted = false;
-
-// Shows how far it is where a person looks on, and lets Ctrl-C stop it in order.
-class Progress {
-public:
-    Progress() : m_shown(isatty(STDERR_FILENO) == 1)
-    {
-        interrupted = false;
-        struct sigaction action { };
-        action.sa_handler = [](int) { interrupted = true; };
-        for (const int signal : {SIGINT, SIGTERM, SIGHUP})
-            sigaction(signal, &action, nullptr);
-    }
-    ~Progress()
-    {
-        if (m_shown && m_percent >= 0)
-            std::fputs("\r      \r", stderr);
-        for (const int signal : {SIGINT, SIGTERM, SIGHUP})
-            std::signal(signal, SIG_DFL);
-    }
-    Progress(const Progress&) = delete;
-    Progress& operator=(const Progress&) = delete;
-
-    engine::DiskProgress report()
-    {
-        return [this](double done) {
-            const int percent = int(done * 100);
-            if (m_shown && percent != m_percent)
-                std::fprintf(stderr, "\r%3d %%", percent);
-            m_percent = percent;
-            return !interrupted.load();
-        };
-    }
-
-private:
-    bool m_shown;
-    int m_percent = -1;
-};
 
 engine::DiskSource sourceFrom(const Arguments& arguments)
 {

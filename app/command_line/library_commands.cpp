@@ -7,6 +7,7 @@
 #include "app/command_line/commands.h"
 #include "app/command_line/machine_options.h"
 #include "app/command_line/output.h"
+#include "app/command_line/progress.h"
 #include "app/library/definition_json.h"
 #include "app/library/machine_library.h"
 #include "app/library/problem.h"
@@ -142,6 +143,33 @@ int info(const Arguments& arguments)
     return succeeded;
 }
 
+int import(const Arguments& arguments)
+{
+    const auto appliance = readAppliance(arguments.positional(0));
+    if (!appliance)
+        return refuse(appliance.error());
+    MachineLibrary library;
+    NewMachine machine;
+    const QString name = arguments.positionalOr(1, library.suggestName(appliance.value().name));
+    machine.definition.name = name.toStdString();
+    machine.definition.cpus = std::max(1u, appliance.value().cpus);
+    if (appliance.value().memoryMib)
+        machine.definition.memory_mib = appliance.value().memoryMib;
+    if (auto applied = applySizes(arguments, machine.definition); !applied)
+        return refuse(applied.error());
+    machine.imports = appliance.value().disks;
+    const auto made = [&] {
+        Progress progress;
+        return library.create(machine, progress.report());
+    }();
+    if (!made)
+        return refuse(made.error());
+    say(QString("Imported “%1”. To start it: paddock start \"%1\"").arg(name));
+    if (!appliance.value().leftOut.isEmpty())
+        say("Not taken over: " + appliance.value().leftOut.join("; ") + '.');
+    return succeeded;
+}
+
 int discard(const Arguments& arguments)
 {
     const QString& name = arguments.positional(0);
@@ -167,6 +195,7 @@ std::vector<RunnableCommand> libraryCommands()
     createOptions.push_back({"--cdrom", "FILE", "an ISO image in the optical drive"});
     return {
         {{"create", {"NAME"}, "Makes a machine.", createOptions, {}}, create},
+        {{"import", {"FILE"}, "Makes a machine of an OVA or OVF file.", sizeOptions(), {}, {"NAME"}}, import},
         {{"list", {}, "Lists the machines.", {json_option}, {}}, list},
         {{"info", {"NAME"}, "Tells all about a machine.", {json_option}, {}}, info},
         {{"delete", {"NAME"}, "Moves a machine to the trash.", {}, {}}, discard},

@@ -18,12 +18,14 @@
 #include "app/library/machine_library.h"
 #include "app/library/problem.h"
 #include "app/session/control_socket.h"
+#include "app/session/hosted_machine.h"
 
 namespace app {
 
 namespace {
 constexpr qint64 start_patience = 20'000;    // milliseconds until the socket answers
 constexpr qint64 stop_patience = 10'000;
+constexpr auto snapshot_patience = std::chrono::minutes(10);
 constexpr auto typing_patience = std::chrono::minutes(10);
 
 template <class Condition> bool waitFor(Condition condition, qint64 milliseconds)
@@ -35,24 +37,25 @@ template <class Condition> bool waitFor(Condition condition, qint64 milliseconds
     return condition();
 }
 
-// The snapshot to offer to whoever starts a machine whose process ended without stopping it; "" for none.
-QString newestAfterInterruption(const engine::MachineDefinition& definition)
-{
-    const auto snapshots = engine::SnapshotTree::open(definition.snapshots);
-    if (!snapshots || !snapshots.value()->interrupted() || !snapshots.value()->saved_state().empty())
-        return {};
-    return QString::fromStdString(snapshots.value()->newest());
-}
-
 int start(const Arguments& arguments)
 {
     const QString& name = arguments.positional(0);
     const auto definition = MachineLibrary().find(name);
     if (!definition)
         return refuse(definition.error());
-    if (isMachineRunning(name))
-        return refuse(problem(QString("“%1” is running already").arg(name)));
-    const QString newest = newestAfterInterruption(definition.value());
+    const bool trial = arguments.has("--try");
+    const QString running = trial ? trialName(name) : name;
+    if (isMachineRunning(running))
+        return refuse(problem(QString("“%1” is running already").arg(running)));
+    std::optional<QString> from = arguments.value("--from");
+    // A trial begins with a snapshot.
+    if (trial && !from && isMachineRunning(name)) {
+        const auto taken = callMachine(name, "take_snapshot", {{"note", "Where a trial began"}}, snapshot_patience);
+        if (!taken)
+            return refuse(taken.error());
+        from = taken.value()["id"].toString();
+    }
+    const auto newest = MachineLibrary().newestAfterInterruption(name);
     const bool headless = arguments.has("--headless") || !hasDisplay();
 
     QTemporaryFile complaints;
@@ -65,8 +68,12 @@ int start(const Arguments& arguments)
     QStringList words{"run"};
     if (headless)
         words += "--headless";
-    if (const auto from = arguments.value("--from"))
+    if (from)
         words += {"--from", *from};
+    if (trial)
+        words += "--try";
+    if (arguments.has("--keep"))
+        words += "--keep";
     process.setArguments(words + QStringList{"--", name});
     process.setStandardInputFile(QProcess::nullDevice());
     process.setStandardOutputFile(QProcess::nullDevice());
@@ -76,14 +83,18 @@ int start(const Arguments& arguments)
         return refuse(problem(QString("“%1” cannot be started").arg(name), process.errorString()));
 
     bool ended = false;
-    waitFor([&] { return isMachineRunning(name) || (ended = ::kill(pid_t(id), 0) != 0); }, start_patience);
-    if (!ended && isMachineRunning(name)) {
-        say(QString("Started “%1”%2.").arg(name, headless ? " without a window" : ""));
-        if (!newest.isEmpty() && !arguments.has("--from"))
+    waitFor([&] { return isMachineRunning(running) || (ended = ::kill(pid_t(id), 0) != 0); }, start_patience);
+    if (!ended && isMachineRunning(running)) {
+        say(QString("Started “%1”%2.").arg(running, headless ? " without a window" : ""));
+        if (trial)
+            say(QString("To keep what becomes of it as a snapshot of “%1”: paddock save \"%2\"\n"
+                        "To throw it away: paddock stop --force \"%2\"")
+                    .arg(name, running));
+        else if (newest && !arguments.has("--from"))
             say(QString(
                     "It was not stopped properly last time, so it was powered on. To go on from its newest snapshot instead:\n"
-                    "paddock stop --force \"%1\" && paddock start --from %2 \"%1\"")
-                    .arg(name, newest));
+                    "paddock stop --force \"%1\" && paddock start --from %2 --keep \"%1\"")
+                    .arg(name, QString::fromStdString(newest->id)));
         return succeeded;
     }
     QFile written(complaints.fileName());
@@ -144,7 +155,9 @@ std::vector<RunnableCommand> runningCommands()
           {"NAME"},
           "Starts a machine in a process of its own.",
           {{"--headless", "", "without a window, as is done where there is no display"},
-           {"--from", "SNAPSHOT", "begins with a snapshot, by name or id; “power-on” leaves a saved state behind"}},
+           {"--from", "SNAPSHOT", "begins with a snapshot, by name or id; “power-on” leaves a saved state behind"},
+           {"--keep", "", "with “--from”: what the machine is now becomes a snapshot first"},
+           {"--try", "", "a trial in a copy, which is thrown away at its end unless “paddock save” keeps it"}},
           {}},
          start},
         {{"stop",

@@ -10,6 +10,7 @@
 #include "app/library/machine_library.h"
 #include "app/library/problem.h"
 #include "app/session/control_socket.h"
+#include "app/session/hosted_machine.h"
 
 namespace app {
 
@@ -152,7 +153,8 @@ int clone(const Arguments& arguments, const SnapshotInfo& info)
     if (name.isEmpty())
         return refuse(problem("The new machine has no name", {}, "Write it behind the snapshot"));
     MachineLibrary library;
-    const auto cloned = library.clone(machine, info.id, name);
+    const auto kind = arguments.has("--linked") ? engine::CloneKind::linked : engine::CloneKind::full;
+    const auto cloned = library.clone(machine, info.id, name, kind);
     return cloned ? answered(
                arguments, QJsonValue(QJsonObject{{"name", name}}),
                QString("Created “%1”, which goes on where the snapshot was taken.").arg(name))
@@ -193,7 +195,9 @@ int save(const Arguments& arguments)
 {
     const QString& machine = arguments.positional(0);
     const auto answer = callMachine(machine, "save", {}, saving_patience);
-    return answered(arguments, answer, QString("Saved and closed “%1”. To go on: paddock start \"%1\"").arg(machine));
+    const QString words = machine.endsWith(trialName({})) ? QString("Kept “%1” as a snapshot, and closed it.")
+                                                          : QString("Saved and closed “%1”. To go on: paddock start \"%1\"");
+    return answered(arguments, answer, words.arg(machine));
 }
 
 }
@@ -205,7 +209,10 @@ std::vector<RunnableCommand> snapshotCommands()
         "snapshot",
         {"NAME", "ACTION"},
         "Takes, lists and goes back to snapshots of a machine.",
-        {{"--name", "TEXT", "with “take”: what it is called"}, {"--note", "TEXT", "with “take”: a note"}, json},
+        {{"--name", "TEXT", "with “take”: what it is called"},
+         {"--note", "TEXT", "with “take”: a note"},
+         {"--linked", "", "with “clone”: shares the disks, and needs the original from then on"},
+         json},
         "ACTION is one of\n"
         "  take [SNAPSHOT]           takes one of the running machine, under that name\n"
         "  list                      shows them as a tree\n"

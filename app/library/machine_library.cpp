@@ -20,6 +20,7 @@
 
 #include "app/library/definition_json.h"
 #include "engine/block/disk_tool.h"
+#include "engine/block/tar_archive.h"
 
 namespace app {
 
@@ -167,7 +168,63 @@ engine::Result<void> writeDefinition(const engine::MachineDefinition& definition
 
 }
 
-engine::Result<void> MachineLibrary::create(const NewMachine& machine)
+namespace {
+
+// Out of its archive, where it lies in one, and into an image of the machine's own.
+engine::Result<void>
+importDisk(const DiskToImport& disk, const QString& draft, const std::string& to, const std::function<bool(double)>& progress)
+{
+    constexpr double copying = 0.4;    // of the time
+    const auto part = [&](double begin, double length) -> engine::DiskProgress {
+        return [=](double done) { return !progress || progress(begin + length * done); };
+    };
+    std::string from = disk.path.toStdString();
+    const QTemporaryDir beside(draft + QStringLiteral("/.import-XXXXXX"));
+    const bool packed = disk.size != 0;
+    if (packed) {
+        // Alone in a folder, where no name that it holds leads anywhere. Its ending says what its content doesn't.
+        from = beside.filePath(QStringLiteral("disk.") + QFileInfo(disk.name).suffix()).toStdString();
+        if (auto copied = engine::copy_out(disk.path.toStdString(), disk.offset, disk.size, from, part(0, copying)); !copied)
+            return copied;
+    }
+    const auto format = engine::probe_disk_format(from);
+    if (!format)
+        return format.error();
+    return engine::convert_disk(
+        {.from = {.path = from, .format = format.value()}, .to = to, .to_format = "qcow2"},
+        packed ? part(copying, 1 - copying) : part(0, 1));
+}
+
+// A qcow2 disk before the one of this number, or behind all.
+void insertDisk(engine::MachineDefinition& definition, std::size_t number, const std::string& path, const std::string& cache)
+{
+    definition.disk_formats.resize(definition.disks.size());
+    definition.disk_caches.resize(definition.disks.size());
+    const auto at = std::ptrdiff_t(number);
+    definition.disks.insert(definition.disks.begin() + at, path);
+    definition.disk_formats.insert(definition.disk_formats.begin() + at, "qcow2");
+    definition.disk_caches.insert(definition.disk_caches.begin() + at, cache);
+}
+
+engine::Result<void> importDisks(
+    const std::vector<DiskToImport>& disks, const QString& draft, engine::MachineDefinition& definition,
+    const std::function<bool(double)>& progress)
+{
+    const double share = 1.0 / double(std::max<std::size_t>(1, disks.size()));
+    for (std::size_t n = 0; n < disks.size(); ++n) {
+        const QString name = n == 0 ? disk_file : QStringLiteral("/disk-%1.qcow2").arg(n);
+        const std::string to = (draft + name).toStdString();
+        const auto part = [&](double done) { return !progress || progress((double(n) + done) * share); };
+        if (auto imported = importDisk(disks[n], draft, to, part); !imported)
+            return imported;
+        insertDisk(definition, n, to, {});
+    }
+    return {};
+}
+
+}
+
+engine::Result<void> MachineLibrary::create(const NewMachine& machine, const std::function<bool(double)>& progress)
 {
     engine::MachineDefinition definition = machine.definition;
     const QString name = QString::fromStdString(definition.name);
@@ -191,15 +248,14 @@ engine::Result<void> MachineLibrary::create(const NewMachine& machine)
     const QTemporaryDir draft(machinesFolder() + QStringLiteral("/.new-XXXXXX"));
     if (!draft.isValid())
         return failed(draft.errorString());
+    if (auto imported = importDisks(machine.imports, draft.path(), definition, progress); !imported)
+        return imported;
     if (machine.diskBytes != 0) {
-        const std::string disk = (draft.path() + disk_file).toStdString();
+        const QString file = machine.imports.empty() ? disk_file : QStringLiteral("/disk-new.qcow2");
+        const std::string disk = (draft.path() + file).toStdString();
         if (auto made = engine::create_disk({.path = disk, .format = "qcow2", .size = machine.diskBytes}); !made)
             return made;
-        definition.disk_formats.resize(definition.disks.size());
-        definition.disk_formats.insert(definition.disk_formats.begin(), "qcow2");
-        definition.disk_caches.resize(definition.disks.size());
-        definition.disk_caches.insert(definition.disk_caches.begin(), machine.diskCache);
-        definition.disks.insert(definition.disks.begin(), disk);
+        insertDisk(definition, machine.imports.size(), disk, machine.diskCache);
     }
     if (auto written = writeDefinition(definition, draft.path()); !written)
         return written;
@@ -262,6 +318,8 @@ engine::Result<void> MachineLibrary::rename(const QString& from, const QString& 
             tr("There is no machine “%1”").arg(from.left(longestName)), {}, tr("`paddock list` names those there are"));
     if (auto check = checkName(to); !check)
         return check;
+    if (auto needed = checkNobodyNeeds(from, tr("“%1” cannot be renamed").arg(from)); !needed)
+        return needed;
     if (moveFolder(folder(from), folder(to)))
         return {};
     const int error = errno;
@@ -270,7 +328,41 @@ engine::Result<void> MachineLibrary::rename(const QString& from, const QString& 
     return problem(tr("“%1” cannot be renamed").arg(from), reason(error), tr("Allow writing in %1").arg(machinesFolder()));
 }
 
-engine::Result<void> MachineLibrary::clone(const QString& name, const std::string& snapshot, const QString& as)
+QStringList MachineLibrary::linkedClonesOf(const QString& name) const
+{
+    if (!engine::has_links(snapshots(name).toStdString()))
+        return {};
+    QStringList found;
+    const QString inside = QDir::cleanPath(folder(name)) + u'/';
+    for (const QString& shelf : {machinesFolder(), trashFolder()})
+        for (const QString& entry : QDir(shelf).entryList(QDir::Dirs | QDir::NoDotAndDotDot)) {
+            // In the trash a machine keeps the paths that it had among the others.
+            const QString lies = shelf + u'/' + entry, lay = machinesFolder() + u'/' + entry;
+            for (const QString& disk : QDir(lies).entryList({QStringLiteral("disk*.qcow2")}, QDir::Files)) {
+                const auto info = engine::disk_info({.path = (lies + u'/' + disk).toStdString(), .format = "qcow2"});
+                const QString below = info ? QString::fromStdString(info.value().below) : QString();
+                if (!below.isEmpty() && QDir::cleanPath(QDir(lay).absoluteFilePath(below)).startsWith(inside))
+                    found << (shelf == trashFolder() ? entry.section(u' ', 1) : entry);
+            }
+        }
+    if (found.isEmpty())
+        engine::forget_links(snapshots(name).toStdString());
+    found.removeDuplicates();
+    return found;
+}
+
+engine::Result<void> MachineLibrary::checkNobodyNeeds(const QString& name, const QString& what) const
+{
+    const QStringList clones = linkedClonesOf(name);
+    if (clones.isEmpty())
+        return {};
+    return problem(
+        what, tr("“%1” is a linked clone of it and needs its disks").arg(clones.first()),
+        tr("Delete the clone first; it counts until it has left the trash"));
+}
+
+engine::Result<void>
+MachineLibrary::clone(const QString& name, const std::string& snapshot, const QString& as, engine::CloneKind kind)
 {
     const auto definition = find(name);
     if (!definition)
@@ -282,7 +374,7 @@ engine::Result<void> MachineLibrary::clone(const QString& name, const std::strin
     if (!draft.isValid())
         return problem(
             tr("“%1” cannot be created").arg(as), draft.errorString(), tr("Allow writing in %1").arg(machinesFolder()));
-    auto cloned = engine::clone_from_snapshot(definition.value(), snapshot, draft.path().toStdString());
+    auto cloned = engine::clone_from_snapshot(definition.value(), snapshot, draft.path().toStdString(), kind);
     if (!cloned)
         return cloned.error();
     cloned->name = as.toStdString();
@@ -295,12 +387,27 @@ engine::Result<void> MachineLibrary::clone(const QString& name, const std::strin
     return {};
 }
 
+std::optional<engine::SnapshotInfo> MachineLibrary::newestAfterInterruption(const QString& name) const
+{
+    const auto definition = find(name);
+    if (!definition)
+        return {};
+    const auto tree = engine::SnapshotTree::open(definition.value().snapshots);
+    if (!tree || !tree.value()->interrupted() || !tree.value()->saved_state().empty())
+        return {};
+    const std::string newest = tree.value()->newest();
+    const auto found = newest.empty() ? engine::Result<engine::SnapshotInfo>(engine::Error{}) : tree.value()->find(newest);
+    return found ? std::optional(found.value()) : std::nullopt;
+}
+
 engine::Result<QString> MachineLibrary::discard(const QString& name)
 {
     if (!contains(name))
         return problem(
             tr("There is no machine “%1”").arg(name.left(longestName)), {}, tr("`paddock list` names those there are"));
-    const QString trash = m_root + QStringLiteral("/trash");
+    if (const auto needed = checkNobodyNeeds(name, tr("“%1” cannot be deleted").arg(name)); !needed)
+        return needed.error();
+    const QString trash = trashFolder();
     const QString stamp = QDateTime::currentDateTimeUtc().toString(QStringLiteral("yyyyMMddTHHmmsszzz"));
     const QString ticket = stamp + u' ' + name;
     if (QDir().mkpath(trash) && moveFolder(folder(name), trash + u'/' + ticket))

@@ -7,12 +7,14 @@
 // Deleted machines lie in …/paddock/trash for a week. QtCore only; any one thread at a time.
 
 #include <chrono>
+#include <functional>
 
 #include <QCoreApplication>
 #include <QDateTime>
 #include <QString>
 #include <QStringList>
 
+#include "app/library/appliance.h"
 #include "app/library/problem.h"
 #include "engine/engine.h"
 
@@ -21,7 +23,8 @@ namespace app {
 struct NewMachine {
     engine::MachineDefinition definition;    // its `name` names the folder; paths are made absolute
     quint64 diskBytes = 0;    // size of the disk to make, 0 for none
-    std::string diskCache;    // its cache policy, as engine::MachineDefinition::disk_caches has them
+    std::string diskCache{};    // its cache policy, as engine::MachineDefinition::disk_caches has them
+    std::vector<DiskToImport> imports{};    // become the machine's first disks, in qcow2
 };
 
 class MachineLibrary {
@@ -42,7 +45,8 @@ public:
     static engine::Result<void> checkDisk(quint64 bytes);
     engine::Result<void> checkNameIsFree(const QString& name) const;
 
-    engine::Result<void> create(const NewMachine& machine);
+    // The progress, 0 to 1, is that of the imports, and ends them by returning false: then there is no machine.
+    engine::Result<void> create(const NewMachine& machine, const std::function<bool(double)>& progress = {});
     QStringList names() const;    // sorted as a person sorts
     bool contains(const QString& name) const;
     engine::Result<engine::MachineDefinition> find(const QString& name) const;
@@ -50,7 +54,13 @@ public:
     engine::Result<void> rename(const QString& from, const QString& to);
 
     // A machine of its own, called `as`, that goes on where a snapshot of another one was taken.
-    engine::Result<void> clone(const QString& name, const std::string& snapshot, const QString& as);
+    // A linked one shares its disks, and the original can neither be renamed nor deleted while there are such clones.
+    engine::Result<void>
+    clone(const QString& name, const std::string& snapshot, const QString& as, engine::CloneKind kind = engine::CloneKind::full);
+    QStringList linkedClonesOf(const QString& name) const;    // those in the trash too
+
+    // Of a machine whose process ended without stopping it: the newest snapshot, to be offered to whoever starts it.
+    std::optional<engine::SnapshotInfo> newestAfterInterruption(const QString& name) const;
 
     // Moves the machine to the trash and returns the ticket that brings it back.
     engine::Result<QString> discard(const QString& name);
@@ -67,6 +77,9 @@ public:
     QString suggestName(const QString& wish) const;
 
 private:
+    engine::Result<void> checkNobodyNeeds(const QString& name, const QString& what) const;
+    QString trashFolder() const { return m_root + QStringLiteral("/trash"); }
+
     QString m_root;
 };
 

@@ -107,6 +107,20 @@ std::optional<Medium> fromDiskImage(const QString& path)
     return medium;
 }
 
+engine::Result<Medium> fromAppliance(const QString& path)
+{
+    auto appliance = readAppliance(path);
+    if (!appliance)
+        return appliance.error();
+    Medium medium;
+    medium.kind = Medium::Kind::appliance;
+    medium.path = path;
+    medium.title = appliance->name;
+    medium.memoryMib = appliance->memoryMib ? appliance->memoryMib : fittingMemory(1024);
+    medium.appliance = std::move(*appliance);
+    return medium;
+}
+
 bool hasBootSignature(QFile& file)
 {
     return file.seek(0) && file.read(sector).endsWith("\x55\xaa");
@@ -127,6 +141,8 @@ engine::Result<Medium> probeMedium(const QString& given)
     if (!file.open(QIODevice::ReadOnly))
         return problem(what, file.errorString(), MediumWords::tr("Allow reading it, or choose another image"));
 
+    if (isApplianceName(path))
+        return fromAppliance(path);
     const auto iso = engine::read_iso(path.toStdString());
     if (iso)
         return fromIso(iso.value(), path);

@@ -11,12 +11,13 @@
 namespace app {
 
 struct Medium {
-    enum class Kind { cdrom, disk, floppy } kind = Kind::cdrom;
+    enum class Kind { cdrom, disk, floppy, appliance } kind = Kind::cdrom;
     QString path;    // absolute
     QString title;    // for a person: "Debian GNU/Linux 12.5.0", or the file's name
     QString warning;    // a sentence on what will not go well: not bootable, truncated; or ""
     quint64 memoryMib = 1024;    // what suits it, within what the host has
     quint64 diskBytes = 0;
+    Appliance appliance{};    // where it is one
 };
 
 // An error in words where the file is neither a CD image nor a disk image.

@@ -10,6 +10,32 @@ namespace app {
 
 namespace {
 
+using namespace std::chrono_literals;
+using choice::RoomForPoints;
+
+std::chrono::minutes intervalOf(choice::AutomaticPoints choice)
+{
+    switch (choice) {
+    case choice::AutomaticPoints::off:
+        return 0min;
+    case choice::AutomaticPoints::everyMinute:
+        return 1min;
+    case choice::AutomaticPoints::every5Minutes:
+        return 5min;
+    case choice::AutomaticPoints::every15Minutes:
+        return 15min;
+    case choice::AutomaticPoints::everyHour:
+        return 60min;
+    }
+    return 0min;
+}
+
+// GiB 1, 4, 16, 64.
+quint64 bytesOf(RoomForPoints choice)
+{
+    return quint64(1) << (30 + 2 * int(choice));
+}
+
 // How wide the hole is that the point at `at` would leave, in terms of its age.
 double holeWithout(const std::vector<PointInTime>& points, size_t at, qint64 now)
 {
@@ -64,6 +90,13 @@ AutomaticPoints::AutomaticPoints(SnapshotShelf& shelf, MachineSession& session, 
     connect(&shelf, &SnapshotShelf::changed, this, &AutomaticPoints::thinOut);
 }
 
+// A trial has none: it is meant to leave nothing behind.
+void AutomaticPoints::follow(const Settings& settings)
+{
+    setInterval(m_session.isTrial() ? 0min : intervalOf(settings.get(setting::automatic_points)));
+    setBudget(bytesOf(settings.get(setting::room_for_points)));
+}
+
 void AutomaticPoints::setInterval(std::chrono::minutes interval)
 {
     if (interval.count() == 0)
@@ -87,6 +120,8 @@ void AutomaticPoints::takePoint()
 // What a person named or noted is theirs, and what the present grew from is needed to say where one is.
 void AutomaticPoints::thinOut()
 {
+    if (m_session.isTrial())
+        return;
     std::set<std::string> parents;
     for (const engine::SnapshotInfo& snapshot : m_shelf.all())
         parents.insert(snapshot.parent);

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "app/session/snapshot_shelf.h"
+#include "app/settings/settings.h"
 
 namespace app {
 
@@ -31,9 +32,15 @@ public:
     // Both outlive it.
     AutomaticPoints(SnapshotShelf& shelf, MachineSession& session, QObject* parent = nullptr);
 
+    // Interval and budget as the person has chosen them.
+    void follow(const Settings& settings);
     // A point is due this often while the machine runs; 0: never.
     void setInterval(std::chrono::minutes interval);
     void setBudget(quint64 bytes);
+    std::chrono::milliseconds interval() const
+    {
+        return m_timer.isActive() ? m_timer.intervalAsDuration() : std::chrono::milliseconds(0);
+    }
 
 private:
     void takePoint();

@@ -12,19 +12,29 @@
 
 namespace app {
 
-// `from` is what the machine begins with: a snapshot's name or id, "power-on", or "" for a saved state where there is one.
+struct StartOptions {
+    QString from;    // a snapshot's name or id, "power-on", or "" for a saved state where there is one
+    bool keep = false;    // with a snapshot: what the machine is now becomes a snapshot first
+    bool trial = false;    // beside the machine, see engine::MachineDefinition::trial; called trialName(name)
+};
+
+// “guest (trial)”: what a trial of “guest” is called at the control socket.
+QString trialName(const QString& machine);
+
 class HostedMachine : public QObject {
     Q_OBJECT
 
 public:
     static engine::Result<std::unique_ptr<HostedMachine>> open(
         const MachineLibrary& library, const QString& name, PictureWriter writePicture,
-        const MachineSession::Factory& factory = &engine::Machine::create, const QString& from = {});
+        const MachineSession::Factory& factory = &engine::Machine::create, const StartOptions& options = {});
     ~HostedMachine() override;
 
     MachineSession& session() { return *m_session; }
 
 private:
+    static engine::Result<void> beginTrial(engine::MachineDefinition& definition, const StartOptions& options);
+    static engine::Result<void> beginWith(engine::MachineDefinition& definition, const StartOptions& options);
     HostedMachine(
         const MachineLibrary& library, std::unique_ptr<MachineSession> session, std::unique_ptr<ControlServer> server,
         PictureWriter writer);

@@ -42,6 +42,10 @@ public:
     bool isSnapshotUnderWay() const { return m_snapshotUnderWay; }
     QString presentSnapshot() const { return QString::fromStdString(m_machine->present_snapshot()); }
     bool hasSnapshots() const { return !m_definition.snapshots.empty(); }
+    // A trial is thrown away at its end, unless it was saved or this was said: then its disks become a snapshot.
+    bool isTrial() const { return m_definition.trial; }
+    void keepTrialsDisks() { m_keepsDisks = true; }
+    bool keepsTrialsDisks() const { return m_keepsDisks; }
 
     const engine::MachineDefinition& definition() const { return m_definition; }
     QString name() const { return QString::fromStdString(m_definition.name); }
@@ -106,6 +110,7 @@ private:
     std::deque<KeyEvent> m_toType;
     QTimer m_typing;
     bool m_snapshotUnderWay = false;
+    bool m_keepsDisks = false;
 };
 
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "app/session/control_socket.h"
+
 namespace app {
 
 namespace {
@@ -26,9 +28,9 @@ struct SnapshotShelf::Seen {
     QString present;
 };
 
-SnapshotShelf::SnapshotShelf(MachineSession& session, TreeFactory open, QObject* parent)
+SnapshotShelf::SnapshotShelf(const engine::MachineDefinition& definition, TreeFactory open, QObject* parent)
     : QObject(parent),
-      m_session(session),
+      m_definition(definition),
       m_open(std::move(open))
 {
     m_disk.setMaxThreadCount(1);
@@ -37,6 +39,13 @@ SnapshotShelf::SnapshotShelf(MachineSession& session, TreeFactory open, QObject*
     m_settle.callOnTimeout(this, &SnapshotShelf::refresh);
     // Others may put the snapshots in order too, such as the command line.
     connect(&m_watcher, &QFileSystemWatcher::directoryChanged, &m_settle, qOverload<>(&QTimer::start));
+    refresh();
+}
+
+SnapshotShelf::SnapshotShelf(MachineSession& session, TreeFactory open, QObject* parent)
+    : SnapshotShelf(session.definition(), std::move(open), parent)
+{
+    m_session = &session;
     connect(&session, &MachineSession::snapshotTaken, this, &SnapshotShelf::takenOne);
     connect(&session, &MachineSession::snapshotFailed, this, &SnapshotShelf::fail);
     connect(&session, &MachineSession::wentBack, this, &SnapshotShelf::wentBackTo);
@@ -53,13 +62,14 @@ SnapshotShelf::SnapshotShelf(MachineSession& session, TreeFactory open, QObject*
     connect(&session, &MachineSession::stateChanged, this, [this](engine::MachineState state) {
         m_moved |= state == engine::MachineState::running;
     });
-    refresh();
 }
 
 SnapshotShelf::~SnapshotShelf()
 {
-    onDisk([](engine::SnapshotTree& tree) {
-        const auto swept = tree.sweep();
+    // Another window of the same machine may still bring back what was deleted there.
+    const bool ours = m_session ? !m_session->isTrial() : !m_removed.empty();
+    onDisk([ours](engine::SnapshotTree& tree) {
+        const auto swept = ours ? tree.sweep() : tree.free_unneeded();
         return swept ? engine::Result<void>() : swept.error();
     });
     m_disk.waitForDone();
@@ -80,9 +90,37 @@ void SnapshotShelf::take(Kind kind, const QString& name, const QString& note)
         m_nameToCome.clear();
         m_lastTaken.clear();
     }
+    if (!m_session)
+        return takeOfDisks({fitting(name, longest_name), fitting(note, longest_note), kind});
     ask({Job::What::take, {fitting(name, longest_name), fitting(note, longest_note), kind}, {}, {}});
     if (kind == Kind::manual)
         emit changed();
+}
+
+void SnapshotShelf::takeOfDisks(const engine::SnapshotRequest& request)
+{
+    const auto id = std::make_shared<std::string>();
+    const auto take = [id, request, definition = m_definition](engine::SnapshotTree&) -> engine::Result<void> {
+        // It may have been started meanwhile.
+        const auto lock = MachineLock::take(QString::fromStdString(definition.name));
+        if (!lock)
+            return lock.error();
+        const auto taken = engine::take_snapshot_of_stopped(definition, request);
+        if (!taken)
+            return taken.error();
+        *id = taken.value().id;
+        return {};
+    };
+    onDisk(take, [this, id, kind = request.kind] {
+        m_taking = false;
+        m_lastTaken = QString::fromStdString(*id);
+        if (!id->empty() && !m_nameToCome.isEmpty())
+            rename(m_lastTaken, m_nameToCome);
+        emit changed();
+        if (!id->empty())
+            emit taken(m_lastTaken, kind);
+    });
+    emit changed();
 }
 
 void SnapshotShelf::goBack(const QString& id, Present present, const QString& note)
@@ -107,7 +145,7 @@ void SnapshotShelf::ask(Job job)
 
 void SnapshotShelf::next()
 {
-    if (m_job || m_session.isSnapshotUnderWay())
+    if (m_job || m_session->isSnapshotUnderWay())
         return;
     if (m_jobs.empty()) {
         emit idle();
@@ -124,18 +162,18 @@ engine::Result<void> SnapshotShelf::begin(const Job& job)
     switch (job.what) {
     case Job::What::take:
     case Job::What::keep:
-        return m_session.takeSnapshot(job.request);
+        return m_session->takeSnapshot(job.request);
     case Job::What::goBack:
-        return m_session.goBack(job.id);
+        return m_session->goBack(job.id);
     case Job::What::save:
-        return m_session.saveAndStop();
+        return m_session->saveAndStop();
     }
     return {};
 }
 
 void SnapshotShelf::takenOne(const engine::SnapshotInfo& snapshot)
 {
-    m_moved = m_session.state() == engine::MachineState::running;
+    m_moved = m_session->state() == engine::MachineState::running;
     const QString id = QString::fromStdString(snapshot.id);
     const auto job = std::exchange(m_job, {});
     if (job && job->what == Job::What::keep)
@@ -153,7 +191,7 @@ void SnapshotShelf::takenOne(const engine::SnapshotInfo& snapshot)
 
 void SnapshotShelf::wentBackTo(const QString& id)
 {
-    m_moved = m_session.state() == engine::MachineState::running;
+    m_moved = m_session->state() == engine::MachineState::running;
     const auto job = std::exchange(m_job, {});
     // Once what was kept is listed, so that who hears of it can go there.
     onDisk({}, [this, id, job] {
@@ -277,7 +315,7 @@ SnapshotShelf::Seen SnapshotShelf::look(const Change& change)
 {
     Seen seen;
     if (!m_tree) {
-        auto tree = m_open(m_session.definition().snapshots);
+        auto tree = m_open(m_definition.snapshots);
         if (!tree) {
             m_refreshing = false;
             seen.changed = tree.error();
@@ -301,7 +339,7 @@ void SnapshotShelf::show(const Seen& seen)
         m_read = true;
         // It may be made only now, by the first snapshot.
         if (m_watcher.directories().isEmpty())
-            m_watcher.addPath(QString::fromStdString(m_session.definition().snapshots));
+            m_watcher.addPath(QString::fromStdString(m_definition.snapshots));
     }
     if (m_taking && find(m_lastTaken))
         m_taking = false;

@@ -22,6 +22,9 @@ public:
     using Kind = engine::SnapshotInfo::Kind;
     enum class Present { kept, lost };
 
+    // Of a machine that is off: take() keeps its disks, and nothing else can be asked of it.
+    explicit SnapshotShelf(
+        const engine::MachineDefinition& definition, TreeFactory open = &engine::SnapshotTree::open, QObject* parent = nullptr);
     // The session outlives the shelf and has a place for snapshots.
     explicit SnapshotShelf(MachineSession& session, TreeFactory open = &engine::SnapshotTree::open, QObject* parent = nullptr);
     // What was deleted is now gone for good; waits until its room is free.
@@ -77,6 +80,7 @@ private:
     using Change = std::function<engine::Result<void>(engine::SnapshotTree&)>;
     struct Seen;
 
+    void takeOfDisks(const engine::SnapshotRequest& request);
     void ask(Job job);
     void next();
     engine::Result<void> begin(const Job& job);
@@ -88,7 +92,8 @@ private:
     Seen look(const Change& change);
     void show(const Seen& seen);
 
-    MachineSession& m_session;
+    engine::MachineDefinition m_definition;
+    MachineSession* m_session = nullptr;
     TreeFactory m_open;
     std::unique_ptr<engine::SnapshotTree> m_tree;    // the disk's thread alone
     QThreadPool m_disk;    // one thread

@@ -50,7 +50,8 @@ struct MachineSnapshots::Cut {
 MachineSnapshots::MachineSnapshots(const MachineDefinition& definition, LifeCycle& life, Listener& listener)
     : life_(life),
       listener_(listener),
-      directory_(definition.snapshots),
+      trial_(definition.trial),
+      directory_(definition.snapshots, trial_ ? SnapshotDirectory::Whose::trial : SnapshotDirectory::Whose::machine),
       disks_(directory_, definition),
       store_(definition.snapshots)
 {
@@ -80,7 +81,7 @@ MachineSnapshots::open(const MachineDefinition& definition, LifeCycle& life, Lis
 
 Result<void> MachineSnapshots::read_present()
 {
-    if (directory_.path().empty())
+    if (directory_.path().empty() || trial_)
         return {};
     auto present = directory_.present();
     if (!present)
@@ -93,6 +94,8 @@ Result<void> MachineSnapshots::read_present()
 
 Result<void> MachineSnapshots::choose_start(const std::string& wanted)
 {
+    if (trial_ && (wanted.empty() || wanted == MachineDefinition::start_cold))
+        return Error{"The trial can't be started", "It does not say which snapshot it begins with", "Take a snapshot first"};
     if (wanted == MachineDefinition::start_cold)
         return {};
     const std::string id = wanted.empty() ? present_.saved_state : wanted;
@@ -275,7 +278,7 @@ Result<void> MachineSnapshots::take(const SnapshotRequest& request, Afterwards a
         if (afterwards != Afterwards::stops)
             return;
         // The person has left: what was removed can't be brought back any more.
-        if (const auto tree = SnapshotTree::open(directory_.path()))
+        if (const auto tree = SnapshotTree::open(directory_.path()); tree && !trial_)
             (void)tree.value()->sweep();
         life_.events().post([this] { life_.request_stop({.kind = StopReason::Kind::saved}); });
     });
@@ -308,7 +311,7 @@ Result<SnapshotInfo> MachineSnapshots::save(const SnapshotRequest& request, Afte
     info.parent = present();
     info.name = request.name;
     info.note = request.note;
-    info.kind = afterwards == Afterwards::stops ? SnapshotInfo::Kind::closing : request.kind;
+    info.kind = afterwards == Afterwards::stops && !trial_ ? SnapshotInfo::Kind::closing : request.kind;
     auto branch = disks_.branch_here(info.id);
     if (!branch)
         return branch.error();
@@ -377,12 +380,15 @@ Result<void> MachineSnapshots::write_down(SnapshotContent& content, u64 bytes, A
     return moved;
 }
 
-// What was saved to close the machine is left behind once something else was saved.
+// What was saved to close the machine is left behind once something else was saved, but for what a person gave a name or note.
 void MachineSnapshots::forget_closing(const std::string& but)
 {
+    if (trial_)
+        return;
     for (const std::string& id : directory_.names(".snapshot"))
         if (id != but)
-            if (const auto info = directory_.info(id); info && info.value().kind == SnapshotInfo::Kind::closing)
+            if (const auto info = directory_.info(id); info && info.value().kind == SnapshotInfo::Kind::closing
+                && info.value().name.empty() && info.value().note.empty())
                 (void)directory_.rename(id + ".snapshot", id + ".removed");
 }
 

@@ -74,6 +74,7 @@ private:
 
     LifeCycle& life_;
     Listener& listener_;
+    const bool trial_;
     SnapshotDirectory directory_;
     SnapshotDisks disks_;
     PageStore store_;

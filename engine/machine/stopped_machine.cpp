@@ -1,7 +1,7 @@
 // Snapshots of machines that don't run, and machines made from snapshots.
 //
-// Not done: clones that share what they were made from. Nothing of a PC as it is here has to differ between two of them: it
-// has no network card, and no generation id.
+// Nothing of a PC as it is here has to differ between a machine and its clone: it has no network card, no generation id, and
+// no UUID of its own.
 
 #include <ctime>
 #include <filesystem>
@@ -85,6 +85,36 @@ copy_pages(const SnapshotContent& content, PageStore& store, const SnapshotDirec
     return {};
 }
 
+// Where the clone's disk lies, and what its snapshot says of it.
+struct ClonedDisk {
+    std::string path, format;
+    DiskLayers layers;
+};
+
+Result<void> copy_disk(const DiskLayers& disk, const SnapshotDirectory& from, const SnapshotDirectory& to, ClonedDisk& clone)
+{
+    clone.path = (std::filesystem::path(to.path()) / disk.image).lexically_normal();
+    clone.layers = disk;
+    if (auto copied = copy_file(from.file(disk.image), clone.path); !copied)
+        return copied;
+    for (const std::string& layer : disk.layers)
+        if (auto copied = copy_file(from.file(layer), to.file(layer)); !copied)
+            return copied;
+    return {};
+}
+
+Result<void> link_disk(const DiskLayers& disk, const SnapshotDirectory& from, const std::string& name, ClonedDisk& clone)
+{
+    const bool bare = disk.layers.empty();
+    const std::filesystem::path below = from.file(bare ? disk.image : disk.layers.back());
+    const ImageFormat format = !bare ? ImageFormat::qcow2
+        : clone.format.empty()       ? format_of_path(below)
+                                     : format_named(clone.format).value_or(ImageFormat::raw);
+    clone.layers = {.image = "../" + name, .layers = {}, .size = disk.size};
+    clone.format = format_name(ImageFormat::qcow2);
+    return create_overlay(clone.path, below.lexically_normal(), format, disk.size);
+}
+
 }
 
 Result<SnapshotInfo> take_snapshot_of_stopped(const MachineDefinition& definition, const SnapshotRequest& request)
@@ -134,15 +164,27 @@ Result<SnapshotInfo> take_snapshot_of_stopped(const MachineDefinition& definitio
     return info;
 }
 
+bool has_links(const std::string& snapshots)
+{
+    return !SnapshotDirectory(snapshots).names(linked_suffix).empty();
+}
+
+void forget_links(const std::string& snapshots)
+{
+    const SnapshotDirectory directory(snapshots);
+    for (const std::string& id : directory.names(linked_suffix))
+        directory.remove(id + linked_suffix);
+}
+
 Result<MachineDefinition>
-clone_from_snapshot(const MachineDefinition& definition, const std::string& id, const std::string& folder)
+clone_from_snapshot(const MachineDefinition& definition, const std::string& id, const std::string& folder, CloneKind kind)
 {
     const SnapshotDirectory from(definition.snapshots), to(folder + "/snapshots");
     const auto lock = from.lock(SnapshotDirectory::Use::shared);
     if (!lock)
         return lock.error();
     PageStore store(from.path());
-    const auto content = from.snapshot(id, store);
+    auto content = from.snapshot(id, store);
     if (!content)
         return content.error();
     if (auto made = to.make(); !made)
@@ -152,32 +194,36 @@ clone_from_snapshot(const MachineDefinition& definition, const std::string& id, 
     MachineDefinition clone = definition;
     clone.snapshots = to.path();
     clone.start_from.clear();
-    for (std::size_t n = 0; n < content.value().disks.size(); ++n) {
-        const DiskLayers& disk = content.value().disks[n];
+    clone.disk_formats.resize(clone.disks.size());
+    const Present link{.snapshot = id, .saved_state = {}, .running = false, .disks = content->disks};
+    for (std::size_t n = 0; n < content->disks.size(); ++n) {
+        DiskLayers& disk = content->disks[n];
         if (!disk.image.starts_with("../") || n >= clone.disks.size())
             return Error{
                 "The machine can't be cloned", text("Its disk ", disk.image, " lies outside its folder"),
                 "Move the image into the machine's folder first"};
-        clone.disks[n] = (std::filesystem::path(to.path()) / disk.image).lexically_normal();
-        if (auto copied = copy_file(from.file(disk.image), clone.disks[n]); !copied)
-            return copied.error();
-        for (const std::string& layer : disk.layers)
-            if (auto copied = copy_file(from.file(layer), to.file(layer)); !copied)
-                return copied.error();
+        const std::string name = n == 0 ? "disk.qcow2" : text("disk-", n, ".qcow2");
+        ClonedDisk cloned{.path = folder + "/" + name, .format = clone.disk_formats[n], .layers = {}};
+        if (auto made = kind == CloneKind::linked ? link_disk(disk, from, name, cloned) : copy_disk(disk, from, to, cloned);
+            !made)
+            return made.error();
+        clone.disks[n] = cloned.path;
+        clone.disk_formats[n] = cloned.format;
+        disk = cloned.layers;
     }
-    const auto bytes = from.read(id + ".snapshot", largest_container);
-    if (!bytes)
-        return bytes.error();
-    if (auto written = to.write(id + ".snapshot", bytes.value()); !written)
+    if (auto written = to.write(id + ".snapshot", pack_snapshot(content.value(), store)); !written)
         return written.error();
     SnapshotDisks disks(to, clone);
-    auto layers = disks.make_layers(content.value().disks, SnapshotDirectory::new_id());
+    auto layers = disks.make_layers(content->disks, SnapshotDirectory::new_id());
     if (!layers)
         return layers.error();
     const Present present{
-        .snapshot = id, .saved_state = content.value().info.with_memory ? id : "", .running = false, .disks = std::move(*layers)};
+        .snapshot = id, .saved_state = content->info.with_memory ? id : "", .running = false, .disks = std::move(*layers)};
     if (auto written = to.set_present(present); !written)
         return written.error();
+    if (kind == CloneKind::linked)
+        if (auto kept = from.write(SnapshotDirectory::new_id() + linked_suffix, pack_present(link)); !kept)
+            return kept.error();
     return clone;
 }
 

@@ -169,17 +169,25 @@ Result<SnapshotContent> SnapshotDirectory::snapshot(const std::string& id, PageS
 
 Result<Present> SnapshotDirectory::present() const
 {
-    if (!has("present"))
+    if (!has(present_name_))
         return Present{};
-    const auto bytes = read("present", front_of_file);
+    const auto bytes = read(present_name_, front_of_file);
     if (!bytes)
         return bytes.error();
-    return unpack_present(bytes.value(), file("present"));
+    return unpack_present(bytes.value(), file(present_name_));
+}
+
+Result<Present> SnapshotDirectory::link(const std::string& id) const
+{
+    const auto bytes = read(id + linked_suffix, front_of_file);
+    if (!bytes)
+        return bytes.error();
+    return unpack_present(bytes.value(), file(id + linked_suffix));
 }
 
 Result<void> SnapshotDirectory::set_present(const Present& present) const
 {
-    return write("present", pack_present(present));
+    return write(present_name_, pack_present(present));
 }
 
 Result<FileDescriptor> SnapshotDirectory::lock(Use use) const

@@ -10,9 +10,18 @@
 
 namespace engine {
 
+constexpr const char* linked_suffix = ".linked";
+
 class SnapshotDirectory {
 public:
-    explicit SnapshotDirectory(std::string path) : path_(std::move(path)) { }
+    // Whose present is meant: the machine's, or that of a trial (MachineDefinition::trial).
+    enum class Whose : u8 { machine, trial };
+
+    explicit SnapshotDirectory(std::string path, Whose whose = Whose::machine)
+        : path_(std::move(path)),
+          present_name_(whose == Whose::trial ? "trial" : "present")
+    {
+    }
 
     const std::string& path() const { return path_; }
     std::string file(const std::string& name) const { return path_ + "/" + name; }
@@ -37,6 +46,8 @@ public:
     Result<SnapshotContent> snapshot(const std::string& id, PageStore& store, const std::string& suffix = ".snapshot") const;
     Result<Present> present() const;    // a default one where there is no file
     Result<void> set_present(const Present& present) const;
+    void remove_present() const { remove(present_name_); }
+    Result<Present> link(const std::string& id) const;    // ID.linked
 
     // Shared while a snapshot is written or looked at for its pages, exclusive while space is freed.
     enum class Use : u8 { shared, exclusive };
@@ -44,7 +55,7 @@ public:
 
 private:
     Result<void> sync() const;
-    std::string path_;
+    std::string path_, present_name_;
 };
 
 }

@@ -54,7 +54,8 @@ Needs needs_of(const SnapshotContent& content)
 
 class Tree final : public SnapshotTree {
 public:
-    explicit Tree(const std::string& directory) : directory_(directory) { }
+    using Whose = SnapshotDirectory::Whose;
+    Tree(const std::string& directory, Whose whose) : directory_(directory, whose) { }
 
     std::vector<SnapshotInfo> list(bool whole) override;
     Result<SnapshotInfo> find(const std::string& id_or_name) override;
@@ -66,10 +67,15 @@ public:
     Result<void> set_note(const std::string& id, const std::string& note) override;
     Result<void> remove(const std::string& id) override;
     Result<void> undo_remove(const std::string& id) override;
-    Result<u64> sweep() override;
+    Result<u64> sweep() override { return free(Removed::freed); }
+    Result<u64> free_unneeded() override { return free(Removed::kept); }
 
 private:
+    enum class Removed : u8 { freed, kept };
+
     Present state() const;
+    Result<std::vector<Present>> presents() const;
+    Result<u64> free(Removed removed);
     Result<void> change_label(const std::string& id, const std::function<void(Label&)>& change);
     std::string living_parent(const std::string& id) const;
     void add_sizes(std::vector<SnapshotInfo>& all);
@@ -130,9 +136,11 @@ void Tree::add_sizes(std::vector<SnapshotInfo>& all)
     PageStore store(directory_.path());
     std::map<PageRef, unsigned> users;
     std::map<std::string, unsigned> layer_users;
-    for (const DiskLayers& disk : state().disks)
-        for (const std::string& layer : disk.layers)
-            ++layer_users[layer];
+    if (const auto presents = this->presents())
+        for (const Present& present : presents.value())
+            for (const DiskLayers& disk : present.disks)
+                for (const std::string& layer : disk.layers)
+                    ++layer_users[layer];
     std::vector<Needs> needs;
     for (SnapshotInfo& info : all) {
         auto content = directory_.snapshot(info.id, store);
@@ -212,17 +220,36 @@ Result<void> Tree::undo_remove(const std::string& id)
     return directory_.rename(id + removed_suffix, id + snapshot_suffix);
 }
 
-// Marks what the snapshots and the present need, then frees the rest. A snapshot that can't be read keeps everything.
-Result<u64> Tree::sweep()
+// The machine's, that of a trial beside it, and those that linked clones began with.
+Result<std::vector<Present>> Tree::presents() const
+{
+    std::vector<Present> all;
+    for (const Whose whose : {Whose::machine, Whose::trial}) {
+        auto present = SnapshotDirectory(directory_.path(), whose).present();
+        if (!present)
+            return present.error();
+        all.push_back(std::move(*present));
+    }
+    for (const std::string& id : directory_.names(linked_suffix)) {
+        auto link = directory_.link(id);
+        if (!link)
+            return link.error();
+        all.push_back(std::move(*link));
+    }
+    return all;
+}
+
+// Marks what the snapshots and the presents need, then frees the rest. A snapshot that can't be read keeps everything.
+Result<u64> Tree::free(Removed removed)
 {
     if (!directory_.has("."))
         return u64(0);
     const auto lock = directory_.lock(SnapshotDirectory::Use::exclusive);
     if (!lock)
         return lock.error();
-    const auto present = directory_.present();
-    if (!present)
-        return present.error();
+    const auto presents = this->presents();
+    if (!presents)
+        return presents.error();
     PageStore store(directory_.path());
     Needs needed;
     const auto mark = [&](const std::string& id, const std::string& suffix) -> Result<void> {
@@ -235,19 +262,23 @@ Result<u64> Tree::sweep()
     for (const std::string& id : directory_.names(snapshot_suffix))
         if (auto marked = mark(id, snapshot_suffix); !marked)
             return marked.error();
-    for (const DiskLayers& disk : present.value().disks)
-        needed.layers.insert(disk.layers.begin(), disk.layers.end());
+    for (const Present& present : presents.value())
+        for (const DiskLayers& disk : present.disks)
+            needed.layers.insert(disk.layers.begin(), disk.layers.end());
     u64 freed = 0;
     for (const std::string& id : directory_.names(removed_suffix)) {
         // A running machine may still bring in memory of the snapshot that it grew from.
-        if (id == present.value().snapshot && present.value().running && mark(id, removed_suffix))
+        const bool in_use = std::ranges::any_of(
+            presents.value(), [&](const Present& present) { return present.running && present.snapshot == id; });
+        if ((in_use || removed == Removed::kept) && mark(id, removed_suffix))
             continue;
         freed += directory_.size(id + removed_suffix);
         directory_.remove(id + removed_suffix);
         directory_.remove(id + ".label");
     }
-    for (const std::string& name : directory_.names(".tmp"))
-        directory_.remove(name + ".tmp");
+    if (removed == Removed::freed)
+        for (const std::string& name : directory_.names(".tmp"))
+            directory_.remove(name + ".tmp");
     return freed + free_layers(needed.layers) + free_pages(needed.chunks, store);
 }
 
@@ -297,11 +328,23 @@ u64 Tree::free_pages(const std::set<PageRef>& chunks, PageStore& store)
 
 }
 
-Result<std::unique_ptr<SnapshotTree>> SnapshotTree::open(const std::string& directory)
+namespace {
+Result<std::unique_ptr<SnapshotTree>> open_tree(const std::string& directory, SnapshotDirectory::Whose whose)
 {
     if (directory.empty())
         return Error{"The machine has no snapshots", "It has no place to keep them", ""};
-    return std::unique_ptr<SnapshotTree>(std::make_unique<Tree>(directory));
+    return std::unique_ptr<SnapshotTree>(std::make_unique<Tree>(directory, whose));
+}
+}
+
+Result<std::unique_ptr<SnapshotTree>> SnapshotTree::open(const std::string& directory)
+{
+    return open_tree(directory, SnapshotDirectory::Whose::machine);
+}
+
+Result<std::unique_ptr<SnapshotTree>> SnapshotTree::open_of_trial(const std::string& directory)
+{
+    return open_tree(directory, SnapshotDirectory::Whose::trial);
 }
 
 }

@@ -84,11 +84,12 @@ struct FakeMachine : engine::Machine {
 
 // A session with a fake machine; `machine` points to it while the session lives.
 struct FakeSession {
-    explicit FakeSession(const char* name = "test", const char* snapshots = "")
+    explicit FakeSession(const char* name = "test", const char* snapshots = "", bool trial = false)
     {
         engine::MachineDefinition definition;
         definition.name = name;
         definition.snapshots = snapshots;
+        definition.trial = trial;
         auto opened = app::MachineSession::open(definition, factory());
         session = std::move(opened.value());
     }

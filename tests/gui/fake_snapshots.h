@@ -104,6 +104,7 @@ struct FakeSnapshots {
             c->removed.clear();
             return engine::u64(0);
         }
+        engine::Result<engine::u64> free_unneeded() override { return engine::u64(0); }
         std::shared_ptr<Content> c;
     };
     app::SnapshotShelf::TreeFactory factory() const

@@ -5,6 +5,7 @@
 
 #include "app/library/definition_json.h"
 #include "app/library/machine_library.h"
+#include "engine/block/disk_tool.h"
 
 using app::MachineLibrary;
 using app::NewMachine;
@@ -208,6 +209,32 @@ private slots:
         QVERIFY(MachineLibrary::checkName(m_library->suggestName("")));
         QVERIFY(MachineLibrary::checkName(m_library->suggestName(QString(500, u'\u20ac'))));
         QVERIFY(MachineLibrary::checkName(m_library->suggestName("a/b\tc")));
+    }
+
+    void whatLinkedClonesStandOnStays()
+    {
+        const QTemporaryDir folder;
+        app::MachineLibrary library(folder.path());
+        app::NewMachine made;
+        made.definition.name = "origin";
+        made.definition.memory_mib = 64;
+        made.diskBytes = 16 << 20;
+        QVERIFY(library.create(made));
+        const auto taken = engine::take_snapshot_of_stopped(library.find("origin").value(), {.name = "base"});
+        QVERIFY(taken);
+        QVERIFY(library.clone("origin", taken.value().id, "full"));
+        QVERIFY(library.linkedClonesOf("origin").isEmpty());
+        QVERIFY(library.clone("origin", taken.value().id, "linked", engine::CloneKind::linked));
+        QCOMPARE(library.linkedClonesOf("origin"), QStringList{"linked"});
+        QVERIFY(engine::disk_info({.path = (library.folder("linked") + "/disk.qcow2").toStdString(), .format = "qcow2"}));
+        const auto refused = library.discard("origin");
+        QVERIFY(!refused && refused.error().why.find("linked") != std::string::npos);
+        QVERIFY(!library.rename("origin", "other"));
+        QVERIFY(library.rename("linked", "renamed"));
+        QVERIFY(library.discard("renamed"));
+        QVERIFY(!library.discard("origin"));
+        library.emptyTrash(std::chrono::hours(0));
+        QVERIFY(library.discard("origin"));
     }
 };
 

@@ -256,6 +256,22 @@ private slots:
         QVERIFY(some.content->removed.empty());
     }
 
+    void automaticPointsFollowTheSettingsButForTrials()
+    {
+        const QTemporaryDir folder;
+        app::Settings settings(folder.filePath("settings.ini"));
+        settings.set(app::setting::automatic_points, app::choice::AutomaticPoints::every15Minutes);
+        for (const bool trial : {false, true}) {
+            FakeSession fake("guest", "/nowhere", trial);
+            FakeSnapshots some;
+            SnapshotShelf shelf(*fake.session, some.factory());
+            app::AutomaticPoints automatic(shelf, *fake.session);
+            QCOMPARE(automatic.interval().count(), 0);
+            automatic.follow(settings);
+            QCOMPARE(automatic.interval(), std::chrono::minutes(trial ? 0 : 15));
+        }
+    }
+
     void automaticPointsAreThinnedButNotWhatAPersonTouched()
     {
         FakeSession fake("guest", "/nowhere");

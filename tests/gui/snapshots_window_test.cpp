@@ -2,6 +2,7 @@
 #include <QLineEdit>
 #include <QMenuBar>
 #include <QMessageBox>
+#include <QScrollBar>
 #include <QtTest>
 
 #include "tests/gui/fake_machine.h"
@@ -18,7 +19,8 @@ class SnapshotsWindowTest : public QObject {
     std::unique_ptr<app::Settings> m_settings;
 
     struct Opened {
-        FakeSession fake{"guest", "/nowhere"};
+        explicit Opened(bool trial = false) : fake("guest", "/nowhere", trial) { }
+        FakeSession fake;
         FakeSnapshots some;
         std::unique_ptr<ui::MachineWindow> window;
         void open(app::Settings& settings)
@@ -44,6 +46,15 @@ class SnapshotsWindowTest : public QObject {
                 if (found->isVisible() && found->text().remove(u'&') == text)
                     return found;
             return nullptr;
+        }
+        void answer(const QString& text) const
+        {
+            auto* question = window->findChild<QMessageBox*>();
+            QVERIFY(question);
+            for (QAbstractButton* found : question->buttons())
+                if (found->text().remove(u'&') == text)
+                    return found->click();
+            QFAIL(qPrintable(text));
         }
         ui::SnapshotView* view() const { return window->findChild<ui::SnapshotView*>(); }
         QString rows() const
@@ -217,6 +228,54 @@ private slots:
         QTRY_VERIFY(opened.window->view().hasFocus());
     }
 
+    // The message goes away by itself; this doesn't.
+    void undoStaysInSightUntilTheWindowIsClosed()
+    {
+        Opened opened;
+        opened.some.add("1", "one", 1);
+        opened.some.add("2", "two", 2);
+        opened.open(*m_settings);
+        opened.window->findChild<QDockWidget*>()->show();
+        QTRY_COMPARE(opened.rows(), QString("one|two|You are here"));
+        opened.view()->setCurrentIndex(opened.view()->model()->index(0, 0));
+        opened.action("Delete")->trigger();
+        QTRY_COMPARE(opened.rows(), QString("two|You are here"));
+        opened.window->messages().hide();
+        QToolButton* undo = nullptr;
+        for (QToolButton* found : opened.window->findChildren<QToolButton*>())
+            if (found->isVisible() && found->text().remove(u'&') == "Undo deletion of “one”")
+                undo = found;
+        QVERIFY(undo);
+        bool inMenu = false;
+        for (const QMenu* menu : opened.window->menuBar()->findChildren<QMenu*>())
+            inMenu |= menu->actions().contains(undo->defaultAction());
+        QVERIFY(inMenu);
+        // The guest's own undo is not ours.
+        opened.window->view().setFocus();
+        QTest::keyClick(&opened.window->view(), Qt::Key_Z, Qt::ControlModifier);
+        QTest::qWait(30);
+        QCOMPARE(opened.some.all().size(), size_t(1));
+        undo->click();
+        QTRY_COMPARE(opened.rows(), QString("one|two|You are here"));
+        QTRY_VERIFY(!undo->isVisible());
+    }
+
+    void theFilmStripHasRoomForAScrollBarWhereThereIsOne()
+    {
+        Opened opened;
+        opened.some.add("1", "", 1, Kind::automatic);
+        opened.open(*m_settings);
+        auto* strip = opened.window->findChild<ui::FilmStrip*>();
+        QTRY_VERIFY(strip->isVisible());
+        const int few = strip->height();
+        QVERIFY(!strip->horizontalScrollBar()->isVisible());
+        for (const char* id : {"2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17"})
+            opened.fake.machine->listener.snapshot_taken(opened.some.add(id, "", atoi(id), Kind::automatic));
+        QTRY_COMPARE(strip->model()->rowCount(), 17);
+        QTRY_VERIFY(strip->horizontalScrollBar()->isVisible());
+        QTRY_VERIFY(strip->height() > few);
+    }
+
     void guestKeepsItsKeys()
     {
         Opened opened;
@@ -284,6 +343,72 @@ private slots:
         opened.fake.machine->listener.snapshot_failed({"The machine was not saved", "the disk is full", "Make room"});
         QTRY_VERIFY(opened.window->findChild<QMessageBox*>());
         QVERIFY(opened.window->messages().text().contains("disk is full"));
+    }
+
+    void triesInACopy()
+    {
+        Opened opened;
+        opened.some.add("1", "one", 1);
+        opened.open(*m_settings);
+        QSignalSpy tried(opened.window.get(), &ui::MachineWindow::trialWanted);
+        QTRY_COMPARE(opened.rows(), QString("one|You are here"));
+        opened.view()->setCurrentIndex(opened.view()->model()->index(0, 0));
+        for (QAction* action : opened.view()->actions())
+            if (action->text().remove(u'&') == "Try in a copy")
+                action->trigger();
+        QCOMPARE(tried.size(), 1);
+        QCOMPARE(tried[0][0].toString(), QString("1"));
+        // As it is: a snapshot comes first.
+        for (QAction* action : opened.window->menuBar()->actions())
+            for (QAction* inside : action->menu()->actions())
+                if (inside->text().remove(u'&') == "Try in a copy")
+                    inside->trigger();
+        QTRY_COMPARE(opened.fake.machine->takes.size(), size_t(1));
+        QCOMPARE(tried.size(), 1);
+        opened.fake.machine->listener.snapshot_taken(opened.some.add("2", "", 2, Kind::automatic));
+        QTRY_COMPARE(tried.size(), 2);
+        QCOMPARE(tried[1][0].toString(), QString("2"));
+    }
+
+    void asksWhatBecomesOfATrial()
+    {
+        Opened opened(true);
+        opened.open(*m_settings);
+        QVERIFY(opened.window->messages().text().contains("trial"));
+        QVERIFY(!opened.action("Save and close"));
+        opened.window->close();
+        opened.answer("Go on trying");
+        QTRY_VERIFY(!opened.window->findChild<QMessageBox*>());
+        QVERIFY(opened.window->isVisible());
+        opened.action("End the trial…")->trigger();
+        opened.answer("Keep as a snapshot");
+        QTRY_COMPARE(opened.fake.machine->said.count("save and stop"), 1);
+        opened.fake.machine->listener.snapshot_taken(opened.some.add("1", "", 1));
+        opened.fake.machine->stop({engine::StopReason::Kind::saved, 0, {}});
+        QTRY_VERIFY(!opened.window->isVisible());
+        QVERIFY(!opened.fake.session->keepsTrialsDisks());
+    }
+
+    void aTrialCanBeThrownAway()
+    {
+        Opened opened(true);
+        opened.open(*m_settings);
+        opened.window->close();
+        opened.answer("Throw away");
+        QTRY_VERIFY(!opened.window->isVisible());
+        QVERIFY(!opened.fake.machine->said.contains("save and stop") && !opened.fake.session->keepsTrialsDisks());
+    }
+
+    void aTrialThatSwitchedItselfOffCanBeKept()
+    {
+        Opened opened(true);
+        opened.open(*m_settings);
+        opened.fake.machine->stop({engine::StopReason::Kind::powered_off, 0, {}});
+        QTRY_VERIFY(opened.window->findChild<QMessageBox*>());
+        QVERIFY(opened.window->isVisible());
+        opened.answer("Keep as a snapshot");
+        QTRY_VERIFY(!opened.window->isVisible());
+        QVERIFY(opened.fake.session->keepsTrialsDisks());
     }
 
     void powerOffIsAChoiceOfItsOwn()

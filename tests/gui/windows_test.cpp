@@ -7,9 +7,12 @@
 #include <QWindow>
 #include <QtTest>
 
+#include "engine/snapshot/snapshot_directory.h"
 #include "tests/gui/fake_machine.h"
 #include "ui/library/library_window.h"
 #include "ui/machine/machine_window.h"
+#include "ui/snapshots/clone_sheet.h"
+#include "ui/snapshots/snapshot_view.h"
 
 class WindowsTest : public QObject {
     Q_OBJECT
@@ -251,6 +254,106 @@ private slots:
         QFile said(m_folder->filePath("said"));
         QVERIFY(said.open(QIODevice::ReadOnly));
         QCOMPARE(said.readAll(), QByteArray("run one\n"));
+    }
+
+    // Which button starts the machine how.
+    void libraryOffersTheNewestPointAfterAnInterruption_data()
+    {
+        QTest::addColumn<QString>("button");
+        QTest::addColumn<QString>("options");
+        QTest::newRow("go on") << "Go on from"
+                               << "run one --from ID --keep\n";
+        QTest::newRow("disk") << "Start from the disk as it is"
+                              << "run one\n";
+    }
+    void libraryOffersTheNewestPointAfterAnInterruption()
+    {
+        QFETCH(QString, button);
+        QFETCH(QString, options);
+        app::MachineLibrary library(m_folder->path());
+        app::NewMachine made;
+        made.definition.name = "one";
+        made.definition.memory_mib = 64;
+        QVERIFY(library.create(made));
+        const auto definition = library.find("one");
+        const auto point = engine::take_snapshot_of_stopped(definition.value(), {.name = "point"});
+        QVERIFY(point);
+        const engine::SnapshotDirectory directory(definition.value().snapshots);
+        auto present = directory.present();
+        present.value().running = true;    // as a process leaves it that was killed
+        QVERIFY(directory.set_present(present.value()));
+        const QString program = m_folder->filePath("program");
+        QFile script(program);
+        QVERIFY(script.open(QIODevice::WriteOnly));
+        script.write(QStringLiteral("#!/bin/sh\necho \"$@\" >%1/new\nmv %1/new %1/said\n").arg(m_folder->path()).toUtf8());
+        script.setPermissions(QFile::ReadOwner | QFile::WriteOwner | QFile::ExeOwner);
+        script.close();
+        ui::LibraryWindow window(library, *m_settings, program);
+        window.show();
+        auto* model = window.findChild<QListView*>()->model();
+        QCOMPARE(model->index(0, 0).data(ui::MachineList::stateTextRole).toString(), QString("Interrupted"));
+        action(window, "Start")->trigger();
+        auto* question = window.findChild<QMessageBox*>();
+        QVERIFY(question && question->isVisible());
+        QAbstractButton* wanted = nullptr;
+        for (QAbstractButton* found : question->buttons())
+            if (found->text().remove(u'&').startsWith(button))
+                wanted = found;
+        QVERIFY(wanted);
+        wanted->click();
+        QFile said(m_folder->filePath("said"));
+        QTRY_VERIFY(said.exists());
+        QVERIFY(said.open(QIODevice::ReadOnly));
+        QCOMPARE(QString(said.readAll()), options.replace("ID", QString::fromStdString(point.value().id)));
+    }
+
+    void librarySnapshotsOfAMachineThatIsOff()
+    {
+        app::MachineLibrary library(m_folder->path());
+        app::NewMachine made;
+        made.definition.name = "one";
+        made.definition.memory_mib = 64;
+        made.diskBytes = 16 << 20;
+        QVERIFY(library.create(made));
+        const QString program = m_folder->filePath("program");
+        QFile script(program);
+        QVERIFY(script.open(QIODevice::WriteOnly));
+        script.write(QStringLiteral("#!/bin/sh\necho \"$@\" >%1/new\nmv %1/new %1/said\n").arg(m_folder->path()).toUtf8());
+        script.setPermissions(QFile::ReadOwner | QFile::WriteOwner | QFile::ExeOwner);
+        script.close();
+        ui::LibraryWindow window(library, *m_settings, program);
+        window.show();
+        QVERIFY(QTest::qWaitForWindowExposed(&window));
+        action(window, "Snapshots")->trigger();
+        QTRY_VERIFY(window.findChild<ui::SnapshotView*>());
+        auto* view = window.findChild<ui::SnapshotView*>();
+        action(window, "Take snapshot")->trigger();
+        QTRY_COMPARE(view->model()->rowCount(), 2);
+        QTRY_VERIFY(view->model()->index(0, 0).data(ui::SnapshotList::idRole).toString().size() == 16);
+        const QString id = view->model()->index(0, 0).data(ui::SnapshotList::idRole).toString();
+        view->setCurrentIndex(view->model()->index(0, 0));
+        // The machine made of it shares its disks, which is said when the original is to be deleted.
+        action(window, "Make a machine of it…")->trigger();
+        auto* sheet = window.findChild<ui::CloneSheet*>();
+        QVERIFY(sheet);
+        sheet->findChild<QLineEdit*>()->setText("two");
+        sheet->findChild<QCheckBox*>()->setChecked(true);
+        named<QPushButton>(*sheet, "Make it")->click();
+        QTRY_COMPARE(library.names(), (QStringList{"one", "two"}));
+        auto* list = window.findChild<QListView*>();
+        QTRY_COMPARE(list->currentIndex().data().toString(), QString("two"));
+        list->setCurrentIndex(list->model()->index(0, 0));
+        action(window, "Delete")->trigger();
+        QVERIFY(window.findChild<ui::MessageBar*>()->text().contains("two"));
+        QTRY_VERIFY(window.findChild<ui::SnapshotView*>());
+        view = window.findChild<ui::SnapshotView*>();
+        QTRY_COMPARE(view->model()->index(0, 0).data(ui::SnapshotList::idRole).toString(), id);
+        view->setCurrentIndex(view->model()->index(0, 0));
+        action(window, "Start from this")->trigger();
+        QFile said(m_folder->filePath("said"));
+        QTRY_VERIFY(said.exists());
+        QVERIFY(said.open(QIODevice::ReadOnly));
+        QCOMPARE(QString(said.readAll()), QString("run one --from %1 --keep\n").arg(id));
     }
 
     void libraryDeletesWithUndo()

@@ -15,12 +15,13 @@
 #include "ui/image_folder.h"
 #include "ui/library/machine_process.h"
 #include "ui/library/machine_tile.h"
+#include "ui/snapshots/words.h"
 
 namespace ui {
 
 namespace {
 
-const QString geometry_key = QStringLiteral("library");
+const QString geometry_key = QStringLiteral("library"), panes_key = QStringLiteral("library-panes");
 
 QString droppedFile(const QMimeData* data)
 {
@@ -60,6 +61,7 @@ LibraryWindow::LibraryWindow(app::MachineLibrary& library, app::Settings& settin
     column->addWidget(m_pages, 1);
     setCentralWidget(page);
     addActions();
+    addSnapshots();
 
     connect(m_empty, &EmptyPage::newMachineRequested, this, &LibraryWindow::newMachine);
     connect(m_empty, &EmptyPage::openImageRequested, this, &LibraryWindow::openImage);
@@ -74,6 +76,7 @@ LibraryWindow::LibraryWindow(app::MachineLibrary& library, app::Settings& settin
     m_library.emptyTrash();
     if (!restoreGeometry(settings.windowGeometry(geometry_key)))
         resize(720, 520);
+    restoreState(settings.windowGeometry(panes_key));
     showWhatIsThere();
 }
 
@@ -98,9 +101,10 @@ void LibraryWindow::addActions()
     m_pause = addCommand(tr("&Pause"), "media-playback-pause", {}, &LibraryWindow::pauseCurrent);
     m_stop = addCommand(tr("S&hut down"), "system-shutdown", {}, &LibraryWindow::stopCurrent);
     m_force = addCommand(tr("Power o&ff…"), "process-stop", {}, &LibraryWindow::forceCurrent);
+    m_try = addCommand(tr("&Try in a copy"), "", {}, &LibraryWindow::tryCurrent);
     m_rename = addCommand(tr("&Rename…"), "", QKeySequence(Qt::Key_F2), &LibraryWindow::renameCurrent);
     m_delete = addCommand(tr("De&lete"), "edit-delete", QKeySequence::Delete, &LibraryWindow::deleteCurrent);
-    const QList<QAction*> onMachine{m_start, m_pause, m_stop, m_force, m_rename, m_delete};
+    const QList<QAction*> onMachine{m_start, m_try, m_pause, m_stop, m_force, m_rename, m_delete};
 
     QMenu* paddock = menuBar()->addMenu(tr("&Paddock"));
     paddock->addActions({create, open, demo});
@@ -139,6 +143,8 @@ void LibraryWindow::showWhatIsThere()
     m_force->setEnabled(on);
     m_rename->setEnabled(chosen && !on);
     m_delete->setEnabled(chosen && !on);
+    m_try->setEnabled(chosen && !on);
+    showSnapshots();
 }
 
 void LibraryWindow::offerFile(const QString& path)
@@ -163,7 +169,7 @@ void LibraryWindow::openImage()
 {
     const QString path = QFileDialog::getOpenFileName(
         this, tr("Open an image"), imageFolder(),
-        tr("CD and disk images (*.iso *.img *.raw *.qcow2 *.flp *.ima);;All files (*)"));
+        tr("CD and disk images, exported machines (*.iso *.img *.raw *.qcow2 *.flp *.ima *.ova *.ovf);;All files (*)"));
     if (!path.isEmpty())
         offerFile(path);
 }
@@ -193,7 +199,33 @@ void LibraryWindow::startCurrent()
 
 void LibraryWindow::start(const QString& name)
 {
-    startMachineProcess(m_program, name, this, [this](const engine::Error& error) { m_messages->say(error); });
+    const auto newest = m_library.newestAfterInterruption(name);
+    newest ? offerNewestPoint(name, *newest) : startWith(name, {});
+}
+
+void LibraryWindow::startWith(const QString& name, const QStringList& options)
+{
+    startMachineProcess(m_program, name, options, this, [this](const engine::Error& error) { m_messages->say(error); });
+}
+
+// Its process ended without stopping the machine.
+void LibraryWindow::offerNewestPoint(const QString& name, const engine::SnapshotInfo& newest)
+{
+    auto* question = new QMessageBox(
+        QMessageBox::Question, tr("Start"), tr("“%1” was interrupted last time.").arg(name), QMessageBox::Cancel, this);
+    question->setAttribute(Qt::WA_DeleteOnClose);
+    question->setInformativeText(
+        tr("Its newest snapshot can be gone on from; what the disk holds now is then kept as a snapshot of its own. Or the "
+           "machine is powered on with its disk as it is, as after a power cut."));
+    QPushButton* goOn = question->addButton(tr("&Go on from %1").arg(momentInWords(timeOf(newest))), QMessageBox::AcceptRole);
+    QPushButton* disk = question->addButton(tr("Start from the &disk as it is"), QMessageBox::ActionRole);
+    question->setDefaultButton(goOn);
+    const QString id = QString::fromStdString(newest.id);
+    connect(goOn, &QPushButton::clicked, this, [this, name, id] {
+        startWith(name, {QStringLiteral("--from"), id, QStringLiteral("--keep")});
+    });
+    connect(disk, &QPushButton::clicked, this, [this, name] { startWith(name, {}); });
+    question->open();
 }
 
 void LibraryWindow::pauseCurrent()
@@ -234,7 +266,9 @@ void LibraryWindow::renameCurrent()
     question->setLabelText(tr("New name of “%1”:").arg(name));
     question->setTextValue(name);
     connect(question, &QInputDialog::textValueSelected, this, [this, name](const QString& wish) {
+        letGoOfSnapshots(name);
         const auto renamed = m_library.rename(name, wish.trimmed());
+        showSnapshots();
         if (!renamed)
             return m_messages->say(renamed.error());
         m_machines.refresh();
@@ -249,7 +283,9 @@ void LibraryWindow::deleteCurrent()
     if (m_machines.isRunning(name))
         return m_messages->say(
             app::problem(tr("“%1” cannot be deleted").arg(name), tr("it is running"), tr("Power it off first")));
+    letGoOfSnapshots(name);
     const auto ticket = m_library.discard(name);
+    showSnapshots();
     if (!ticket)
         return m_messages->say(ticket.error());
     m_machines.refresh();
@@ -267,6 +303,7 @@ void LibraryWindow::deleteCurrent()
 void LibraryWindow::closeEvent(QCloseEvent* event)
 {
     m_settings.setWindowGeometry(geometry_key, saveGeometry());
+    m_settings.setWindowGeometry(panes_key, saveState());
     QMainWindow::closeEvent(event);
 }
 

@@ -1,7 +1,10 @@
 #pragma once
 // The person's machines: what a start of Paddock shows. Each runs as a process of its own.
 
+#include <map>
+
 #include <QAction>
+#include <QDockWidget>
 #include <QListView>
 #include <QMainWindow>
 #include <QPointer>
@@ -13,6 +16,7 @@
 #include "ui/library/machine_list.h"
 #include "ui/message_bar.h"
 #include "ui/new_machine/new_machine_sheet.h"
+#include "ui/snapshots/snapshot_sidebar.h"
 
 namespace ui {
 
@@ -22,6 +26,7 @@ class LibraryWindow : public QMainWindow {
 public:
     // Both outlive the window. `program` starts a machine when called with "run" and its name; "" is this executable.
     LibraryWindow(app::MachineLibrary& library, app::Settings& settings, const QString& program = {}, QWidget* parent = nullptr);
+    ~LibraryWindow() override;
 
     // Opens the new-machine sheet with this image in it; "" for none.
     void offerFile(const QString& path);
@@ -44,11 +49,18 @@ private:
     void openImage();
     void startCurrent();
     void start(const QString& name);
+    void startWith(const QString& name, const QStringList& options);
+    void offerNewestPoint(const QString& name, const engine::SnapshotInfo& newest);
     void pauseCurrent();
     void stopCurrent();
     void forceCurrent();
     void renameCurrent();
     void deleteCurrent();
+    void tryCurrent() { startWith(current(), {QStringLiteral("--try")}); }
+    void addSnapshots();
+    void showSnapshots();
+    void showSnapshotsOf(const QString& name);
+    void letGoOfSnapshots(const QString& name);
 
     app::MachineLibrary& m_library;
     app::Settings& m_settings;
@@ -65,6 +77,15 @@ private:
     QAction* m_force = nullptr;
     QAction* m_rename = nullptr;
     QAction* m_delete = nullptr;
+    QAction* m_try = nullptr;
+
+    // Of the machine that is chosen, where it is off. A shelf lives as long as the window, so that deletions can be undone.
+    QDockWidget* m_dock = nullptr;
+    QLabel* m_noSnapshots = nullptr;
+    QPointer<SnapshotSidebar> m_sidebar;
+    QAction* m_take = nullptr;
+    QString m_snapshotsOf;
+    std::map<QString, std::unique_ptr<app::SnapshotShelf>> m_shelves;
 };
 
 }

@@ -37,7 +37,7 @@ QString MachineList::wordsFor(const Entry& entry)
         return tr("Paused");
     if (!state.isEmpty())
         return tr("Starting or stopping");
-    return entry.saved ? tr("Saved") : tr("Off");
+    return entry.saved ? tr("Saved") : entry.interrupted ? tr("Interrupted") : tr("Off");
 }
 
 int MachineList::rowCount(const QModelIndex& parent) const
@@ -95,7 +95,7 @@ void MachineList::send(const QString& name, const QString& method, const QJsonOb
 
 MachineList::Entry MachineList::makeEntry(const QString& name)
 {
-    Entry entry{name, std::make_unique<app::ControlLink>(name), {}, {}, {}, false};
+    Entry entry{.name = name, .link = std::make_unique<app::ControlLink>(name)};
     connect(entry.link.get(), &app::ControlLink::stateChanged, this, [this, name] { changed(name); });
     connect(entry.link.get(), &app::ControlLink::failed, this, &MachineList::failed);
     describe(entry);
@@ -113,6 +113,7 @@ void MachineList::describe(Entry& entry) const
         entry.details = tr("%L1 MiB, %2, %3 on disk").arg(definition.value().memory_mib).arg(processors, onDisk);
         const auto snapshots = engine::SnapshotTree::open(definition.value().snapshots);
         entry.saved = snapshots && !snapshots.value()->saved_state().empty();
+        entry.interrupted = snapshots && snapshots.value()->interrupted();
     } else {
         entry.details = app::sentences(definition.error());
     }
@@ -152,9 +153,10 @@ void MachineList::poll()
         entry.link->lookForMachine();
         const QString before = entry.details;
         const QDateTime pictureBefore = entry.pictureTime;
-        const bool savedBefore = entry.saved;
+        const bool savedBefore = entry.saved, interruptedBefore = entry.interrupted;
         describe(entry);
-        if (entry.details != before || entry.pictureTime != pictureBefore || entry.saved != savedBefore)
+        if (entry.details != before || entry.pictureTime != pictureBefore || entry.saved != savedBefore
+            || entry.interrupted != interruptedBefore)
             changed(entry.name);
     }
 }

@@ -48,6 +48,7 @@ private:
         QDateTime pictureTime;
         QString details;
         bool saved = false;    // the next start goes on from there
+        bool interrupted = false;    // its process ended without stopping it
     };
 
     Entry makeEntry(const QString& name);

@@ -23,14 +23,15 @@ struct MachineProcessWords {
 }
 
 void startMachineProcess(
-    const QString& program, const QString& machine, QObject* context, const std::function<void(const engine::Error&)>& failed)
+    const QString& program, const QString& machine, const QStringList& options, QObject* context,
+    const std::function<void(const engine::Error&)>& failed)
 {
     // Without a parent and never destroyed while it runs, because ~QProcess kills. A session of its own keeps a terminal's
     // Ctrl+C for the library away from the machines.
     auto* process = new QProcess;
     auto words = std::make_shared<QByteArray>();
     process->setProgram(program);
-    process->setArguments({QStringLiteral("run"), machine});
+    process->setArguments(QStringList{QStringLiteral("run"), machine} + options);
     process->setStandardInputFile(QProcess::nullDevice());
     process->setStandardOutputFile(QProcess::nullDevice());
     process->setChildProcessModifier([] { ::setsid(); });

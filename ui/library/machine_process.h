@@ -4,13 +4,15 @@
 #include <functional>
 
 #include <QObject>
+#include <QStringList>
 
 #include "engine/base/result.h"
 
 namespace ui {
 
-// `failed` is told, while `context` lives, why the machine did not start or ended badly.
+// `options` are those of `paddock run`. `failed` is told, while `context` lives, why the machine did not start or ended badly.
 void startMachineProcess(
-    const QString& program, const QString& machine, QObject* context, const std::function<void(const engine::Error&)>& failed);
+    const QString& program, const QString& machine, const QStringList& options, QObject* context,
+    const std::function<void(const engine::Error&)>& failed);
 
 }

@@ -111,7 +111,12 @@ void MachineWindow::addMachineMenu()
     menu->addSeparator();
     addCommand(menu, tr("Take &screenshot"), screenshot_keys, [this] { takeScreenshot(); });
     menu->addSeparator();
-    addCommand(menu, m_session.hasSnapshots() ? tr("Save and &close") : tr("&Close"), {}, [this] { close(); });
+    addCommand(
+        menu,
+        m_session.isTrial()            ? tr("&End the trial…")
+            : m_session.hasSnapshots() ? tr("Save and &close")
+                                       : tr("&Close"),
+        {}, [this] { close(); });
 }
 
 void MachineWindow::addMediaMenu()
@@ -228,6 +233,8 @@ void MachineWindow::showStopped(const engine::StopReason& reason)
     showState();
     if (m_question)
         m_question->close();
+    if (m_session.isTrial() && reason.kind == engine::StopReason::Kind::powered_off)
+        return askWhatBecomesOfTheTrial();
     if (reason.kind != engine::StopReason::Kind::crashed) {
         close();
         return;

@@ -40,6 +40,10 @@ public:
     void takeScreenshot();
     static QString screenshotFolder();
 
+signals:
+    void trialWanted(const QString& id);    // of this snapshot, in a process of its own
+    void cloneWanted(const QString& id);
+
 protected:
     void closeEvent(QCloseEvent* event) override;
     void changeEvent(QEvent* event) override;
@@ -75,6 +79,8 @@ private:
     void report(const engine::Result<void>& result);
     void typeClipboard();
     void askBeforeClosing();
+    void askWhatBecomesOfTheTrial();
+    void tryAsItIs();
     void saveAndClose();
     void savingFailed(const engine::Error& error);
     void takeSnapshot();
@@ -103,6 +109,7 @@ private:
     bool m_sized = false;    // by the person, now or in an earlier run
     bool m_over = false;
     bool m_saving = false;
+    bool m_tries = false;    // the next point is to be tried in a copy
 
     // Where the machine can have snapshots:
     std::unique_ptr<app::SnapshotShelf> m_shelf;
@@ -110,6 +117,7 @@ private:
     SnapshotSidebar* m_sidebar = nullptr;
     QDockWidget* m_dock = nullptr;
     FilmStrip* m_strip = nullptr;
+    QMenu* m_snapshotsMenu = nullptr;
     QAction* m_take = nullptr;
     QAction* m_showStrip = nullptr;
     QProgressBar* m_progress = nullptr;

@@ -29,8 +29,43 @@ void MachineWindow::insertFloppy()
     chooser->open();
 }
 
+// At its end, whether a person closes it or the guest has switched itself off.
+void MachineWindow::askWhatBecomesOfTheTrial()
+{
+    if (m_question)
+        return m_question->raise();
+    m_question = new QMessageBox(
+        QMessageBox::Question, tr("End the trial"), tr("Keep what has become of this trial?"), QMessageBox::NoButton, this);
+    m_question->setAttribute(Qt::WA_DeleteOnClose);
+    m_question->setInformativeText(
+        m_over
+            ? tr("It has switched itself off. Kept, its disks become a snapshot of the machine that can be started from. "
+                 "Thrown away, nothing remains of it.")
+            : tr("Kept, it becomes a snapshot of the machine that can be gone back to. Thrown away, nothing remains of it. The "
+                 "machine itself is not touched either way."));
+    QPushButton* keep = m_question->addButton(tr("&Keep as a snapshot"), QMessageBox::AcceptRole);
+    QPushButton* discard = m_question->addButton(tr("&Throw away"), QMessageBox::DestructiveRole);
+    if (!m_over)
+        m_question->addButton(tr("Go &on trying"), QMessageBox::RejectRole);
+    m_question->setDefaultButton(keep);
+    connect(keep, &QPushButton::clicked, this, [this] {
+        if (!m_over)
+            return saveAndClose();
+        m_session.keepTrialsDisks();
+        close();
+    });
+    connect(discard, &QPushButton::clicked, this, [this] {
+        if (!m_over)
+            return m_session.powerOff();
+        close();
+    });
+    m_question->open();
+}
+
 void MachineWindow::askBeforeClosing()
 {
+    if (m_session.isTrial())
+        return askWhatBecomesOfTheTrial();
     if (m_question)
         return m_question->raise();
     m_question = new QMessageBox(
@@ -54,7 +89,7 @@ void MachineWindow::closeEvent(QCloseEvent* event)
     if (!off) {
         // Goes on in showStopped.
         event->ignore();
-        m_shelf ? saveAndClose() : askBeforeClosing();
+        m_shelf && !m_session.isTrial() ? saveAndClose() : askBeforeClosing();
         return;
     }
     if (m_dock && !isFullScreen())

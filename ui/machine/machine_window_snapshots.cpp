@@ -19,29 +19,6 @@ using app::choice::RoomForPoints;
 
 constexpr auto slow = 500ms;
 
-std::chrono::minutes intervalOf(AutomaticPoints choice)
-{
-    switch (choice) {
-    case AutomaticPoints::off:
-        return 0min;
-    case AutomaticPoints::everyMinute:
-        return 1min;
-    case AutomaticPoints::every5Minutes:
-        return 5min;
-    case AutomaticPoints::every15Minutes:
-        return 15min;
-    case AutomaticPoints::everyHour:
-        return 60min;
-    }
-    return 0min;
-}
-
-// GiB 1, 4, 16, 64.
-quint64 bytesOf(RoomForPoints choice)
-{
-    return quint64(1) << (30 + 2 * int(choice));
-}
-
 }
 
 MachineWindow::~MachineWindow()
@@ -58,6 +35,7 @@ void MachineWindow::addSnapshots(const app::SnapshotShelf::TreeFactory& openTree
     addSnapshotsMenu();
     m_sidebar = new SnapshotSidebar(*m_shelf, *m_messages, m_take);
     m_dock->setWidget(m_sidebar);
+    m_snapshotsMenu->insertAction(m_snapshotsMenu->actions().at(1), m_sidebar->undoAction());
     addDockWidget(Qt::RightDockWidgetArea, m_dock);
     m_dock->hide();
     m_strip = new FilmStrip(*m_shelf);
@@ -75,9 +53,16 @@ void MachineWindow::addSnapshots(const app::SnapshotShelf::TreeFactory& openTree
     button->setDefaultAction(m_dock->toggleViewAction());
     button->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
     statusBar()->addPermanentWidget(button);
+    if (m_session.isTrial())
+        m_messages->say(
+            MessageBar::Tone::information,
+            tr("This is a trial in a copy: the machine itself stays as it is. At the end you choose what becomes of it."));
     m_slow.setSingleShot(true);
     m_slow.callOnTimeout(this, &MachineWindow::showSlowSnapshot);
 
+    m_sidebar->setTrialsOffered(!m_session.isTrial());
+    connect(m_sidebar, &SnapshotSidebar::trialWanted, this, &MachineWindow::trialWanted);
+    connect(m_sidebar, &SnapshotSidebar::cloneWanted, this, &MachineWindow::cloneWanted);
     connect(m_sidebar, &SnapshotSidebar::left, m_view, qOverload<>(&QWidget::setFocus));
     connect(m_strip, &FilmStrip::wanted, m_sidebar, &SnapshotSidebar::goBack);
     connect(m_strip, &FilmStrip::left, m_view, qOverload<>(&QWidget::setFocus));
@@ -94,9 +79,11 @@ void MachineWindow::addSnapshots(const app::SnapshotShelf::TreeFactory& openTree
 
 void MachineWindow::addSnapshotsMenu()
 {
-    QMenu* menu = menuBar()->addMenu(tr("&Snapshots"));
+    QMenu* menu = m_snapshotsMenu = menuBar()->addMenu(tr("&Snapshots"));
     m_take = addCommand(menu, tr("&Take snapshot"), take_keys, [this] { takeSnapshot(); });
     m_take->setIcon(QIcon::fromTheme(QStringLiteral("camera-photo"), QIcon(QStringLiteral(":/icons/camera-photo-symbolic.svg"))));
+    if (!m_session.isTrial())
+        m_switches << addCommand(menu, tr("Try in a &copy"), {}, [this] { tryAsItIs(); });
     menu->addSeparator();
     m_dock = new QDockWidget(tr("Snapshots"), this);
     m_dock->setObjectName(QStringLiteral("snapshots"));
@@ -133,8 +120,7 @@ void MachineWindow::applySnapshotSettings()
 {
     if (!m_shelf)
         return;
-    m_points->setInterval(intervalOf(m_settings.get(app::setting::automatic_points)));
-    m_points->setBudget(bytesOf(m_settings.get(app::setting::room_for_points)));
+    m_points->follow(m_settings);
     m_showStrip->setChecked(m_settings.get(app::setting::film_strip) == app::choice::FilmStrip::shown);
     showPanes();
 }
@@ -176,8 +162,17 @@ void MachineWindow::takeSnapshot()
         m_sidebar->nameNewOne();
 }
 
+// A copy begins with a snapshot, so one is taken, in passing.
+void MachineWindow::tryAsItIs()
+{
+    m_tries = true;
+    m_shelf->take(app::SnapshotShelf::Kind::automatic, {}, tr("Where a trial began"));
+}
+
 void MachineWindow::sayTaken(const QString& id, app::SnapshotShelf::Kind kind)
 {
+    if (kind == app::SnapshotShelf::Kind::automatic && std::exchange(m_tries, false))
+        emit trialWanted(id);
     if (kind != app::SnapshotShelf::Kind::manual)
         return;
     const double rest = double(m_session.stats().last_rest_nanoseconds) / 1e6;

@@ -10,8 +10,10 @@
 #include <QHBoxLayout>
 #include <QLocale>
 #include <QMimeData>
+#include <QPointer>
 #include <QStorageInfo>
 #include <QThread>
+#include <QThreadPool>
 #include <QVBoxLayout>
 
 #include "ui/image_folder.h"
@@ -65,7 +67,7 @@ NewMachineSheet::NewMachineSheet(app::MachineLibrary& library, const QString& im
 void NewMachineSheet::arrange()
 {
     m_image = new QLineEdit;
-    m_image->setPlaceholderText(tr("A CD image (ISO) or disk image; drop it here"));
+    m_image->setPlaceholderText(tr("A CD image (ISO), disk image or exported machine (OVA); drop it here"));
     m_image->setClearButtonEnabled(true);
     auto* choose = new QPushButton(tr("C&hoose…"));
     choose->setAccessibleName(tr("Choose an image"));
@@ -109,6 +111,10 @@ void NewMachineSheet::arrange()
     m_failure->setWordWrap(true);
     m_failure->setTextFormat(Qt::PlainText);
     m_failure->hide();
+    m_progress = new QProgressBar;
+    m_progress->setRange(0, 100);
+    m_progress->setAccessibleName(tr("Disks being imported"));
+    m_progress->hide();
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Cancel);
     m_create = buttons->addButton(tr("&Create and start"), QDialogButtonBox::AcceptRole);
     connect(buttons, &QDialogButtonBox::accepted, this, &NewMachineSheet::accept);
@@ -118,6 +124,7 @@ void NewMachineSheet::arrange()
     page->addLayout(form);
     page->addStretch(1);
     page->addWidget(m_failure);
+    page->addWidget(m_progress);
     page->addWidget(buttons);
     setMinimumWidth(sheet_width);
     m_create->setDefault(true);    // only now does it know its dialog
@@ -151,7 +158,7 @@ void NewMachineSheet::chooseImage()
 {
     const QString path = QFileDialog::getOpenFileName(
         this, tr("Choose an image"), imageFolder(m_image->text()),
-        tr("CD and disk images (*.iso *.img *.raw *.qcow2 *.flp *.ima);;All files (*)"));
+        tr("CD and disk images, exported machines (*.iso *.img *.raw *.qcow2 *.flp *.ima *.ova *.ovf);;All files (*)"));
     if (!path.isEmpty())
         setImage(path);
 }
@@ -181,7 +188,9 @@ void NewMachineSheet::prefill()
         m_memory->setValue(int(medium.memoryMib));
     if (!m_diskIsTheirs)
         m_disk->setValue(double(medium.diskBytes) / gibibyte);
-    if (m_processors->value() == 0)
+    if (medium.kind == app::Medium::Kind::appliance)
+        m_processors->setValue(int(medium.appliance.cpus));
+    else if (m_processors->value() == 0)
         m_processors->setValue(QThread::idealThreadCount() >= 4 ? 2 : 1);
     m_filling = false;
 }
@@ -198,6 +207,8 @@ app::NewMachine NewMachineSheet::draft() const
         const std::string path = m_medium->path.toStdString();
         if (m_medium->kind == app::Medium::Kind::cdrom)
             machine.definition.cdrom = path;
+        else if (m_medium->kind == app::Medium::Kind::appliance)
+            machine.imports = m_medium->appliance.disks;
         else if (m_medium->kind == app::Medium::Kind::floppy)
             machine.definition.floppy = path;
         else
@@ -244,6 +255,14 @@ QString NewMachineSheet::remarkFor(const QWidget* input) const
             return tr("Without an image the machine has nothing to start from.");
         if (!m_medium->warning.isEmpty())
             return QStringLiteral("⚠ ") + m_medium->warning;
+        if (m_medium->kind == app::Medium::Kind::appliance) {
+            const qsizetype disks = m_medium->appliance.disks.size();
+            const QString what = disks == 0 ? tr("%1, without a disk.").arg(m_medium->title)
+                : disks == 1                ? tr("%1, with one disk, which is copied.").arg(m_medium->title)
+                                            : tr("%1, with %2 disks, which are copied.").arg(m_medium->title).arg(disks);
+            const QStringList& leftOut = m_medium->appliance.leftOut;
+            return leftOut.isEmpty() ? what : what + u' ' + tr("Not taken over: %1.").arg(leftOut.join(QStringLiteral("; ")));
+        }
         return m_medium->kind == app::Medium::Kind::disk ? tr("%1. The machine writes to this very file.").arg(m_medium->title)
                                                          : m_medium->title;
     }
@@ -311,14 +330,66 @@ void NewMachineSheet::accept()
         return;
     }
     const app::NewMachine machine = draft();
-    if (const auto made = m_library.create(machine); !made) {
-        m_failure->setText(app::sentences(made.error()));
-        m_failure->show();
-        growToText();
+    if (machine.imports.empty())
+        return showMade(m_library.create(machine), QString::fromStdString(machine.definition.name));
+    create(machine);
+}
+
+// Disks are copied on another thread; the sheet shows how far that is, and closing it stops that.
+void NewMachineSheet::create(const app::NewMachine& machine)
+{
+    if (m_stopped)
+        return;
+    m_stopped = std::make_shared<std::atomic<bool>>(false);
+    m_progress->setValue(0);
+    m_progress->show();
+    m_create->setEnabled(false);
+    for (const Field& field : m_fields)
+        field.input->setEnabled(false);
+    growToText();
+    const QPointer<NewMachineSheet> sheet(this);
+    const auto later = [](std::function<void()> what) {
+        QMetaObject::invokeMethod(QCoreApplication::instance(), std::move(what), Qt::QueuedConnection);
+    };
+    QThreadPool::globalInstance()->start([sheet, later, machine, stopped = m_stopped, library = m_library]() mutable {
+        int percent = 0;
+        const auto made = library.create(machine, [&](double done) {
+            if (std::exchange(percent, int(done * 100)) != percent)
+                later([sheet, percent] {
+                    if (sheet)
+                        sheet->m_progress->setValue(percent);
+                });
+            return !stopped->load();
+        });
+        later([sheet, made, name = QString::fromStdString(machine.definition.name)] {
+            if (sheet)
+                sheet->showMade(made, name);
+        });
+    });
+}
+
+void NewMachineSheet::showMade(const engine::Result<void>& made, const QString& name)
+{
+    m_stopped.reset();
+    m_progress->hide();
+    m_create->setEnabled(true);
+    for (const Field& field : m_fields)
+        field.input->setEnabled(true);
+    if (made) {
+        QDialog::accept();
+        emit created(name);
         return;
     }
-    QDialog::accept();
-    emit created(QString::fromStdString(machine.definition.name));
+    m_failure->setText(app::sentences(made.error()));
+    m_failure->show();
+    growToText();
+}
+
+void NewMachineSheet::reject()
+{
+    if (m_stopped)
+        *m_stopped = true;
+    QDialog::reject();
 }
 
 void NewMachineSheet::showEvent(QShowEvent* event)

@@ -1,12 +1,16 @@
 #pragma once
 // One page on which everything is filled in already; Enter creates the machine and starts it.
 
+#include <atomic>
+#include <memory>
+
 #include <QComboBox>
 #include <QDialog>
 #include <QDoubleSpinBox>
 #include <QFormLayout>
 #include <QLabel>
 #include <QLineEdit>
+#include <QProgressBar>
 #include <QPushButton>
 #include <QSpinBox>
 
@@ -31,6 +35,7 @@ signals:
 
 protected:
     void accept() override;
+    void reject() override;
     void showEvent(QShowEvent* event) override;
     void dragEnterEvent(QDragEnterEvent* event) override;
     void dropEvent(QDropEvent* event) override;
@@ -43,6 +48,8 @@ private:
         engine::Result<void> (NewMachineSheet::*check)() const;
     };
 
+    void create(const app::NewMachine& machine);
+    void showMade(const engine::Result<void>& made, const QString& name);
     void arrange();
     void
     addField(QFormLayout* form, const QString& label, QWidget* input, engine::Result<void> (NewMachineSheet::*check)() const);
@@ -75,6 +82,8 @@ private:
     QSpinBox* m_processors;
     QDoubleSpinBox* m_disk;    // GiB, 0 for none
     QComboBox* m_accelerator;
+    QProgressBar* m_progress;    // of an import
+    std::shared_ptr<std::atomic<bool>> m_stopped;    // set while there is one; tells it to end
     QLabel* m_failure;
     QPushButton* m_create;
     std::vector<Field> m_fields;

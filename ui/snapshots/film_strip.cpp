@@ -127,8 +127,8 @@ FilmStrip::FilmStrip(app::SnapshotShelf& shelf, QWidget* parent)
     setFrameShape(QFrame::NoFrame);
     setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
     setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-    const int scroll = style()->pixelMetric(QStyle::PM_ScrollBarExtent, nullptr, this);
-    setFixedHeight(picture_size.height() + 3 * margin + fontMetrics().lineSpacing() + scroll + 2);
+    connect(horizontalScrollBar(), &QScrollBar::rangeChanged, this, &FilmStrip::fitHeight);
+    fitHeight();
     m_enlarged.setMargin(margin);
     m_enlarged.setAttribute(Qt::WA_ShowWithoutActivating);
 
@@ -140,6 +140,14 @@ FilmStrip::FilmStrip(app::SnapshotShelf& shelf, QWidget* parent)
     connect(this, &QAbstractItemView::viewportEntered, &m_enlarged, &QWidget::hide);
     connect(&m_model, &QAbstractItemModel::rowsRemoved, &m_enlarged, &QWidget::hide);
     connect(&m_model, &QAbstractItemModel::rowsInserted, this, &QAbstractItemView::scrollToBottom, Qt::QueuedConnection);
+}
+
+// Room for the scroll bar is there as long as the bar is.
+void FilmStrip::fitHeight()
+{
+    const bool scrolls = horizontalScrollBar()->maximum() > horizontalScrollBar()->minimum();
+    const int bar = scrolls ? horizontalScrollBar()->sizeHint().height() : 0;
+    setFixedHeight(picture_size.height() + 3 * margin + fontMetrics().lineSpacing() + bar + 2);
 }
 
 void FilmStrip::enlarge(const QModelIndex& index)

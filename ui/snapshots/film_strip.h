@@ -46,6 +46,7 @@ protected:
 
 private:
     void enlarge(const QModelIndex& index);
+    void fitHeight();
 
     FilmStripModel m_model;
     QLabel m_enlarged;

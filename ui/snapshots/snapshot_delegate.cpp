@@ -91,7 +91,7 @@ QSize SnapshotDelegate::sizeHint(const QStyleOptionViewItem& option, const QMode
     const int line = option.fontMetrics.lineSpacing();
     if (isHere(index))
         return {picture_size.width() * 3, 2 * line + margin};
-    return {picture_size.width() * 3, std::max(picture_size.height(), 2 * line) + 2 * margin};
+    return {picture_size.width() * 3, std::max(picture_size.height(), 3 * line) + 2 * margin};
 }
 
 void SnapshotDelegate::paint(QPainter* painter, const QStyleOptionViewItem& given, const QModelIndex& index) const
@@ -115,7 +115,8 @@ void SnapshotDelegate::paint(QPainter* painter, const QStyleOptionViewItem& give
 
     QRect line = textFrame(option.rect, row);
     const int height = option.fontMetrics.lineSpacing();
-    line.setTop(line.top() + (line.height() - (here ? 1 : 2) * height) / 2);
+    const QStringList details = index.data(SnapshotList::detailsRole).toString().split(u'\n', Qt::SkipEmptyParts);
+    line.setTop(line.top() + (line.height() - (1 + int(details.size())) * height) / 2);
     line.setHeight(height);
     const auto write = [&](const QString& text, bool bold, float opacity) {
         QFont font = option.font;
@@ -130,7 +131,8 @@ void SnapshotDelegate::paint(QPainter* painter, const QStyleOptionViewItem& give
     };
     if (!m_filled || m_edited != index) {
         write(name, here || !index.data(Qt::EditRole).toString().isEmpty(), 1);
-        write(index.data(SnapshotList::detailsRole).toString(), false, selected ? 1 : 0.7F);
+        for (const QString& detail : details)
+            write(detail, false, selected ? 1 : 0.7F);
     }
     painter->restore();
 }

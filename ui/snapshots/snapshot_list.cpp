@@ -67,17 +67,14 @@ QString SnapshotList::details(const engine::SnapshotInfo& snapshot) const
 {
     if (!snapshot.trouble.empty())
         return tr("Can't be used");
-    QStringList parts;
+    const QString note = QString::fromStdString(snapshot.note).simplified(), size = sizeInWords(snapshot.own_bytes);
     if (!snapshot.name.empty())
-        parts << dateInWords(timeOf(snapshot));
-    else if (snapshot.kind == engine::SnapshotInfo::Kind::closing)
-        parts << tr("Saved at closing");
-    else if (snapshot.kind == engine::SnapshotInfo::Kind::automatic && snapshot.note.empty())
-        parts << tr("Automatic");
-    parts << sizeInWords(snapshot.own_bytes);
-    if (!snapshot.note.empty())
-        parts << QString::fromStdString(snapshot.note).simplified();
-    return parts.join(QStringLiteral(" · "));
+        return dateInWords(timeOf(snapshot)) + u'\n' + (note.isEmpty() ? size : size + QStringLiteral(" · ") + note);
+    if (!note.isEmpty())
+        return note + u'\n' + size;
+    if (snapshot.kind == engine::SnapshotInfo::Kind::closing)
+        return tr("Saved at closing") + u'\n' + size;
+    return snapshot.kind == engine::SnapshotInfo::Kind::automatic ? tr("Automatic") + u'\n' + size : size;
 }
 
 QVariant SnapshotList::dataOfOther(const GraphRow& row, int role) const

@@ -20,7 +20,7 @@ public:
         kindRole,    // GraphRow::Kind as int
         rowRole,    // GraphRow, for the lines
         pictureRole,    // QPixmap, null where there is none
-        detailsRole,    // "Today, 14:02 · 12.5 MB"
+        detailsRole,    // one line or two: "Today, 14:02", "12.5 MB · a note"
         noteRole,
         troubleRole,    // why it can't be gone back to, "" where it can
     };

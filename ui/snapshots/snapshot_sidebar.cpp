@@ -5,7 +5,6 @@
 #include <QHBoxLayout>
 #include <QInputDialog>
 #include <QLabel>
-#include <QToolButton>
 #include <QVBoxLayout>
 
 #include "app/library/problem.h"
@@ -21,7 +20,8 @@ SnapshotSidebar::SnapshotSidebar(app::SnapshotShelf& shelf, MessageBar& messages
       m_list(shelf),
       m_pages(new QStackedWidget),
       m_view(new SnapshotView(m_list)),
-      m_sum(new QLabel)
+      m_sum(new QLabel),
+      m_undoButton(new QToolButton)
 {
     auto* full = new QWidget;
     auto* column = new QVBoxLayout(full);
@@ -41,8 +41,14 @@ SnapshotSidebar::SnapshotSidebar(app::SnapshotShelf& shelf, MessageBar& messages
     m_pages->addWidget(makeEmptyPage(take));
     auto* all = new QVBoxLayout(this);
     all->setContentsMargins(0, 0, 0, 0);
-    all->addWidget(m_pages);
+    all->addWidget(m_pages, 1);
     addActions();
+    m_undoButton->setDefaultAction(m_undo);
+    m_undoButton->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    m_undoButton->setAutoRaise(true);
+    m_undoButton->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Fixed);
+    m_undoButton->hide();
+    all->addWidget(m_undoButton);
     setMinimumWidth(260);
 
     connect(m_view, &SnapshotView::wanted, this, [this](const QModelIndex& index) { goBack(m_list.idAt(index)); });
@@ -74,10 +80,13 @@ QAction* SnapshotSidebar::addCommand(const QString& text, const QKeySequence& sh
 void SnapshotSidebar::addActions()
 {
     m_goBack = addCommand(tr("&Go back to this"), {}, &SnapshotSidebar::goBackToChosen);
+    m_try = addCommand(tr("&Try in a copy"), {}, &SnapshotSidebar::tryChosen);
+    m_clone = addCommand(tr("Make a machine &of it…"), {}, &SnapshotSidebar::cloneChosen);
     m_rename = addCommand(tr("&Rename"), QKeySequence(Qt::Key_F2), &SnapshotSidebar::renameChosen);
     m_note = addCommand(tr("&Note…"), {}, &SnapshotSidebar::noteChosen);
     m_delete = addCommand(tr("&Delete"), QKeySequence::Delete, &SnapshotSidebar::deleteChosen);
     m_undo = addCommand(tr("&Undo deletion"), QKeySequence::Undo, &SnapshotSidebar::undoDelete);
+    m_undo->setIcon(QIcon::fromTheme(QStringLiteral("edit-undo"), QIcon(QStringLiteral(":/icons/edit-undo-symbolic.svg"))));
 }
 
 QWidget* SnapshotSidebar::makeEmptyPage(QAction* take)
@@ -110,6 +119,17 @@ void SnapshotSidebar::setMachineOn(bool on)
     showWhatIsThere();
 }
 
+void SnapshotSidebar::offerStarts()
+{
+    m_starts = true;
+    m_goBack->setText(tr("&Start from this"));
+}
+
+void SnapshotSidebar::setTrialsOffered(bool offered)
+{
+    m_try->setVisible(offered);
+}
+
 void SnapshotSidebar::showWhatIsThere()
 {
     m_pages->setCurrentIndex(m_list.rowCount() > 0 || !m_shelf.isRead() ? 0 : 1);
@@ -120,10 +140,13 @@ void SnapshotSidebar::showWhatIsThere()
     m_sum->setToolTip(tr("What all snapshots take up, without the machine's disks"));
     const auto* const snapshot = m_shelf.find(chosen());
     m_goBack->setEnabled(snapshot && m_on && snapshot->trouble.empty());
+    m_try->setEnabled(snapshot && snapshot->trouble.empty());
+    m_clone->setEnabled(snapshot && snapshot->trouble.empty());
     m_rename->setEnabled(snapshot && snapshot->trouble.empty());
     m_note->setEnabled(snapshot && snapshot->trouble.empty());
     m_delete->setEnabled(snapshot);
     m_undo->setEnabled(m_shelf.canUndoRemove());
+    m_undoButton->setVisible(m_shelf.canUndoRemove());
     m_undo->setText(
         m_shelf.canUndoRemove() ? tr("&Undo deletion of “%1”").arg(titleOf(m_shelf.lastRemoved())) : tr("&Undo deletion"));
 }
@@ -191,6 +214,8 @@ void SnapshotSidebar::goBack(const QString& id)
         return;
     if (!snapshot->trouble.empty())
         return m_messages.say(MessageBar::Tone::problem, QString::fromStdString(snapshot->trouble));
+    if (m_starts)
+        return emit startWanted(id);
     m_shelf.goBack(id, app::SnapshotShelf::Present::kept, tr("Kept before going back to “%1”").arg(titleOf(*snapshot)));
 }
 

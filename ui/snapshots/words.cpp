@@ -26,6 +26,12 @@ QString dateInWords(const QDateTime& when, const QDateTime& now)
         near ? QLocale().dayName(when.date().dayOfWeek()) : QLocale().toString(when.date(), QLocale::ShortFormat), time);
 }
 
+QString momentInWords(const QDateTime& when, const QDateTime& now)
+{
+    return when.date() == now.date() ? QLocale().toString(when.time(), QLocale::ShortFormat)
+                                     : QLocale().toString(when, QLocale::ShortFormat);
+}
+
 QDateTime timeOf(const engine::SnapshotInfo& snapshot)
 {
     return QDateTime::fromMSecsSinceEpoch(qint64(snapshot.taken_at));

@@ -10,6 +10,8 @@
 namespace ui {
 
 QString dateInWords(const QDateTime& when, const QDateTime& now = QDateTime::currentDateTime());
+// “14:32” today, with its date otherwise: inside a sentence.
+QString momentInWords(const QDateTime& when, const QDateTime& now = QDateTime::currentDateTime());
 QDateTime timeOf(const engine::SnapshotInfo& snapshot);
 // Its name, or its date where it has none.
 QString titleOf(const engine::SnapshotInfo& snapshot);

@@ -308,6 +308,126 @@ TEST(MachineSnapshots, HoldTheDisksAloneOfAMachineThatIsOff)
     pc.clean();
 }
 
+// The machine runs on meanwhile, and neither sees what the other does.
+TEST(MachineSnapshots, AreTriedInACopyThatIsThrownAway)
+{
+    WithDisks pc("trial");
+    pc.start();
+    EXPECT_EQ(pc.ask(2), "ab");
+    EXPECT_EQ(pc.ask(1, "w"), "W");
+    const std::string id = pc.take("base").id;
+    SnapshotMachine trial("trial", false);
+    trial.definition = pc.definition;
+    trial.definition.trial = true;
+    EXPECT_FALSE(trial.open());
+    trial.definition.start_from = id;
+    trial.start();
+    EXPECT_EQ(trial.ask(1), "c");
+    EXPECT_EQ(trial.ask(1, "w"), "W");
+    EXPECT_EQ(trial.ask(1, "r"), "d");
+    EXPECT_EQ(pc.ask(1, "r"), "c");
+    EXPECT_EQ(pc.ask(1), "c");
+    // What the person puts in order meanwhile leaves it what it needs.
+    ASSERT_TRUE(tree_of(pc)->remove(id));
+    ASSERT_TRUE(tree_of(pc)->sweep());
+    EXPECT_EQ(trial.ask(1, "r"), "d");
+    EXPECT_EQ(trial.ask(2), "de");
+    trial.machine.reset();
+    ASSERT_TRUE(end_trial(trial.definition));
+    EXPECT_TRUE(tree_of(pc)->list().empty());
+    EXPECT_EQ(pc.ask(1, "r"), "c");
+    ASSERT_TRUE(pc.machine->save_and_stop());
+    ASSERT_TRUE(pc.wait([&] { return pc.end.has_value(); }));
+    pc.start();
+    EXPECT_EQ(pc.ask(1), "d");
+    pc.clean();
+}
+
+TEST(MachineSnapshots, AreWhatIsKeptOfATrial)
+{
+    WithDisks pc("trial-kept");
+    pc.start();
+    EXPECT_EQ(pc.ask(2), "ab");
+    EXPECT_EQ(pc.ask(1, "w"), "W");
+    const std::string id = pc.take("base").id;
+    ASSERT_TRUE(pc.machine->save_and_stop());
+    ASSERT_TRUE(pc.wait([&] { return pc.end.has_value(); }));
+    const std::string saved = tree_of(pc)->saved_state();
+    pc.machine.reset();
+    const MachineDefinition machine = pc.definition;
+    pc.definition.trial = true;
+    pc.definition.start_from = id;
+    pc.start();
+    EXPECT_EQ(pc.ask(1), "c");
+    EXPECT_EQ(pc.ask(1, "w"), "W");
+    ASSERT_TRUE(pc.machine->save_and_stop());
+    ASSERT_TRUE(pc.wait([&] { return pc.end.has_value(); }));
+    const SnapshotInfo kept = pc.taken.back();
+    EXPECT_EQ(kept.kind, SnapshotInfo::Kind::manual);
+    EXPECT_EQ(kept.parent, id);
+    pc.machine.reset();
+    ASSERT_TRUE(end_trial(pc.definition));
+    // Again, and this time its disks alone.
+    pc.definition.start_from = kept.id;
+    pc.start();
+    EXPECT_EQ(pc.ask(3), "def");
+    EXPECT_EQ(pc.ask(1, "w"), "W");
+    pc.machine.reset();
+    const auto disks = keep_trial(pc.definition, {.name = "disks"});
+    ASSERT_TRUE(disks) << disks.error().text();
+    ASSERT_TRUE(end_trial(pc.definition));
+    EXPECT_FALSE(keep_trial(pc.definition, {}));
+    // The machine itself is where it was.
+    pc.definition = machine;
+    EXPECT_EQ(tree_of(pc)->saved_state(), saved);
+    pc.start();
+    EXPECT_EQ(pc.ask(1), "c");
+    EXPECT_EQ(pc.ask(1, "r"), "c");
+    pc.definition.start_from = kept.id;
+    pc.start();
+    EXPECT_EQ(pc.ask(1, "r"), "d");
+    pc.definition.start_from = disks.value().id;
+    pc.start();
+    EXPECT_EQ(pc.ask(1, "r"), "g");
+    pc.clean();
+}
+
+TEST(MachineSnapshots, BecomeMachinesThatShareDisks)
+{
+    WithDisks pc("linked");
+    std::filesystem::path folder = pc.folder;
+    folder += ".linked";
+    std::filesystem::remove_all(folder);
+    std::filesystem::create_directory(folder);
+    pc.start();
+    EXPECT_EQ(pc.ask(2), "ab");
+    EXPECT_EQ(pc.ask(1, "w"), "W");
+    const std::string id = pc.take("original").id;
+    EXPECT_FALSE(has_links(pc.definition.snapshots));
+    const auto clone = clone_from_snapshot(pc.definition, id, folder, CloneKind::linked);
+    ASSERT_TRUE(clone) << clone.error().text();
+    EXPECT_TRUE(has_links(pc.definition.snapshots));
+    // The original runs on, and frees what it can.
+    EXPECT_EQ(pc.ask(1), "c");
+    EXPECT_EQ(pc.ask(1, "w"), "W");
+    ASSERT_TRUE(tree_of(pc)->remove(id));
+    ASSERT_TRUE(tree_of(pc)->sweep());
+    SnapshotMachine other("linked", false);
+    other.definition = clone.value();
+    other.definition.image_folders.push_back(pc.folder);
+    other.start();
+    EXPECT_EQ(other.ask(1, "r"), "c");
+    EXPECT_EQ(other.ask(2), "cd");
+    EXPECT_EQ(other.ask(1, "w"), "W");
+    EXPECT_EQ(other.ask(1, "r"), "e");
+    EXPECT_EQ(pc.ask(1, "r"), "d");
+    other.machine.reset();
+    forget_links(pc.definition.snapshots);
+    EXPECT_FALSE(has_links(pc.definition.snapshots));
+    std::filesystem::remove_all(folder);
+    pc.clean();
+}
+
 TEST(MachineSnapshots, BecomeMachinesOfTheirOwn)
 {
     WithDisks pc("cloned");

@@ -1,0 +1,49 @@
+// What becomes of a trial (MachineDefinition::trial) once its machine is gone.
+
+#include <ctime>
+
+#include "engine/snapshot/container.h"
+#include "engine/snapshot/snapshot_directory.h"
+
+namespace engine {
+
+Result<SnapshotInfo> keep_trial(const MachineDefinition& definition, const SnapshotRequest& request)
+{
+    const SnapshotDirectory directory(definition.snapshots, SnapshotDirectory::Whose::trial);
+    const auto lock = directory.lock(SnapshotDirectory::Use::shared);
+    if (!lock)
+        return lock.error();
+    const auto present = directory.present();
+    if (!present)
+        return present.error();
+    if (present.value().snapshot.empty())
+        return Error{"The trial can't be kept", "There is none any more", ""};
+    SnapshotContent content;
+    content.disks = present.value().disks;
+    SnapshotInfo& info = content.info;
+    info.id = SnapshotDirectory::new_id();
+    info.parent = present.value().snapshot;
+    info.name = request.name;
+    info.note = request.note;
+    info.kind = request.kind;
+    info.with_memory = false;
+    info.memory_bytes = definition.memory_mib << 20;
+    info.taken_at = u64(std::time(nullptr)) * 1000;
+    PageStore store(directory.path());
+    if (auto written = directory.write(info.id + ".snapshot", pack_snapshot(content, store)); !written)
+        return written.error();
+    return info;
+}
+
+Result<void> end_trial(const MachineDefinition& definition)
+{
+    const SnapshotDirectory directory(definition.snapshots, SnapshotDirectory::Whose::trial);
+    directory.remove_present();
+    const auto tree = SnapshotTree::open(definition.snapshots);
+    if (!tree)
+        return tree.error();
+    const auto freed = tree.value()->free_unneeded();
+    return freed ? Result<void>() : freed.error();
+}
+
+}
