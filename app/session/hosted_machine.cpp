@@ -64,7 +64,7 @@ engine::Result<void> HostedMachine::beginTrial(engine::MachineDefinition& defini
 {
     const QString name = QString::fromStdString(definition.name);
     if (!options.from.isEmpty()) {
-        if (const auto found = beginWith(definition, {.from = options.from}); !found)
+        if (auto found = beginWith(definition, {.from = options.from}); !found)
             return found;
     } else {
         const auto lock = MachineLock::take(name);

@@ -28,9 +28,11 @@ struct SnapshotShelf::Seen {
     QString present;
 };
 
-SnapshotShelf::SnapshotShelf(const engine::MachineDefinition& definition, TreeFactory open, QObject* parent)
+SnapshotShelf::SnapshotShelf(
+    const engine::MachineDefinition& definition, MachineSession* session, TreeFactory open, QObject* parent)
     : QObject(parent),
       m_definition(definition),
+      m_session(session),
       m_open(std::move(open))
 {
     m_disk.setMaxThreadCount(1);
@@ -42,10 +44,14 @@ SnapshotShelf::SnapshotShelf(const engine::MachineDefinition& definition, TreeFa
     refresh();
 }
 
-SnapshotShelf::SnapshotShelf(MachineSession& session, TreeFactory open, QObject* parent)
-    : SnapshotShelf(session.definition(), std::move(open), parent)
+SnapshotShelf::SnapshotShelf(const engine::MachineDefinition& definition, TreeFactory open, QObject* parent)
+    : SnapshotShelf(definition, nullptr, std::move(open), parent)
 {
-    m_session = &session;
+}
+
+SnapshotShelf::SnapshotShelf(MachineSession& session, TreeFactory open, QObject* parent)
+    : SnapshotShelf(session.definition(), &session, std::move(open), parent)
+{
     connect(&session, &MachineSession::snapshotTaken, this, &SnapshotShelf::takenOne);
     connect(&session, &MachineSession::snapshotFailed, this, &SnapshotShelf::fail);
     connect(&session, &MachineSession::wentBack, this, &SnapshotShelf::wentBackTo);

@@ -81,6 +81,7 @@ private:
     struct Seen;
 
     void takeOfDisks(const engine::SnapshotRequest& request);
+    SnapshotShelf(const engine::MachineDefinition& definition, MachineSession* session, TreeFactory open, QObject* parent);
     void ask(Job job);
     void next();
     engine::Result<void> begin(const Job& job);
@@ -93,7 +94,7 @@ private:
     void show(const Seen& seen);
 
     engine::MachineDefinition m_definition;
-    MachineSession* m_session = nullptr;
+    MachineSession* const m_session;    // null: of a machine that is off
     TreeFactory m_open;
     std::unique_ptr<engine::SnapshotTree> m_tree;    // the disk's thread alone
     QThreadPool m_disk;    // one thread

@@ -203,7 +203,7 @@ clone_from_snapshot(const MachineDefinition& definition, const std::string& id, 
                 "The machine can't be cloned", text("Its disk ", disk.image, " lies outside its folder"),
                 "Move the image into the machine's folder first"};
         const std::string name = n == 0 ? "disk.qcow2" : text("disk-", n, ".qcow2");
-        ClonedDisk cloned{.path = folder + "/" + name, .format = clone.disk_formats[n], .layers = {}};
+        ClonedDisk cloned{.path = text(folder, "/", name), .format = clone.disk_formats[n], .layers = {}};
         if (auto made = kind == CloneKind::linked ? link_disk(disk, from, name, cloned) : copy_disk(disk, from, to, cloned);
             !made)
             return made.error();
