@@ -249,7 +249,8 @@ private:
     }
     const SpanCheck* span_check(const Insn& i, unsigned size, Access access) override
     {
-        return &span_checks_.emplace_back(&i, block_, u16(size), access);
+        span_checks_.push_back({&i, block_, u16(size), access});
+        return &span_checks_.back();
     }
     unsigned next_window() override { return next_window_++ % x86::SoftTlb::loop_windows; }
     bool shares_memory() override { return !cpu_->rendezvous->alone(); }
