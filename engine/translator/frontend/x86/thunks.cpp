@@ -166,17 +166,15 @@ private:
         a_.jump_to(saved_return_);
     }
 
-    void slow(Thunks& t)
+    // Returns with the host address that `function` finds, or goes on behind this where it finds none: nothing is returned
+    // to then.
+    template <class Function> void return_address_from(Function* function)
     {
-        u8* const common = a_.at();
-        save();
-        pop(host::rcx);
-        pop(host::r8);
         cpu_to(host::rdi);
         a_.mov(host::rsi, scratch_b);
         a_.mov(host::rdx, scratch_a);
         move_stack(-8);
-        call(&slow_access);
+        call(function);
         move_stack(8);
         a_.op(0x85, 8, host::rax, Rm::of(host::rax));
         u8* const none = a_.jump_if(cond_e);
@@ -185,6 +183,15 @@ private:
         a_.byte(0xc3);
         a_.bind(none);
         move_stack(8);
+    }
+
+    void slow(Thunks& t)
+    {
+        u8* const common = a_.at();
+        save();
+        pop(host::rcx);
+        pop(host::r8);
+        return_address_from(&slow_access);
         leave_saved();
         slow_span_thunk(t);
         for (unsigned access = 0; access < 2; ++access)
@@ -202,19 +209,7 @@ private:
     {
         t.slow_span = here();
         save();
-        cpu_to(host::rdi);
-        a_.mov(host::rsi, scratch_b);
-        a_.mov(host::rdx, scratch_a);
-        move_stack(-8);
-        call(&slow_span);
-        move_stack(8);
-        a_.op(0x85, 8, host::rax, Rm::of(host::rax));
-        u8* const none = a_.jump_if(cond_e);
-        a_.mov(scratch_a, host::rax);
-        restore();
-        a_.byte(0xc3);
-        a_.bind(none);
-        move_stack(8);
+        return_address_from(&slow_span);
         a_.load(8, scratch_b, Rm::at(scratch_b, offsetof(SpanCheck, insn)));
         run_rest_thunk();
     }
