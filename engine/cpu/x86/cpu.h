@@ -105,6 +105,9 @@ struct HostCodeState {
     std::array<u64, most_spans> spans{};    // host addresses that the running block has looked up
     Block* apart = nullptr;    // a block whose spans are mostly not to be had, and that is better off without
     u16 flags = 0;
+    // Registers whose bits 128 to 255 may not be zero in FpuState, one each; whoever sets these bits says so. And those
+    // that are to become zero, while the thunk for it runs.
+    u32 uppers_used = 0xffff, uppers_to_clear = 0;
     bool running = false;    // guest state is in `flags` and, but for helpers' time, in host registers
     bool x87_on_host = false;    // the x87's state is in the host's unit; FpuState's is stale
     bool framed = false;    // a handler was called from host code, which may itself be written to

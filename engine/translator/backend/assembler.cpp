@@ -139,6 +139,14 @@ u8* Assembler::jump_if(unsigned condition)
     return at_ - 4;
 }
 
+void Assembler::lea(unsigned size, u8 to, const Rm& from)
+{
+    if (from.index != Rm::none || from.disp != 0)
+        op(0x8d, size, to, from);
+    else if (size != 8 || to != from.reg)
+        load(size, to, Rm::of(from.reg));
+}
+
 void Assembler::rorx(u8 to, u8 from, u8 count)
 {
     constexpr u8 vex_3_bytes = 0xc4, map_0f3a = 3, no_index = 0x40, prefix_f2 = 0x7b;

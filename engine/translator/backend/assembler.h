@@ -60,7 +60,7 @@ public:
     void store(unsigned size, const Rm& to, u8 from) { op(size == 1 ? 0x88 : 0x89, size, from, to); }
     void load_imm(u8 to, u64 imm);
     void rorx(u8 to, u8 from, u8 count);    // 32 bits; BMI2
-    void lea(unsigned size, u8 to, const Rm& from) { op(0x8d, size, to, from); }
+    void lea(unsigned size, u8 to, const Rm& from);    // nothing where it would change nothing
 
     void jump_to(const u8* target);
     void call_to(const u8* target);

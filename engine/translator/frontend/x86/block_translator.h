@@ -48,6 +48,7 @@ protected:
 struct Vectors {
     u16 loaded = 0, dirty = 0;
     u16 high_loaded = 0, high_dirty = 0;    // bits 128 to 255
+    u16 high_zero = 0;    // these are zero, which memory may have yet to learn
     bool lent = false;    // general registers are on loan, see loop.cpp
 
     void operator|=(const Vectors& other)
@@ -56,11 +57,14 @@ struct Vectors {
         dirty |= other.dirty;
         high_loaded |= other.high_loaded;
         high_dirty |= other.high_dirty;
+        high_zero |= other.high_zero;
     }
-    void write_whole(u8 number)
+    void write_whole(u8 number, bool wide)
     {
-        for (u16* which : {&loaded, &dirty, &high_loaded, &high_dirty})
-            *which |= u16(1 << number);
+        const u16 bit = u16(1 << number);
+        for (u16* which : {&loaded, &dirty, &high_loaded, wide ? &high_dirty : &high_zero})
+            *which |= bit;
+        (wide ? high_zero : high_dirty) &= u16(~bit);
     }
 };
 
@@ -157,6 +161,7 @@ private:
 
     // memory.cpp. Guest address → scratch_a → host address in scratch_a; scratch_b is free afterwards.
     void address(const Insn& i);
+    void effective_address(const Insn& i, u8 to, unsigned size);
     void access_linear(const Insn& i, unsigned size, Access access);
     void lookup(Access access, unsigned size);
     void look_in_window(std::size_t window);
@@ -203,10 +208,11 @@ private:
 
     // Where the run goes on.
     void go_to(u64 in_page);
-    void go_by_address();
+    void go_by_address(const Insn* unless = nullptr, unsigned popped = 0);
     void follow(unsigned in_page);
     void load_target(const Insn& i);
-    void check_canonical(const Insn& i);
+    void compare_canonical();
+    void emit_unknown_stubs();
     void rip_plus(u8 to, u64 displacement);
     void push_return(const Insn& i);
     void call_handler(const Insn& i);
@@ -247,7 +253,7 @@ private:
     Vectors vectors_used_;    // all that the block ever loads or changes
     bool vectors_left_ = false;    // given up in the middle of the block
     u8* loop_head_ = nullptr;    // of a block that jumps to itself with its vectors in place
-    bool avx_used_ = false;    // upper halves in the host's may not be zero
+    bool avx_used_ = false;    // the upper halves of the host's registers may not be zero
     bool x87_loaded_ = false;
 
     struct Planned {
@@ -293,6 +299,11 @@ private:
         Vectors vectors;
         bool x87_loaded;
     };
+    struct UnknownTarget {
+        u8* from;
+        const Insn* insn;
+        unsigned popped;
+    };
     struct X87Load {
         u8* from;
         const u8* back;
@@ -309,6 +320,7 @@ private:
     std::vector<Exit> exits_;
     std::vector<LinkStub> links_;
     std::vector<HandlerStub> handlers_;
+    std::vector<UnknownTarget> unknown_;
     std::vector<X87Load> x87_loads_;
 };
 

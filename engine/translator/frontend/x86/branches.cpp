@@ -28,14 +28,18 @@ void BlockTranslator::follow(unsigned in_page)
     }
 }
 
-// In place rather than in a thunk, so that the host predicts each jump by its own past.
-void BlockTranslator::go_by_address()
+// In place rather than in a thunk, so that the host predicts each jump by its own past. Where the table doesn't know the
+// address it may not be canonical: then `unless`, if given, raises what is raised, with RSP back by `popped`.
+void BlockTranslator::go_by_address(const Insn* unless, unsigned popped)
 {
     // The kernel's code is on global pages, mostly.
     const unsigned half = block_.mode & x86::mode_unprivileged ? 0 : 1;
     write_jump_lookup(a_);
     a_.op(0x3b, 8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, rip)));
-    a_.jump_if_to(cond_ne, relative(thunks_.jump_missed));
+    if (unless && in_64())
+        unknown_.push_back({a_.jump_if(cond_ne), unless, popped});
+    else
+        a_.jump_if_to(cond_ne, relative(thunks_.jump_missed));
     a_.load(8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, context)));
     a_.op(0x3b, 8, scratch_a, state_at(offset_context + half * sizeof(u64)));
     a_.jump_if_to(cond_ne, relative(thunks_.jump_in_context[half ^ 1]));
@@ -50,16 +54,25 @@ void BlockTranslator::go_to(u64 in_page)
     go_by_address();
 }
 
-// The target in scratch_a must be canonical; else the handler says what happens.
-void BlockTranslator::check_canonical(const Insn& i)
+// Whether the target in scratch_a is canonical: "equal" if so.
+void BlockTranslator::compare_canonical()
 {
-    if (!in_64())
-        return;
     a_.mov(scratch_b, scratch_a);
     a_.op_imm(0xc1, 8, 4, Rm::of(scratch_b), 16, 1);
     a_.op_imm(0xc1, 8, 7, Rm::of(scratch_b), 16, 1);
     a_.op(0x3b, 8, scratch_b, Rm::of(scratch_a));
-    handlers_.push_back({a_.jump_if(cond_ne), &i, nullptr, {}, false});
+}
+
+void BlockTranslator::emit_unknown_stubs()
+{
+    for (const UnknownTarget& u : unknown_) {
+        a_.bind(u.from);
+        compare_canonical();
+        a_.jump_if_to(cond_e, relative(thunks_.jump_missed));
+        a_.lea(8, host_rsp, Rm::at(host_rsp, -i32(u.popped)));
+        a_.load_imm(scratch_b, std::bit_cast<u64>(u.insn));
+        a_.jump_to(relative(thunks_.end_with_handler));
+    }
 }
 
 void BlockTranslator::emit_push(const Insn& i)
@@ -162,18 +175,22 @@ void BlockTranslator::load_target(const Insn& i)
         a_.load(address_size(), scratch_a, guest(i.dst));
     }
     held_ = none;
-    check_canonical(i);
 }
 
 void BlockTranslator::emit_jmp_indirect(const Insn& i)
 {
     load_target(i);
-    go_by_address();
+    go_by_address(&i);
 }
 
 void BlockTranslator::emit_call_indirect(const Insn& i)
 {
     load_target(i);
+    if (in_64()) {
+        // Before anything is pushed.
+        compare_canonical();
+        handlers_.push_back({a_.jump_if(cond_ne), &i, nullptr, {}, false});
+    }
     a_.store(8, state_at(offset_spill), scratch_a);
     push_return(i);
     a_.load(8, scratch_a, state_at(offset_spill));
@@ -186,9 +203,9 @@ void BlockTranslator::emit_ret(const Insn& i)
     spoil_flags();
     access_top(i, host_rsp, 0, size, Access::read);
     a_.load(size, scratch_a, operand_);
-    check_canonical(i);
-    a_.lea(size, host_rsp, Rm::at(host_rsp, i32(size + u16(i.imm))));
-    go_by_address();
+    const unsigned popped = size + u16(i.imm);
+    a_.lea(size, host_rsp, Rm::at(host_rsp, i32(popped)));
+    go_by_address(&i, popped);
 }
 
 }

@@ -33,19 +33,20 @@ inline Rm gpr_slot(unsigned number)
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
-constexpr std::size_t offset_gpr = offsetof(Cpu, gpr), offset_tlb = offsetof(Cpu, tlb), offset_base = offsetof(Cpu, base),
-                      offset_request = offsetof(Cpu, request), offset_flags = offsetof(Cpu, host_code.flags),
-                      offset_context = offsetof(Cpu, host_code.context), offset_jump_table = offsetof(Cpu, host_code.jump_table),
-                      offset_spill = offsetof(Cpu, host_code.spill), offset_x87_on_host = offsetof(Cpu, host_code.x87_on_host),
-                      offset_xmm = offsetof(Cpu, fpu.xmm), offset_mxcsr = offsetof(Cpu, fpu.mxcsr),
-                      offset_ymm_high = offsetof(Cpu, fpu.ymm_high), offset_spans = offsetof(Cpu, host_code.spans),
-                      offset_rflags_other = offsetof(Cpu, rflags_other), offset_cr4 = offsetof(Cpu, cr4),
-                      offset_stack_window = offsetof(Cpu, soft_tlb.stack_window),
-                      offset_user_loops = offsetof(Cpu, soft_tlb.user_loops),
-                      offset_supervisor_loops = offsetof(Cpu, soft_tlb.supervisor_loops),
-                      offset_loop_windows_used = offsetof(Cpu, soft_tlb.loop_windows_used),
-                      offset_gs_base = offsetof(Cpu, seg) + x86::gs * sizeof(x86::Segment) + offsetof(x86::Segment, base),
-                      offset_kernel_gs_base = offsetof(Cpu, msr.kernel_gs_base);
+constexpr std::size_t offset_gpr
+    = offsetof(Cpu, gpr),
+    offset_tlb = offsetof(Cpu, tlb), offset_base = offsetof(Cpu, base), offset_request = offsetof(Cpu, request),
+    offset_flags = offsetof(Cpu, host_code.flags), offset_context = offsetof(Cpu, host_code.context),
+    offset_jump_table = offsetof(Cpu, host_code.jump_table), offset_spill = offsetof(Cpu, host_code.spill),
+    offset_x87_on_host = offsetof(Cpu, host_code.x87_on_host), offset_xmm = offsetof(Cpu, fpu.xmm),
+    offset_mxcsr = offsetof(Cpu, fpu.mxcsr), offset_ymm_high = offsetof(Cpu, fpu.ymm_high),
+    offset_spans = offsetof(Cpu, host_code.spans), offset_uppers_used = offsetof(Cpu, host_code.uppers_used),
+    offset_uppers_to_clear = offsetof(Cpu, host_code.uppers_to_clear), offset_rflags_other = offsetof(Cpu, rflags_other),
+    offset_cr4 = offsetof(Cpu, cr4), offset_stack_window = offsetof(Cpu, soft_tlb.stack_window),
+    offset_user_loops = offsetof(Cpu, soft_tlb.user_loops), offset_supervisor_loops = offsetof(Cpu, soft_tlb.supervisor_loops),
+    offset_loop_windows_used = offsetof(Cpu, soft_tlb.loop_windows_used),
+    offset_gs_base = offsetof(Cpu, seg) + x86::gs * sizeof(x86::Segment) + offsetof(x86::Segment, base),
+    offset_kernel_gs_base = offsetof(Cpu, msr.kernel_gs_base);
 #pragma GCC diagnostic pop
 static_assert(offset_gpr == 0);
 
@@ -111,10 +112,11 @@ struct JumpTarget {
     const u8* code = nullptr;
     u64 page = 0;    // RIP that the target's page begins at
 };
-constexpr unsigned jump_table_entries = 1 << 14;
+constexpr unsigned jump_table_bits = 14, jump_table_entries = 1 << jump_table_bits, jump_table_shift = 32 - jump_table_bits;
+constexpr u32 jump_table_factor = 0x9e3779b1;    // 2^32 over the golden ratio, odd: near and far addresses spread alike
 inline unsigned jump_table_index(u64 rip)
 {
-    return unsigned(rip ^ rip >> 12) & (jump_table_entries - 1);
+    return u32(rip) * jump_table_factor >> jump_table_shift;
 }
 
 }

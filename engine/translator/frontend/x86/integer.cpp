@@ -1,5 +1,7 @@
 // Arithmetic and moves of general registers: the guest's instruction with the host's registers in its ModRM.
 
+#include <algorithm>
+
 #include "engine/translator/frontend/x86/block_translator.h"
 
 namespace engine::translator {
@@ -197,6 +199,8 @@ void BlockTranslator::emit_mov(const Insn& i)
 
 void BlockTranslator::emit_lea(const Insn& i)
 {
+    if (pinned(i.dst) && i.operand_size >= 4)
+        return effective_address(i, guest(i.dst).reg, std::min<unsigned>(i.operand_size, i.address_size));
     address(i);
     if (pinned(i.dst))
         return a_.load(i.operand_size, guest(i.dst).reg, Rm::of(scratch_a));

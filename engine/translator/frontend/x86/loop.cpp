@@ -1,6 +1,7 @@
 // Blocks that jump to themselves: what can be done once for all rounds.
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/translator/frontend/x86/block_translator.h"
 
@@ -76,12 +77,16 @@ void BlockTranslator::return_lent()
 // for its accesses to memory, and registers on loan.
 void BlockTranslator::emit_loop()
 {
-    const Vectors used = vectors_used_;
+    Vectors used = vectors_used_;
+    // In the first round they are not zero yet.
+    avx_used_ |= used.high_zero != 0;
+    used.high_dirty |= std::exchange(used.high_zero, u16(0));
     a_ = Assembler(entry_);
     slow_.clear();
     slow_spans_.clear();
     links_.clear();
     handlers_.clear();
+    unknown_.clear();
     exits_.clear();
     x87_loads_.clear();
     in_host_ = x87_loaded_ = false;

@@ -44,20 +44,26 @@ void BlockTranslator::before_flags_change(FlagUse use)
 void BlockTranslator::address(const Insn& i)
 {
     held_ = none;
+    effective_address(i, scratch_a, i.address_size);
+}
+
+// Bytes of the address that go to `to`: all of them, or four.
+void BlockTranslator::effective_address(const Insn& i, u8 to, unsigned size)
+{
     const auto in = [this](u8 number, u8 scratch) {
         if (host_[number] != none)
             return host_[number];
+        if (scratch == scratch_a)
+            held_ = none;
         a_.load(8, scratch, gpr_slot(number));
         return scratch;
     };
     const u8 base = i.base == x86::gpr_zero ? Rm::none : in(i.base, scratch_a);
     const u8 index = i.index == x86::gpr_zero ? Rm::none : in(i.index, scratch_b);
     if (base == Rm::none && index == Rm::none)
-        a_.load_imm(scratch_a, u64(i64(i.disp)) & i.address_mask);
-    else if (index == Rm::none && i.disp == 0)
-        a_.load(i.address_size, scratch_a, Rm::of(base));
+        a_.load_imm(to, u64(i64(i.disp)) & i.address_mask & (size == 4 ? ~u32(0) : ~u64(0)));
     else
-        a_.lea(i.address_size, scratch_a, Rm::at(base, index, i.scale, i.disp));
+        a_.lea(size, to, Rm::at(base, index, i.scale, i.disp));
 }
 
 // The entry into scratch_b. Its tag is the page's address, so tag ^ linear, in scratch_a, is the offset in the page, or
@@ -218,6 +224,7 @@ void BlockTranslator::emit_stubs()
         a_.jump_to(s.back);
     }
     emit_span_stubs();
+    emit_unknown_stubs();
     for (const Exit& s : exits_) {
         a_.bind(s.from);
         store_vectors(s.vectors);

@@ -183,7 +183,8 @@ void BlockTranslator::vector(u8 number, bool wide)
     vectors_.high_loaded |= missing.high_loaded;
 }
 
-// VEX once the host's upper halves may not be zero, for a mixture costs some processors dearly.
+// VEX once the host's upper halves may not be zero, for a mixture costs some processors dearly. Spoils the host's flags
+// where the upper halves changed.
 void BlockTranslator::store_vectors(const Vectors& which)
 {
     for (u8 n = 0; n < 16; ++n) {
@@ -196,6 +197,15 @@ void BlockTranslator::store_vectors(const Vectors& which)
             a_.byte(1);
         }
     }
+    if (which.high_dirty)
+        a_.op_imm(0x81, 4, 1, state_at(offset_uppers_used), which.high_dirty, 4);
+    if (which.high_zero) {
+        a_.op_imm(0xf7, 4, 0, state_at(offset_uppers_used), which.high_zero, 4);
+        u8* const known = a_.jump_if(cond_e);
+        a_.op_imm(0xc7, 4, 0, state_at(offset_uppers_to_clear), which.high_zero, 4);
+        a_.call_to(relative(thunks_.clear_uppers));
+        a_.bind(known);
+    }
     if (which.lent)
         move_lent(false);
 }
@@ -207,7 +217,7 @@ void BlockTranslator::load_vectors(const Vectors& which)
             a_.vex(u8(OpcodeMap::map_0f), x86::np, false, false, 0x28, n, 0, xmm_slot(n));
         else if (which.loaded >> n & 1)
             a_.op(0x0f28, 4, n, xmm_slot(n));
-        if (which.high_loaded >> n & 1) {
+        if (which.high_loaded >> n & 1 && !(which.high_zero >> n & 1)) {
             a_.vex(u8(OpcodeMap::map_0f3a), x86::p66, false, true, 0x18, n, n, high_slot(n));    // VINSERTF128
             a_.byte(1);
         }
@@ -219,6 +229,8 @@ void BlockTranslator::load_vectors(const Vectors& which)
 void BlockTranslator::forget_vectors()
 {
     vectors_used_ |= vectors_;
+    if (vectors_.high_dirty || vectors_.high_zero)
+        spoil_flags();
     store_vectors(vectors_);
     if (vectors_.lent)
         return_lent();

@@ -83,6 +83,7 @@ public:
         slow(t);
         handlers(t);
         stack_window(t);
+        clear_uppers(t);
         jump_by_address(t);
         cache_.commit(a_.at());
         return t;
@@ -255,6 +256,23 @@ private:
         return at;
     }
 
+    void clear_uppers(Thunks& t)
+    {
+        t.clear_uppers = here();
+        a_.load(4, scratch_b, state_at(offset_uppers_to_clear));
+        for (unsigned n = 0; n < 16; ++n) {
+            a_.op_imm(0xf7, 4, 0, Rm::of(scratch_b), 1u << n, 4);
+            u8* const stays = a_.jump_if(cond_e);
+            const std::size_t upper = offset_ymm_high + n * sizeof(x86::Xmm);
+            a_.op_imm(0xc7, 8, 0, state_at(upper), 0, 4);
+            a_.op_imm(0xc7, 8, 0, state_at(upper + 8), 0, 4);
+            a_.bind(stays);
+        }
+        a_.op_extended(0xf7, 4, 2, Rm::of(scratch_b));
+        a_.op(0x21, 4, scratch_b, state_at(offset_uppers_used));
+        a_.byte(0xc3);
+    }
+
     void stack_window(Thunks& t)
     {
         t.move_stack_window = here();
@@ -340,11 +358,10 @@ u8* write_window_move(Assembler& a, std::size_t window, Access access)
 void write_jump_lookup(Assembler& a)
 {
     static_assert(sizeof(JumpTarget) == 32);
-    a.mov(scratch_b, scratch_a);
-    a.op_imm(0xc1, 8, 5, Rm::of(scratch_b), 12, 1);
-    a.op(0x33, 4, scratch_b, Rm::of(scratch_a));
-    a.op_imm(0x81, 4, 4, Rm::of(scratch_b), jump_table_entries - 1, 4);
-    a.op_imm(0xc1, 4, 4, Rm::of(scratch_b), 5, 1);
+    a.op(0x69, 4, scratch_b, Rm::of(scratch_a));
+    a.value(jump_table_factor);
+    a.op_imm(0xc1, 4, 5, Rm::of(scratch_b), jump_table_shift - 5, 1);
+    a.op_imm(0x83, 4, 4, Rm::of(scratch_b), u64(-32), 1);
     a.op(0x03, 8, scratch_b, state_at(offset_jump_table));
 }
 

@@ -225,14 +225,20 @@ FlagUse vex_flags(const Insn& i)
     return counts || compares(i) ? FlagUse{0, all_flags, true} : FlagUse{};
 }
 
-// Zeroes above, by two registers' halves at a time.
+// Nothing to do, mostly.
 void BlockTranslator::emit_vzeroupper()
 {
+    spoil_flags();
     forget_vectors();
     vectors_left_ = true;
-    a_.vex(u8(OpcodeMap::map_0f), x86::np, false, true, 0x57, 0, 0, Rm::of(0));    // VXORPS
-    for (unsigned n = 0; n < (in_64() ? 16u : 8u); n += 2)
-        a_.vex(u8(OpcodeMap::map_0f), x86::np, false, true, 0x11, 0, 0, high_slot(n));    // VMOVUPS
+    const u32 all = in_64() ? 0xffff : 0xff;
+    a_.op_imm(0xf7, 4, 0, state_at(offset_uppers_used), all, 4);
+    u8* const clear = a_.jump_if(cond_e);
+    a_.op_imm(0x81, 4, 4, state_at(offset_uppers_used), ~all, 4);
+    a_.vex(u8(OpcodeMap::map_0f), x86::np, false, false, 0x57, 0, 0, Rm::of(0));    // VXORPS
+    for (unsigned n = 0; n < (in_64() ? 16u : 8u); ++n)
+        a_.vex(u8(OpcodeMap::map_0f), x86::np, false, false, 0x29, 0, 0, high_slot(n));    // VMOVAPS
+    a_.bind(clear);
 }
 
 void BlockTranslator::emit_vex(const Insn& i)
@@ -243,6 +249,7 @@ void BlockTranslator::emit_vex(const Insn& i)
         access(i);
     if (is_general(i))
         return emit_vex_general(i);
+    avx_used_ |= i.wide();
     const auto& o = i.row->operands;
     const bool no_vvvv = i.row->traits & x86::register_vvvv && i.memory();
     u8 reg = u8(i.modrm >> 3 & 7), vvvv = 0, written = none;
@@ -279,8 +286,7 @@ void BlockTranslator::emit_vex(const Insn& i)
     if (is_fused(i))
         written = i.reg;
     if (written != none)
-        vectors_.write_whole(written);
-    avx_used_ = true;
+        vectors_.write_whole(written, i.wide());
     if (compares(i))
         flags_made();
 }

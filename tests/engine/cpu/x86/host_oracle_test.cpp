@@ -226,6 +226,7 @@ protected:
             c->gpr[n] = bit_string ? values.below(2048) - 1024 : any;
             c->fpu.xmm[n] = values.xmm();
             c->fpu.ymm_high[n] = values.one_in(4) ? Xmm{} : values.xmm();
+            c->host_code.uppers_used = 0xffff;
         }
         for (unsigned n = 0; n < memory.size(); n += 16) {
             const Xmm value = values.xmm();
@@ -457,6 +458,7 @@ protected:
         c->gpr = start.gpr;
         c->set_rflags(start.rflags);
         c->fpu = start.fpu;
+        c->host_code.uppers_used = 0xffff;
     }
 
     std::string translated_difference(
