@@ -103,6 +103,9 @@ struct HostCodeState {
     u64 spill = 0;
     static constexpr unsigned most_spans = 8;
     std::array<u64, most_spans> spans{};    // host addresses that the running block has looked up
+    static constexpr unsigned most_strips = 6;
+    std::array<u64, most_strips> strips{};    // what the running loop adds to guest addresses
+    u64 strip_rounds = 0;    // still to come before it looks them up again
     Block* apart = nullptr;    // a block whose spans are mostly not to be had, and that is better off without
     u16 flags = 0;
     // Registers whose bits 128 to 255 may not be zero in FpuState, one each; whoever sets these bits says so. And those

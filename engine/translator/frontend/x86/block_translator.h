@@ -83,6 +83,18 @@ struct Span {
     unsigned size() const { return unsigned(high - low); }
 };
 
+// Accesses of a loop at [base + index * scale + disp] that move by `step` bytes in each round: strips.cpp. Offsets are
+// counted from what base + index * scale is when a round begins.
+struct Stream {
+    u8 base, index, scale;    // registers by number
+    bool base_moves, index_moves;
+    bool writes;
+    i32 step;
+    i32 low, high;    // bytes [low, high)
+    u8 alignment = 0;    // 0: any will do
+    u8 reg = 0xff;    // host's, with what is to be added; 0xff: its slot in Cpu
+};
+
 class BlockTranslator {
 public:
     BlockTranslator(const Block& block, const Thunks& thunks, CodeCache& cache, BlockSurroundings& around);
@@ -144,6 +156,7 @@ public:
 
 private:
     static constexpr u8 none = 0xff;
+    struct Planned;
     struct Member {    // of a span
         u8 span = none;
         i32 offset = 0;    // of the access, as Span counts
@@ -161,7 +174,7 @@ private:
 
     // memory.cpp. Guest address → scratch_a → host address in scratch_a; scratch_b is free afterwards.
     void address(const Insn& i);
-    void effective_address(const Insn& i, u8 to, unsigned size);
+    void effective_address(u8 base, u8 index, u8 scale, i32 disp, u8 to, unsigned size);
     void access_linear(const Insn& i, unsigned size, Access access);
     void lookup(Access access, unsigned size);
     void look_in_window(std::size_t window);
@@ -181,6 +194,27 @@ private:
     void access_span(Member member);
     void check_span(Span& s);
     void emit_span_stubs();
+
+    // strips.cpp
+    struct Moves {    // of general registers, a bit each
+        u32 by_constants = 0, anyhow = 0;
+        std::array<i64, x86::gpr_rip + 1> step{};    // the constants together
+        bool constantly(u8 number) const { return !(anyhow >> number & 1); }
+        bool any(u8 number) const { return (by_constants | anyhow) >> number & 1; }
+    };
+    unsigned back_edge() const;
+    Moves moves_until(unsigned end) const;
+    bool plan_streams();
+    void join_stream(unsigned n, const Moves& m, const std::array<i64, x86::gpr_rip + 1>& added);
+    void settle_streams();
+    void lend_to_strips();
+    void access_stream(const Insn& i, unsigned number);
+    void emit_count_down(const u8* refill);
+    void emit_addend(unsigned number);
+    void emit_rounds(const Stream& s);
+    std::vector<u8*> emit_refill();
+    void emit_strips(const Vectors& used, const std::vector<Planned>& plan_without);
+
     void spoil_flags();    // before the host's flags are used for our own purposes
     void want_flags();    // the guest's are needed in the host's
     void flags_made() { in_host_ = true, in_memory_ = false; }
@@ -223,6 +257,7 @@ private:
     // loop.cpp
     bool loops() const;
     void emit_loop();
+    void begin_round(const Vectors& used);
     u16 registers_used() const;
     void lend_registers();
     void move_lent(bool to_borrowers);
@@ -249,6 +284,10 @@ private:
     bool in_host_ = false, in_memory_ = true;
     std::array<u8, x86::gpr_rip + 1> host_;    // of the guest's registers by number; none: its slot in Cpu
     std::vector<std::pair<u8, u8>> loans_;    // a register without one has that of another, which the loop doesn't need
+    std::vector<u8> lenders_left_;
+    // A register is lent to what stands so many bytes into Cpu; 0: to the countdown.
+    std::vector<std::pair<u8, std::size_t>> strip_loans_;
+    u8 count_register_ = none;
     Vectors vectors_;
     Vectors vectors_used_;    // all that the block ever loads or changes
     bool vectors_left_ = false;    // given up in the middle of the block
@@ -263,10 +302,13 @@ private:
         FlagMask live_after;
         FlagMask live_at_target = 0;    // of a conditional branch
         Member operand{}, top{};    // what is pushed to or popped from
+        u8 stream = none;    // that the operand is looked up with, and where it is as Stream counts
+        i32 in_stream = 0;
     };
     std::vector<Planned> plan_;
     std::vector<u32> starts_;
     std::vector<Span> spans_;
+    std::vector<Stream> streams_;
     unsigned now_ = 0;    // the instruction being emitted
     Rm operand_;
     u8 held_ = none;    // the span whose host address is in scratch_a

@@ -200,7 +200,8 @@ void BlockTranslator::emit_mov(const Insn& i)
 void BlockTranslator::emit_lea(const Insn& i)
 {
     if (pinned(i.dst) && i.operand_size >= 4)
-        return effective_address(i, guest(i.dst).reg, std::min<unsigned>(i.operand_size, i.address_size));
+        return effective_address(
+            i.base, i.index, i.scale, i.disp, guest(i.dst).reg, std::min<unsigned>(i.operand_size, i.address_size));
     address(i);
     if (pinned(i.dst))
         return a_.load(i.operand_size, guest(i.dst).reg, Rm::of(scratch_a));

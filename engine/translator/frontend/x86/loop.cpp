@@ -41,17 +41,18 @@ void BlockTranslator::lend_registers()
     constexpr u8 lenders[]{11, 10, 9, 8, x86::rdi, x86::rsi, x86::rbp};
     const u16 used = registers_used();
     loans_.clear();
+    lenders_left_.clear();
+    strip_loans_.clear();
     u8 borrower = pinned_count;
     for (const u8 lender : lenders) {
+        if (used >> lender & 1)
+            continue;
         while (borrower < 16 && !(used >> borrower & 1))
             ++borrower;
         if (borrower == 16)
-            return;
-        if (used >> lender & 1)
-            continue;
-        loans_.push_back({borrower, lender});
-        host_[borrower++] = host_of[lender];
-        host_[lender] = none;
+            lenders_left_.push_back(lender);
+        else
+            loans_.push_back({borrower++, lender});
     }
 }
 
@@ -63,6 +64,18 @@ void BlockTranslator::move_lent(bool to_borrowers)
         a_.store(8, gpr_slot(from), host_of[lender]);
         a_.load(8, host_of[lender], gpr_slot(to));
     }
+    for (const auto& [lender, to] : strip_loans_) {
+        if (to_borrowers)
+            a_.store(8, gpr_slot(lender), host_of[lender]);
+        if (!to_borrowers)
+            a_.load(8, host_of[lender], gpr_slot(lender));
+        else if (to)
+            a_.load(8, host_of[lender], state_at(to));
+        else
+            a_.load_imm(host_of[lender], 0);
+    }
+    if (to_borrowers && !streams_.empty() && count_register_ == none)
+        a_.op_imm(0xc7, 8, 0, state_at(offset_strip_rounds), 0, 4);
 }
 
 void BlockTranslator::return_lent()
@@ -89,20 +102,37 @@ void BlockTranslator::emit_loop()
     unknown_.clear();
     exits_.clear();
     x87_loads_.clear();
-    in_host_ = x87_loaded_ = false;
-    in_memory_ = true;
     lend_registers();
-    vectors_ = used;
-    vectors_.lent = !loans_.empty();
+    begin_round(used);
+    const std::vector<Planned> plan_without = plan_;
+    const bool strips = plan_streams();
+    if (strips)
+        lend_to_strips();
+    used.lent = strips || !loans_.empty();
+    begin_round(used);
     load_vectors(vectors_);
     loop_head_ = a_.at();
     u8* const asked = emit_request_check();
-    emit_body();
+    if (strips)
+        emit_strips(used, plan_without);
+    else
+        emit_body();
     emit_stubs();
     a_.bind(asked);
     vectors_ = used;
-    vectors_.lent = !loans_.empty();
     forget_vectors();
+}
+
+// As every jump to the loop's head finds it.
+void BlockTranslator::begin_round(const Vectors& used)
+{
+    in_host_ = x87_loaded_ = false;
+    in_memory_ = true;
+    vectors_ = used;
+    for (const auto& [borrower, lender] : loans_) {
+        host_[borrower] = host_of[lender];
+        host_[lender] = none;
+    }
 }
 
 }

@@ -447,4 +447,23 @@ FlagUse flag_use(const Insn& i, const Lowering* lowering)
     return lowering ? lowering->flags(i) : FlagUse{all_flags, 0, true};
 }
 
+bool adds_constant(const Insn& i, unsigned size, i64& added)
+{
+    if (place_of(i, 0) != Place::reg || i.operand_size != size)
+        return false;
+    const auto* const f = i.row->forms;
+    const bool immediate = place_of(i, 1) == Place::imm;
+    if (f == &add_forms && immediate)
+        added = i64(i.imm);
+    else if (f == &sub_forms && immediate)
+        added = -i64(i.imm);
+    else if (f == &inc_forms || f == &dec_forms)
+        added = f == &inc_forms ? 1 : -1;
+    else if (f == &lea_forms && i.base == i.dst >> 3 && i.index == gpr_zero && i.address_size == size)
+        added = i.disp;
+    else
+        return false;
+    return added > -most_added && added < most_added;
+}
+
 }

@@ -72,6 +72,10 @@ Stack stack_of(const x86::Insn& i, const Lowering& lowering, unsigned address_si
 // General registers that `i` may change, a bit each; RSP by a push or a pop is not among them.
 u32 registers_written(const x86::Insn& i, const Lowering& lowering);
 
+// What an instruction with constants adds to its destination, a general register of this size.
+constexpr i32 most_added = 1 << 20;
+bool adds_constant(const x86::Insn& i, unsigned size, i64& added);
+
 // Operands as the row orders them.
 enum class Place : u8 { none, reg, mem, imm };
 Place place_of(const x86::Insn& i, unsigned operand);

@@ -44,11 +44,11 @@ void BlockTranslator::before_flags_change(FlagUse use)
 void BlockTranslator::address(const Insn& i)
 {
     held_ = none;
-    effective_address(i, scratch_a, i.address_size);
+    effective_address(i.base, i.index, i.scale, i.disp, scratch_a, i.address_size);
 }
 
-// Bytes of the address that go to `to`: all of them, or four.
-void BlockTranslator::effective_address(const Insn& i, u8 to, unsigned size)
+// The sum into `to`, or its four lower bytes.
+void BlockTranslator::effective_address(u8 base_number, u8 index_number, u8 scale, i32 disp, u8 to, unsigned size)
 {
     const auto in = [this](u8 number, u8 scratch) {
         if (host_[number] != none)
@@ -58,12 +58,12 @@ void BlockTranslator::effective_address(const Insn& i, u8 to, unsigned size)
         a_.load(8, scratch, gpr_slot(number));
         return scratch;
     };
-    const u8 base = i.base == x86::gpr_zero ? Rm::none : in(i.base, scratch_a);
-    const u8 index = i.index == x86::gpr_zero ? Rm::none : in(i.index, scratch_b);
+    const u8 base = base_number == x86::gpr_zero ? Rm::none : in(base_number, scratch_a);
+    const u8 index = index_number == x86::gpr_zero ? Rm::none : in(index_number, scratch_b);
     if (base == Rm::none && index == Rm::none)
-        a_.load_imm(to, u64(i64(i.disp)) & i.address_mask & (size == 4 ? ~u32(0) : ~u64(0)));
+        a_.load_imm(to, size == 4 ? u64(u32(disp)) : u64(i64(disp)));
     else
-        a_.lea(size, to, Rm::at(base, index, i.scale, i.disp));
+        a_.lea(size, to, Rm::at(base, index, scale, disp));
 }
 
 // The entry into scratch_b. Its tag is the page's address, so tag ^ linear, in scratch_a, is the offset in the page, or
@@ -142,8 +142,10 @@ void BlockTranslator::emit_window_miss(std::size_t window, unsigned size, Access
 
 void BlockTranslator::access(const Insn& i)
 {
-    const auto& [lowering, use, memory, live, at_target, member, top] = plan_[now_];
+    const auto& [lowering, use, memory, live, at_target, member, top, stream, in_stream] = plan_[now_];
     const unsigned size = memory.size;
+    if (stream != none)
+        return access_stream(i, stream);
     if (member.span != none) {
         access_span(member);
         if (memory.aligned)

@@ -14,31 +14,10 @@ namespace engine::translator {
 namespace {
 
 constexpr unsigned most_bytes = 256;
-constexpr i32 most_added = 1 << 20;
 
 Rm slot_of(const Span& s)
 {
     return state_at(offset_spans + 8 * s.slot);
-}
-
-// What an instruction with constants adds to its destination.
-bool adds_constant(const Insn& i, unsigned address_size, i64& added)
-{
-    if (place_of(i, 0) != Place::reg || i.operand_size != address_size)
-        return false;
-    const auto* const f = i.row->forms;
-    const bool immediate = place_of(i, 1) == Place::imm;
-    if (f == &x86::add_forms && immediate)
-        added = i64(i.imm);
-    else if (f == &x86::sub_forms && immediate)
-        added = -i64(i.imm);
-    else if (f == &x86::inc_forms || f == &x86::dec_forms)
-        added = f == &x86::inc_forms ? 1 : -1;
-    else if (f == &x86::lea_forms && i.base == i.dst >> 3 && i.index == x86::gpr_zero && i.address_size == address_size)
-        added = i.disp;
-    else
-        return false;
-    return added > -most_added && added < most_added;
 }
 
 }
