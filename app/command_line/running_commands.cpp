@@ -84,7 +84,12 @@ int start(const Arguments& arguments)
 
     bool ended = false;
     waitFor([&] { return isMachineRunning(running) || (ended = ::kill(pid_t(id), 0) != 0); }, start_patience);
-    if (!ended && isMachineRunning(running)) {
+    const bool begun = !ended && waitUntilBegun(running);
+    QFile written(complaints.fileName());
+    QString reason = written.open(QIODevice::ReadOnly) ? QString::fromUtf8(written.read(4096)).trimmed() : QString();
+    reason.remove(QRegularExpression(R"(^paddock: |\.$)"));
+    // Some guests end as soon as they have begun.
+    if (begun || (!ended && reason.isEmpty())) {
         say(QString("Started “%1”%2.").arg(running, headless ? " without a window" : ""));
         if (trial)
             say(QString("To keep what becomes of it as a snapshot of “%1”: paddock save \"%2\"\n"
@@ -97,9 +102,6 @@ int start(const Arguments& arguments)
                     .arg(name, QString::fromStdString(newest->id)));
         return succeeded;
     }
-    QFile written(complaints.fileName());
-    QString reason = written.open(QIODevice::ReadOnly) ? QString::fromUtf8(written.read(4096)).trimmed() : QString();
-    reason.remove(QRegularExpression(R"(^paddock: |\.$)"));
     return refuse(problem(
         QString("“%1” did not start").arg(name), reason.isEmpty() ? QString("its process gave no reason") : reason,
         QString("To see more: paddock run \"%1\"").arg(name)));

@@ -113,6 +113,7 @@ int take(const Arguments& arguments)
             arguments, QJsonValue(QJsonObject{{"id", QString::fromStdString(taken.value().id)}}),
             QString("Took a snapshot of the disks of “%1”, which is off.").arg(machine));
     }
+    waitUntilBegun(machine);
     const auto answer = callMachine(
         machine, "take_snapshot", {{"name", name}, {"note", arguments.value("--note").value_or("")}}, saving_patience);
     return answered(arguments, answer, QString("Took a snapshot of “%1”.").arg(machine));
@@ -125,6 +126,7 @@ int restore(const Arguments& arguments, const SnapshotInfo& info)
         return refuse(problem(
             QString("“%1” is not running").arg(machine), {},
             QString("Start it from there: paddock start \"%1\" --from %2").arg(machine, QString::fromStdString(info.id))));
+    waitUntilBegun(machine);
     const auto answer = callMachine(machine, "go_back", {{"id", QString::fromStdString(info.id)}}, going_back_patience);
     return answered(arguments, answer, QString("“%1” has gone back.").arg(machine));
 }
@@ -194,6 +196,7 @@ int snapshot(const Arguments& arguments)
 int save(const Arguments& arguments)
 {
     const QString& machine = arguments.positional(0);
+    waitUntilBegun(machine);
     const auto answer = callMachine(machine, "save", {}, saving_patience);
     const QString words = machine.endsWith(trialName({})) ? QString("Kept “%1” as a snapshot, and closed it.")
                                                           : QString("Saved and closed “%1”. To go on: paddock start \"%1\"");

@@ -4,6 +4,7 @@
 
 #include <QDeadlineTimer>
 #include <QJsonDocument>
+#include <QThread>
 
 #include "app/library/problem.h"
 
@@ -26,6 +27,22 @@ engine::Error errorFrom(const QJsonObject& error)
     if (message.endsWith(u'.'))
         message.chop(1);
     return problem(message);
+}
+
+constexpr std::chrono::seconds beginning_patience(20);    // from a machine's lock until it runs
+constexpr unsigned long between_looks = 20;    // milliseconds
+
+// A machine that has its lock but no socket yet is just starting; one whose socket is gone is just ending.
+bool connectTo(QLocalSocket& socket, const QString& machine, const QString& path, const QDeadlineTimer& deadline)
+{
+    for (;;) {
+        socket.connectToServer(path);
+        if (socket.waitForConnected(int(deadline.remainingTime())))
+            return true;
+        if (deadline.hasExpired() || !isMachineRunning(machine))
+            return false;
+        QThread::msleep(between_looks);
+    }
 }
 
 engine::Error notRunning(const QString& machine)
@@ -51,8 +68,7 @@ callMachine(const QString& machine, const QString& method, const QJsonObject& pa
         return path.error();
     QDeadlineTimer deadline(timeout);
     QLocalSocket socket;
-    socket.connectToServer(path.value());
-    if (!socket.waitForConnected(int(deadline.remainingTime())))
+    if (!connectTo(socket, machine, path.value(), QDeadlineTimer(std::min<std::chrono::milliseconds>(timeout, beginning_patience))))
         return notRunning(machine);
     socket.write(requestLine(1, method, params));
     QByteArray unread;
@@ -70,6 +86,17 @@ callMachine(const QString& machine, const QString& method, const QJsonObject& pa
         socket.waitForReadyRead(int(deadline.remainingTime()));
     }
     return lost(machine, app::ControlLink::tr("the time is up"));
+}
+
+bool waitUntilBegun(const QString& machine)
+{
+    for (QDeadlineTimer deadline(beginning_patience); isMachineRunning(machine) && !deadline.hasExpired();) {
+        const auto info = callMachine(machine, QStringLiteral("info"), {}, std::chrono::milliseconds(deadline.remainingTime()));
+        if (info && info.value()["state"].toString() != stateName(engine::MachineState::created))
+            return true;
+        QThread::msleep(between_looks);
+    }
+    return false;
 }
 
 ControlLink::ControlLink(const QString& machine, QObject* parent) : QObject(parent), m_machine(machine)

@@ -104,12 +104,16 @@ private:
     QHash<QLocalSocket*, Client> m_clients;
 };
 
-// Calls a running machine and waits for its answer; for the command line.
+// Calls a running machine and waits for its answer; for the command line. A machine that is just starting is waited for.
 engine::Result<QJsonValue> callMachine(
     const QString& machine, const QString& method, const QJsonObject& params = {},
     std::chrono::milliseconds timeout = std::chrono::seconds(30));
 
-// The same without waiting, and with the machine's state as it changes; for windows. Reconnects until the machine is there.
+// Waits, for some seconds at most, until a machine that is just starting can be saved and gone back in; false where it
+// doesn't come to that or nobody runs it.
+bool waitUntilBegun(const QString& machine);
+
+// The same as callMachine() without waiting, and with the machine's state as it changes; for windows. Reconnects until the machine is there.
 class ControlLink : public QObject {
     Q_OBJECT
 

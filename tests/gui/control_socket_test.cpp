@@ -94,6 +94,35 @@ private slots:
         QCOMPARE(object.value("pid").toInt(), int(::getpid()));
     }
 
+    void waitsForAMachineThatIsJustStarting()
+    {
+        m_server.reset();
+        auto lock = app::MachineLock::take("test");
+        QVERIFY(lock);
+        QTimer::singleShot(100, this, [&] {
+            m_server = std::move(
+                app::ControlServer::listen(*m_fake->session, &ControlSocketTest::writePicture, std::move(lock.value())).value());
+        });
+        QVERIFY(call("info"));
+        QVERIFY(m_server);
+    }
+
+    void waitsUntilAMachineHasBegun()
+    {
+        std::atomic<bool> done = false, begun = false;
+        std::thread client([&] {
+            begun = app::waitUntilBegun("test");
+            done = true;
+        });
+        QTimer::singleShot(100, this, [&] { m_fake->session->start(); });
+        (void)QTest::qWaitFor([&] { return done.load(); }, 6000);
+        client.join();
+        QVERIFY(begun);
+        QVERIFY(m_fake->session->state() == engine::MachineState::running);
+        m_server.reset();
+        QVERIFY(!app::waitUntilBegun("test"));
+    }
+
     void carriesCommands()
     {
         QVERIFY(call("pause"));
