@@ -138,6 +138,28 @@ private slots:
         QTRY_COMPARE(opened.rows(), QString("before update|after|You are here"));
     }
 
+    void aClickOnAnotherRowEndsTheNamingAndChoosesThatRow()
+    {
+        Opened opened;
+        opened.some.add("1", "one", 1);
+        opened.open(*m_settings);
+        opened.window->findChild<QDockWidget*>()->show();
+        QTRY_COMPARE(opened.rows(), QString("one|You are here"));
+        QTest::keyClick(&opened.window->view(), Qt::Key_N, Qt::ControlModifier | Qt::AltModifier);
+        auto* view = opened.view();
+        QTRY_VERIFY(view->findChild<QLineEdit*>());
+        QTest::keyClicks(view->findChild<QLineEdit*>(), "second");
+        const QPoint first = view->visualRect(view->model()->index(0, 0)).center();
+        QTest::mouseClick(view->viewport(), Qt::LeftButton, {}, first);
+        QTRY_COMPARE(opened.rows(), QString("one|second|You are here"));
+        QTest::qWait(20);
+        QVERIFY(view->hasFocus());
+        QCOMPARE(view->currentIndex().row(), 0);
+        opened.fake.machine->listener.snapshot_taken(opened.some.add("2", "", 2));
+        QTRY_COMPARE(opened.some.all()[1].name, std::string("second"));
+        QCOMPARE(view->currentIndex().row(), 0);
+    }
+
     void aHiddenSidebarOffersToNameIt()
     {
         Opened opened;

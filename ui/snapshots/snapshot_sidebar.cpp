@@ -57,6 +57,7 @@ SnapshotSidebar::SnapshotSidebar(app::SnapshotShelf& shelf, MessageBar& messages
         if (std::exchange(m_naming, false))
             emit left();
     });
+    connect(m_view, &SnapshotView::editedAndMovedOn, this, [this] { m_naming = false; });
     connect(m_view->selectionModel(), &QItemSelectionModel::currentChanged, this, &SnapshotSidebar::showWhatIsThere);
     connect(&shelf, &app::SnapshotShelf::changed, this, &SnapshotSidebar::showWhatIsThere);
     connect(&shelf, &app::SnapshotShelf::wentBack, this, &SnapshotSidebar::sayWentBack);

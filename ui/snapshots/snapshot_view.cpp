@@ -39,8 +39,9 @@ void SnapshotView::keyPressEvent(QKeyEvent* event)
 
 void SnapshotView::closeEditor(QWidget* editor, QAbstractItemDelegate::EndEditHint hint)
 {
+    const bool clicked = hint == QAbstractItemDelegate::NoHint && hasFocus();
     QListView::closeEditor(editor, hint);
-    emit edited();
+    clicked ? emit editedAndMovedOn() : emit edited();
 }
 
 }

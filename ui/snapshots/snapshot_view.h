@@ -17,6 +17,7 @@ signals:
     void wanted(const QModelIndex& index);    // Enter or a double click; never a single one, whatever the desktop's habit
     void left();    // Escape
     void edited();    // an editor was closed
+    void editedAndMovedOn();    // it was, by a click on another row
 
 protected:
     void keyPressEvent(QKeyEvent* event) override;
