@@ -44,6 +44,8 @@ void LibraryWindow::addSnapshots()
     });
     QAction* shown = m_dock->toggleViewAction();
     shown->setText(tr("&Snapshots"));
+    shown->setIcon(
+        QIcon::fromTheme(QStringLiteral("view-list-tree"), QIcon(QStringLiteral(":/icons/view-list-tree-symbolic.svg"))));
     menuBar()->addMenu(tr("&View"))->addAction(shown);
     auto* bar = findChild<QToolBar*>(QStringLiteral("machines"));
     bar->addSeparator();

@@ -91,6 +91,8 @@ void MachineWindow::addSnapshotsMenu()
     m_dock->setAllowedAreas(Qt::LeftDockWidgetArea | Qt::RightDockWidgetArea);
     QAction* list = m_dock->toggleViewAction();
     list->setText(tr("&Snapshots"));
+    list->setIcon(
+        QIcon::fromTheme(QStringLiteral("view-list-tree"), QIcon(QStringLiteral(":/icons/view-list-tree-symbolic.svg"))));
     list->setShortcut(list_keys);
     list->setToolTip(tr("Shows the machine's snapshots at the side (%1)").arg(list_keys.toString(QKeySequence::NativeText)));
     addAction(list);
