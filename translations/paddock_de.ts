@@ -928,6 +928,22 @@
         <source>Interrupted</source>
         <translation>Unterbrochen</translation>
     </message>
+    <message>
+        <source>Trial in a copy, running</source>
+        <translation>Versuch in einer Kopie, läuft</translation>
+    </message>
+    <message>
+        <source>Trial in a copy, paused</source>
+        <translation>Versuch in einer Kopie, angehalten</translation>
+    </message>
+    <message>
+        <source>Trial in a copy, starting or ending</source>
+        <translation>Versuch in einer Kopie, startet oder endet</translation>
+    </message>
+    <message>
+        <source>%L1 MiB, %2</source>
+        <translation>%L1 MiB, %2</translation>
+    </message>
 </context>
 <context>
     <name>ui::MachineProcessWords</name>

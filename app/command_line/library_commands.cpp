@@ -12,6 +12,7 @@
 #include "app/library/machine_library.h"
 #include "app/library/problem.h"
 #include "app/session/control_socket.h"
+#include "app/session/hosted_machine.h"
 
 namespace app {
 
@@ -87,6 +88,14 @@ int list(const Arguments& arguments)
         const auto definition = library.find(name);
         all += definition ? describe(library, definition.value())
                           : QJsonObject{{"name", name}, {"state", "unreadable"}, {"error", sentences(definition.error())}};
+        if (const QString trial = runningTrialOf(name, library); definition && !trial.isEmpty())
+            all += QJsonObject{
+                {"name", trial},
+                {"state", "running"},
+                {"trial_of", name},
+                {"memory_mib", qint64(definition.value().memory_mib)},
+                {"cpus", int(definition.value().cpus)},
+            };
     }
     if (arguments.has("--json")) {
         sayJson(all);

@@ -68,7 +68,8 @@ callMachine(const QString& machine, const QString& method, const QJsonObject& pa
         return path.error();
     QDeadlineTimer deadline(timeout);
     QLocalSocket socket;
-    if (!connectTo(socket, machine, path.value(), QDeadlineTimer(std::min<std::chrono::milliseconds>(timeout, beginning_patience))))
+    if (!connectTo(
+            socket, machine, path.value(), QDeadlineTimer(std::min<std::chrono::milliseconds>(timeout, beginning_patience))))
         return notRunning(machine);
     socket.write(requestLine(1, method, params));
     QByteArray unread;
@@ -105,6 +106,12 @@ ControlLink::ControlLink(const QString& machine, QObject* parent) : QObject(pare
     connect(&m_socket, &QLocalSocket::connected, this, [this] { send(QStringLiteral("watch")); });
     connect(&m_socket, &QLocalSocket::disconnected, this, [this] { setState({}); });
     lookForMachine();
+}
+
+ControlLink::~ControlLink()
+{
+    // The socket tells of its end, when the rest of this is gone.
+    m_socket.disconnect(this);
 }
 
 void ControlLink::lookForMachine()

@@ -119,6 +119,7 @@ class ControlLink : public QObject {
 
 public:
     explicit ControlLink(const QString& machine, QObject* parent = nullptr);
+    ~ControlLink() override;
     void send(const QString& method, const QJsonObject& params = {});
     QString state() const { return m_state; }    // "" while no process runs the machine
 

@@ -59,6 +59,12 @@ QString trialName(const QString& machine)
     return machine.left(MachineLibrary::longestName - mark.size()).trimmed() + mark;
 }
 
+QString runningTrialOf(const QString& machine, const MachineLibrary& library)
+{
+    const QString name = trialName(machine);
+    return isMachineRunning(name) && !library.contains(name) ? name : QString();
+}
+
 // Of the machine as it is now: what it was saved as, or its disks; both are snapshots, and the machine itself may go on.
 engine::Result<void> HostedMachine::beginTrial(engine::MachineDefinition& definition, const StartOptions& options)
 {

@@ -20,6 +20,8 @@ struct StartOptions {
 
 // “guest (trial)”: what a trial of “guest” is called at the control socket.
 QString trialName(const QString& machine);
+// The same where a trial of it runs and no machine of the library bears that name; else "".
+QString runningTrialOf(const QString& machine, const MachineLibrary& library);
 
 class HostedMachine : public QObject {
     Q_OBJECT

@@ -7,6 +7,7 @@
 #include <QWindow>
 #include <QtTest>
 
+#include "app/session/hosted_machine.h"
 #include "engine/snapshot/snapshot_directory.h"
 #include "tests/gui/fake_machine.h"
 #include "ui/library/library_window.h"
@@ -396,6 +397,40 @@ private slots:
             QTRY_VERIFY(fake.machine->current == engine::MachineState::paused);
         }
         QTRY_COMPARE(model->index(0, 0).data(ui::MachineList::stateTextRole).toString(), QString("Off"));
+    }
+
+    void libraryShowsATrialWhileItRuns()
+    {
+        app::MachineLibrary library(m_folder->path());
+        for (const char* name : {"guest", "other"}) {
+            app::NewMachine made;
+            made.definition.name = name;
+            made.definition.memory_mib = 64;
+            QVERIFY(library.create(made));
+        }
+        ui::LibraryWindow window(library, *m_settings, "/bin/true");
+        window.show();
+        auto* list = window.findChild<QListView*>();
+        const auto* model = list->model();
+        QCOMPARE(model->rowCount(), 2);
+        {
+            const std::string called = app::trialName("guest").toStdString();
+            FakeSession fake(called.c_str(), "/nowhere", true);
+            auto server = app::ControlServer::listen(*fake.session, {});
+            QVERIFY(server);
+            fake.session->start();
+            QTRY_COMPARE(model->rowCount(), 3);
+            const QModelIndex trial = model->index(1, 0);
+            QCOMPARE(trial.data().toString(), QString("guest (trial)"));
+            QTRY_COMPARE(trial.data(ui::MachineList::stateTextRole).toString(), QString("Trial in a copy, running"));
+            QCOMPARE(model->index(0, 0).data(ui::MachineList::stateTextRole).toString(), QString("Off"));
+            list->setCurrentIndex(trial);
+            QVERIFY(!action(window, "Start")->isEnabled() && !action(window, "Delete")->isEnabled());
+            action(window, "Pause")->trigger();
+            QTRY_VERIFY(fake.machine->current == engine::MachineState::paused);
+        }
+        QTRY_COMPARE(model->rowCount(), 2);
+        QCOMPARE(model->index(1, 0).data().toString(), QString("other"));
     }
 
     void everythingHasAName()

@@ -135,15 +135,16 @@ void LibraryWindow::showWhatIsThere()
 
     const QString state = m_list->currentIndex().data(MachineList::stateRole).toString();
     const bool chosen = any && !current().isEmpty(), on = chosen && !state.isEmpty();
+    const bool off = chosen && !on && !m_list->currentIndex().data(MachineList::trialRole).toBool();
     const bool paused = state == QLatin1String("paused");
-    m_start->setEnabled(chosen && !on);
+    m_start->setEnabled(off);
     m_pause->setEnabled(on);
     m_pause->setText(paused ? tr("&Continue") : tr("&Pause"));
     m_stop->setEnabled(on);
     m_force->setEnabled(on);
-    m_rename->setEnabled(chosen && !on);
-    m_delete->setEnabled(chosen && !on);
-    m_try->setEnabled(chosen && !on);
+    m_rename->setEnabled(off);
+    m_delete->setEnabled(off);
+    m_try->setEnabled(off);
     showSnapshots();
 }
 
@@ -193,7 +194,7 @@ void LibraryWindow::startDemo()
 
 void LibraryWindow::startCurrent()
 {
-    if (!m_machines.isRunning(current()))
+    if (m_start->isEnabled() && !m_machines.isRunning(current()))
         start(current());
 }
 

@@ -6,6 +6,9 @@
 #include <QFileInfo>
 #include <QImageReader>
 #include <QLocale>
+#include <QSet>
+
+#include "app/session/hosted_machine.h"
 
 namespace ui {
 
@@ -23,14 +26,25 @@ MachineList::MachineList(app::MachineLibrary& library, QObject* parent) : QAbstr
     if (const auto sockets = app::socketFolder())
         m_watcher.addPath(sockets.value());
     connect(&m_watcher, &QFileSystemWatcher::directoryChanged, this, &MachineList::refresh);
-    m_poll.callOnTimeout(this, &MachineList::poll);
+    m_poll.callOnTimeout(this, &MachineList::refresh);
     m_poll.start(poll_milliseconds);
     refresh();
+}
+
+QString MachineList::wordsForTrial(const QString& state)
+{
+    if (state == QLatin1String("running"))
+        return tr("Trial in a copy, running");
+    if (state == QLatin1String("paused"))
+        return tr("Trial in a copy, paused");
+    return tr("Trial in a copy, starting or ending");
 }
 
 QString MachineList::wordsFor(const Entry& entry)
 {
     const QString state = entry.link->state();
+    if (!entry.trialOf.isEmpty())
+        return wordsForTrial(state);
     if (state == QLatin1String("running"))
         return tr("Running");
     if (state == QLatin1String("paused"))
@@ -64,6 +78,8 @@ QVariant MachineList::data(const QModelIndex& index, int role) const
         return wordsFor(entry);
     case pictureRole:
         return entry.picture;
+    case trialRole:
+        return !entry.trialOf.isEmpty();
     default:
         return {};
     }
@@ -93,9 +109,9 @@ void MachineList::send(const QString& name, const QString& method, const QJsonOb
         entry->link->send(method, params);
 }
 
-MachineList::Entry MachineList::makeEntry(const QString& name)
+MachineList::Entry MachineList::makeEntry(const QString& name, const QString& trialOf)
 {
-    Entry entry{.name = name, .link = std::make_unique<app::ControlLink>(name)};
+    Entry entry{.name = name, .trialOf = trialOf, .link = std::make_unique<app::ControlLink>(name)};
     connect(entry.link.get(), &app::ControlLink::stateChanged, this, [this, name] { changed(name); });
     connect(entry.link.get(), &app::ControlLink::failed, this, &MachineList::failed);
     describe(entry);
@@ -105,11 +121,16 @@ MachineList::Entry MachineList::makeEntry(const QString& name)
 // Reads what the disk says of a machine.
 void MachineList::describe(Entry& entry) const
 {
-    const auto definition = m_library.find(entry.name);
+    const bool trial = !entry.trialOf.isEmpty();
+    const auto definition = m_library.find(trial ? entry.trialOf : entry.name);
     const QString onDisk = QLocale().formattedDataSize(qint64(m_library.bytesOnDisk(entry.name)), 1);
     if (definition) {
         const int count = int(definition.value().cpus);
         const QString processors = count == 1 ? tr("one processor") : tr("%n processors", nullptr, count);
+        if (trial) {
+            entry.details = tr("%L1 MiB, %2").arg(definition.value().memory_mib).arg(processors);
+            return;
+        }
         entry.details = tr("%L1 MiB, %2, %3 on disk").arg(definition.value().memory_mib).arg(processors, onDisk);
         const auto snapshots = engine::SnapshotTree::open(definition.value().snapshots);
         entry.saved = snapshots && !snapshots.value()->saved_state().empty();
@@ -127,21 +148,38 @@ void MachineList::describe(Entry& entry) const
     entry.picture = QPixmap::fromImageReader(&reader);
 }
 
+// What is to be listed, and of which machine it is a trial.
+std::vector<std::pair<QString, QString>> MachineList::namesAndTrials() const
+{
+    std::vector<std::pair<QString, QString>> all;
+    QSet<QString> listed;
+    for (const QString& name : m_library.names()) {
+        all.emplace_back(name, QString());
+        // Of long names the trials may be called the same.
+        if (const QString trial = app::runningTrialOf(name, m_library); !trial.isEmpty() && !listed.contains(trial)) {
+            all.emplace_back(trial, name);
+            listed.insert(trial);
+        }
+    }
+    return all;
+}
+
 // Rows come and go one by one, so that views keep their selection.
 void MachineList::refresh()
 {
-    const QStringList names = m_library.names();
+    const auto wanted = namesAndTrials();
+    const auto is = [](const Entry& entry, const auto& one) { return entry.name == one.first && entry.trialOf == one.second; };
     for (int row = int(m_entries.size()) - 1; row >= 0; --row)
-        if (!names.contains(m_entries[size_t(row)].name)) {
+        if (std::ranges::none_of(wanted, [&](const auto& one) { return is(m_entries[size_t(row)], one); })) {
             beginRemoveRows({}, row, row);
             m_entries.erase(m_entries.begin() + row);
             endRemoveRows();
         }
-    for (int row = 0; row < names.size(); ++row)
-        if (size_t(row) >= m_entries.size() || m_entries[size_t(row)].name != names[row]) {
-            Entry entry = makeEntry(names[row]);
-            beginInsertRows({}, row, row);
-            m_entries.insert(m_entries.begin() + row, std::move(entry));
+    for (size_t row = 0; row < wanted.size(); ++row)
+        if (row >= m_entries.size() || !is(m_entries[row], wanted[row])) {
+            Entry entry = makeEntry(wanted[row].first, wanted[row].second);
+            beginInsertRows({}, int(row), int(row));
+            m_entries.insert(m_entries.begin() + std::ptrdiff_t(row), std::move(entry));
             endInsertRows();
         }
     poll();

@@ -1,6 +1,6 @@
 #pragma once
-// The machines of the library with their state and last picture, as a model for views. Follows the folders, the control
-// sockets and the pictures as they change.
+// The machines of the library with their state and last picture, as a model for views; behind a machine its trial, while one
+// runs. Follows the folders, the control sockets and the pictures as they change.
 
 #include <memory>
 
@@ -24,6 +24,7 @@ public:
         stateTextRole,    // the same in words
         pictureRole,    // QPixmap, null where there is none yet
         detailsRole,    // "1024 MiB, 2 processors, 3.4 GiB on disk"
+        trialRole,    // whether it is a trial: no machine that could be started, renamed or deleted
     };
 
     explicit MachineList(app::MachineLibrary& library, QObject* parent = nullptr);
@@ -43,6 +44,7 @@ signals:
 private:
     struct Entry {
         QString name;
+        QString trialOf;    // the machine in the library, "" where it is one itself
         std::unique_ptr<app::ControlLink> link;
         QPixmap picture;
         QDateTime pictureTime;
@@ -51,10 +53,12 @@ private:
         bool interrupted = false;    // its process ended without stopping it
     };
 
-    Entry makeEntry(const QString& name);
+    std::vector<std::pair<QString, QString>> namesAndTrials() const;
+    Entry makeEntry(const QString& name, const QString& trialOf);
     void describe(Entry& entry) const;
     void poll();
     static QString wordsFor(const Entry& entry);
+    static QString wordsForTrial(const QString& state);
     const Entry* find(const QString& name) const;
     void changed(const QString& name);
 
