@@ -1,26 +1,19 @@
 #include "engine/machine/machine_snapshots.h"
 
 #include <algorithm>
-#include <ctime>
 #include <future>
 
 #include <pthread.h>
 #include <unistd.h>
 
 #include "engine/base/text.h"
+#include "engine/machine/new_snapshot.h"
 #include "engine/snapshot/container.h"
 #include "engine/snapshot/thumbnail.h"
 
 namespace engine {
 
 namespace {
-u64 milliseconds_now()
-{
-    timespec now{};
-    clock_gettime(CLOCK_REALTIME, &now);
-    return u64(now.tv_sec) * 1000 + u64(now.tv_nsec) / 1'000'000;
-}
-
 Error no_place()
 {
     return {
@@ -306,12 +299,9 @@ Result<SnapshotInfo> MachineSnapshots::save(const SnapshotRequest& request, Afte
     if (!lock)
         return lock.error();
     Cut cut;
-    SnapshotInfo& info = cut.content.info;
-    info.id = SnapshotDirectory::new_id();
-    info.parent = present();
-    info.name = request.name;
-    info.note = request.note;
-    info.kind = afterwards == Afterwards::stops && !trial_ ? SnapshotInfo::Kind::closing : request.kind;
+    SnapshotInfo& info = cut.content.info = new_snapshot(request, present());
+    if (afterwards == Afterwards::stops && !trial_)
+        info.kind = SnapshotInfo::Kind::closing;
     auto branch = disks_.branch_here(info.id);
     if (!branch)
         return branch.error();

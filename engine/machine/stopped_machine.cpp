@@ -3,7 +3,6 @@
 // Nothing of a PC as it is here has to differ between a machine and its clone: it has no network card, no generation id, and
 // no UUID of its own.
 
-#include <ctime>
 #include <filesystem>
 #include <set>
 
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/base/text.h"
+#include "engine/machine/new_snapshot.h"
 #include "engine/machine/snapshot_disks.h"
 #include "engine/snapshot/container.h"
 
@@ -142,15 +142,7 @@ Result<SnapshotInfo> take_snapshot_of_stopped(const MachineDefinition& definitio
             return layer.error();
         content.disks[n].size = layer.value()->size();
     }
-    SnapshotInfo& info = content.info;
-    info.id = SnapshotDirectory::new_id();
-    info.parent = present->snapshot;
-    info.name = request.name;
-    info.note = request.note;
-    info.kind = request.kind;
-    info.with_memory = false;
-    info.memory_bytes = definition.memory_mib << 20;
-    info.taken_at = u64(std::time(nullptr)) * 1000;
+    const SnapshotInfo& info = content.info = new_snapshot_of_disks(request, present->snapshot, definition);
     auto layers = disks.make_layers(content.disks, info.id);
     if (!layers)
         return layers.error();

@@ -1,7 +1,6 @@
 // What becomes of a trial (MachineDefinition::trial) once its machine is gone.
 
-#include <ctime>
-
+#include "engine/machine/new_snapshot.h"
 #include "engine/snapshot/container.h"
 #include "engine/snapshot/snapshot_directory.h"
 
@@ -20,15 +19,7 @@ Result<SnapshotInfo> keep_trial(const MachineDefinition& definition, const Snaps
         return Error{"The trial can't be kept", "There is none any more", ""};
     SnapshotContent content;
     content.disks = present.value().disks;
-    SnapshotInfo& info = content.info;
-    info.id = SnapshotDirectory::new_id();
-    info.parent = present.value().snapshot;
-    info.name = request.name;
-    info.note = request.note;
-    info.kind = request.kind;
-    info.with_memory = false;
-    info.memory_bytes = definition.memory_mib << 20;
-    info.taken_at = u64(std::time(nullptr)) * 1000;
+    const SnapshotInfo& info = content.info = new_snapshot_of_disks(request, present.value().snapshot, definition);
     PageStore store(directory.path());
     if (auto written = directory.write(info.id + ".snapshot", pack_snapshot(content, store)); !written)
         return written.error();
