@@ -226,7 +226,6 @@ protected:
             c->gpr[n] = bit_string ? values.below(2048) - 1024 : any;
             c->fpu.xmm[n] = values.xmm();
             c->fpu.ymm_high[n] = values.one_in(4) ? Xmm{} : values.xmm();
-            c->host_code.uppers_used = 0xffff;
         }
         for (unsigned n = 0; n < memory.size(); n += 16) {
             const Xmm value = values.xmm();
