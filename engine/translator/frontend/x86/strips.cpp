@@ -274,7 +274,7 @@ std::vector<u8*> BlockTranslator::emit_refill()
 // After the loop's head, where requests were looked for: the loop by strips, then as it is without.
 void BlockTranslator::emit_strips(const Vectors& used, const std::vector<Planned>& plan_without)
 {
-    const u8* const refill = std::exchange(loop_head_, nullptr);
+    u8* const refill = std::exchange(loop_head_, nullptr);
     const std::vector<u8*> missed = emit_refill();
     u8* const begin = a_.jump();
     loop_head_ = a_.at();
@@ -286,7 +286,7 @@ void BlockTranslator::emit_strips(const Vectors& used, const std::vector<Planned
         a_.bind(jump);
     begin_round(used);
     plan_ = plan_without;
-    loop_head_ = const_cast<u8*>(refill);
+    loop_head_ = refill;
     emit_body();
     starts_ = starts;
 }
