@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <ranges>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -53,10 +54,10 @@ public:
             complete_link(b);
         begin_host_code(c);
         c.block = nullptr;
-        const u64 rip = c.gpr[x86::gpr_rip], linear = (c.base[x86::cs] + rip) & c.linear_mask;
-        const u64 context = jump_context(c.soft_tlb.generation_of_code(*c.tlb, linear), c.mode);
-        if (linked_)
-            targets_[jump_table_index(rip)] = {rip, context, b.code, rip - b.in_page};
+        const u64 rip = c.gpr[x86::gpr_rip];
+        const u64 generation = x86::generation_of(c, b);
+        if (linked_ && generation)
+            targets_[jump_table_index(rip)] = {rip, jump_context(generation, c.mode), b.code, rip - b.in_page};
         c.gpr[x86::gpr_rip] = rip - b.in_page;
         ++counts_.runs;
         inside_ = true;
@@ -111,6 +112,7 @@ private:
         Block* block;
         u8* entry;
         u8* miss;
+        u8* link;
     };
     struct Page {
         std::vector<Translated> blocks;
@@ -124,13 +126,13 @@ private:
 
     static Cpu* biased(Cpu& c) { return reinterpret_cast<Cpu*>(reinterpret_cast<u8*>(&c) + state_bias); }
 
-    // Flat code of 32 or 64 bits that does not straddle into the next page.
+    // Flat code of 32 or 64 bits.
     static bool translatable(const Block& b)
     {
         using namespace x86;
         constexpr u32 flat_32 = mode_32 | mode_flat | mode_zero_base | mode_stack_32;
         const bool is_64 = (b.mode & mode_size_mask) == mode_64;
-        return !b.straddles && !(b.mode & mode_single) && (is_64 || (b.mode & flat_32) == flat_32);
+        return !(b.mode & mode_single) && (is_64 || (b.mode & flat_32) == flat_32);
     }
 
     bool worth_translating(Cpu& c, Block& b)
@@ -157,11 +159,16 @@ private:
         cpu_ = &c;
         block_ = &b;
         b.memory[0]->set_code_listener(c.rendezvous);
+        if (b.straddles)
+            b.memory[1]->set_code_listener(c.rendezvous);
         BlockTranslator translator(b, thunks_, *cache_, *this);
         const BlockTranslator::Result result = translator.translate();
         cache_->commit(result.end);
         b.code = cache_->executable(result.entry);
-        pages_[page_of(b)].blocks.push_back({&b, result.entry, result.miss});
+        const Translated translated{&b, result.entry, result.miss, result.link};
+        pages_[page_of(b)].blocks.push_back(translated);
+        if (b.straddles)
+            pages_[u64(x86::second_page(b))].blocks.push_back(translated);
         ++counts_.blocks;
         counts_.guest_bytes += b.length;
         counts_.host_bytes += u64(result.end - result.entry);
@@ -176,8 +183,10 @@ private:
     void complete_link(const Block& b)
     {
         const Link& link = links_[pending_link_ - 1];
-        if (link.host == b.host && link.mode == b.mode)
-            Assembler::patch(link.displacement, cache_->writable(b.code));
+        if (link.host != b.host || link.mode != b.mode)
+            return;
+        if (const u8* const code = link_to(b.host, b.mode))
+            Assembler::patch(link.displacement, cache_->writable(code));
     }
 
     // It is translated again when it is next entered.
@@ -238,13 +247,14 @@ private:
         links_.push_back({displacement, page_of(*block_) + in_page, block_->mode});
         return u32(links_.size());
     }
-    const u8* code_at(unsigned in_page) override
+    const u8* code_at(unsigned in_page) override { return linked_ ? link_to(page_of(*block_) + in_page, block_->mode) : nullptr; }
+    const u8* link_to(u64 host, u32 mode)
     {
-        const auto at = pages_.find(page_of(*block_));
-        if (at != pages_.end() && linked_)
-            for (const Translated& t : at->second.blocks)
-                if (t.block->in_page == in_page && t.block->mode == block_->mode)
-                    return t.block->code;
+        const auto at = pages_.find(host & ~page_mask);
+        if (at != pages_.end())
+            for (const Translated& t : std::views::reverse(at->second.blocks))
+                if (t.block->host == host && t.block->mode == mode && t.block->code)
+                    return cache_->executable(t.link);
         return nullptr;
     }
     const SpanCheck* span_check(const Insn& i, unsigned size, Access access) override

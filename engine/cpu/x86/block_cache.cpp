@@ -18,6 +18,20 @@ u64 hash(u64 host, u32 mode)
 {
     return (host ^ host >> 15 ^ u64(mode) * 0x9e3779b1);
 }
+
+u64 next_page(const Cpu& c, u64 linear)
+{
+    return ((linear & ~page_mask) + page_size) & c.linear_mask;
+}
+
+// Null: outside memory.
+u8* code_address(Cpu& c, u64 linear)
+{
+    if (u8* const host = host_address(c, nullptr, linear, 1, Access::fetch))
+        return host;
+    const CodePage page = fetch_page(c, linear);
+    return page.host ? page.host + (linear & page_mask) : nullptr;
+}
 }
 
 namespace {
@@ -36,6 +50,19 @@ void drop_writes(Cpu& c, u64 host_page)
 bool holds_page(const Block& block, const MemoryBlock* memory, u64 page)
 {
     return (block.memory[0] == memory && block.page[0] == page) || (block.memory[1] == memory && block.page[1] == page);
+}
+
+u8* second_page(const Block& block)
+{
+    return block.memory[1]->data() + (block.page[1] << page_shift);
+}
+
+u64 generation_of(Cpu& c, const Block& block)
+{
+    const u64 linear = (c.base[cs] + c.gpr[gpr_rip]) & c.linear_mask;
+    const u64 generation = c.soft_tlb.generation_of_code(*c.tlb, linear);
+    const bool alike = !block.straddles || c.soft_tlb.generation_of_code(*c.tlb, next_page(c, linear)) == generation;
+    return alike ? generation : 0;
 }
 
 BlockCache::BlockCache() : jumps_(jump_entries), buckets_(buckets) { }
@@ -70,7 +97,7 @@ bool BlockCache::current(Cpu& c, Block& b)
         const u64 split = std::min<u64>(b.length, page_size - b.in_page);
         const u64 begin = n == 0 ? b.in_page : 0, length = n == 0 ? split : b.length - split;
         const u32 version = claim_code(c, *b.memory[n], (b.page[n] << page_shift) + begin, length);
-        const u8* const now = n == 0 ? reinterpret_cast<const u8*>(b.host) : b.memory[1]->data() + (b.page[1] << page_shift);
+        const u8* const now = n == 0 ? reinterpret_cast<const u8*>(b.host) : second_page(b);
         if (std::memcmp(now, b.bytes + (n == 0 ? 0 : split), length) != 0)
             return false;
         b.version[n] = version;
@@ -81,24 +108,17 @@ bool BlockCache::current(Cpu& c, Block& b)
 Block* BlockCache::find_slow(Cpu& c, u64 linear, u32 mode)
 {
     c.current = nullptr;
-    u8* host = host_address(c, nullptr, linear, 1, Access::fetch);
-    if (!host) {
-        const CodePage page = fetch_page(c, linear);
-        if (!page.host)
-            return nullptr;
-        host = page.host + (linear & page_mask);
-    }
+    u8* const host = code_address(c, linear);
+    if (!host)
+        return nullptr;
     Block** at = &buckets_[hash(u64(host), mode) & (buckets - 1)];
     for (; *at; at = &(*at)->chain) {
         Block& b = **at;
         if (b.host != u64(host) || b.mode != mode)
             continue;
         // A straddling block also depends on where the next page is mapped.
-        if (b.memory[1]) {
-            const CodePage second = fetch_page(c, (linear & ~page_mask) + page_size);
-            if (second.memory != b.memory[1] || second.page != b.page[1])
-                break;
-        }
+        if (b.straddles && code_address(c, next_page(c, linear)) != second_page(b))
+            break;
         if (current(c, b))
             return &b;
         break;
@@ -162,8 +182,7 @@ Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
         if (decoded == Decoded::truncated) {
             if (count)
                 break;
-            const u64 next_page = ((linear & ~page_mask) + page_size) & c.linear_mask;
-            second = fetch_page(c, next_page);
+            second = fetch_page(c, next_page(c, linear));
             if (!second.memory)
                 return nullptr;
             second_version = claim_code(c, *second.memory, second.page << page_shift, longest_instruction);

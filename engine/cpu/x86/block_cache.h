@@ -34,6 +34,10 @@ struct Block {
 };
 
 bool holds_page(const Block& block, const MemoryBlock* memory, u64 page);
+// Where the page lies that a straddling block goes on in.
+u8* second_page(const Block& block);
+// The generation of the soft TLB that finding this block at RIP is good for. 0: none, as its two pages go by different ones.
+u64 generation_of(Cpu& c, const Block& block);
 
 class BlockCache {
 public:
@@ -47,12 +51,12 @@ public:
         Jump& jump = jumps_[(linear ^ linear >> 12) & (jump_entries - 1)];
         if (jump.linear == linear && jump.mode == mode && holds(c.soft_tlb, jump.generation)) [[likely]] {
             Block& b = *jump.block;
-            if (b.version_at->load(std::memory_order_acquire) == b.version[0] && !b.straddles) [[likely]]
+            if (b.version_at->load(std::memory_order_acquire) == b.version[0] && (!b.straddles || goes_on(b))) [[likely]]
                 return &b;
         }
         Block* const block = find_slow(c, linear, mode);
         if (block)
-            jump = {linear, mode, c.soft_tlb.generation_of_code(*c.tlb, linear), block};
+            jump = {linear, mode, generation_of(c, *block), block};
         return block;
     }
     void clear(Cpu& c);
@@ -76,6 +80,8 @@ private:
     {
         return generation == tlb.generation() || generation == tlb.global_generation();
     }
+    // Whether a straddling block's second page still holds what it did.
+    static bool goes_on(const Block& block) { return block.memory[1]->code_version(block.page[1]) == block.version[1]; }
     Block* find_slow(Cpu& c, u64 linear, u32 mode);
     Block* build(Cpu& c, u64 linear, u32 mode, u8* host);
     bool current(Cpu& c, Block& block);

@@ -141,7 +141,8 @@ u8* BlockTranslator::emit_request_check()
     return a_.jump_if(cond_ne);
 }
 
-// When the block is dropped, a jump to `miss` is written over its entry.
+// When the block is dropped, a jump to `miss` is written over its entry. A block that straddles is linked to by way of the
+// table, which knows whether the next page is still where it was.
 BlockTranslator::Result BlockTranslator::translate()
 {
     plan();
@@ -157,7 +158,13 @@ BlockTranslator::Result BlockTranslator::translate()
     rip_plus(scratch_a, block_.in_page);
     a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
     a_.jump_to(relative(thunks_.leave_unlinked));
-    return {entry_, miss, a_.at()};
+    u8* link = entry_;
+    if (block_.straddles) {
+        link = a_.at();
+        rip_plus(scratch_a, block_.in_page);
+        go_by_address();
+    }
+    return {entry_, miss, link, a_.at()};
 }
 
 }

@@ -104,6 +104,7 @@ public:
     struct Result {
         u8* entry;    // in the writable mapping
         u8* miss;    // leaves with RIP at the block's start
+        u8* link;    // where others of its page may jump to
         u8* end;
     };
     Result translate();
