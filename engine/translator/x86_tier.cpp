@@ -166,7 +166,9 @@ private:
         cache_->commit(result.end);
         b.code = cache_->executable(result.entry);
         const Translated translated{&b, result.entry, result.miss, result.link};
-        pages_[page_of(b)].blocks.push_back(translated);
+        std::vector<Translated>& of_page = pages_[page_of(b)].blocks;
+        lead_on(of_page, translated);
+        of_page.push_back(translated);
         if (b.straddles)
             pages_[u64(x86::second_page(b))].blocks.push_back(translated);
         ++counts_.blocks;
@@ -187,6 +189,14 @@ private:
             return;
         if (const u8* const code = link_to(b.host, b.mode))
             Assembler::patch(link.displacement, cache_->writable(code));
+    }
+
+    // Others of the page still jump to what the block was before it lost its spans.
+    static void lead_on(const std::vector<Translated>& of_page, const Translated& to)
+    {
+        for (const Translated& t : of_page)
+            if (t.block == to.block)
+                Assembler(t.entry).jump_to(to.entry);
     }
 
     // It is translated again when it is next entered.

@@ -1,4 +1,4 @@
-// Code whose middle instruction lies across two pages, run hot, while the second page changes under it.
+// Code, run hot, that lies across two pages, while the second one changes under it; and data that does.
 #include <gtest/gtest.h>
 
 #include <vector>
@@ -128,6 +128,26 @@ TEST_P(Straddle, going_back_to_the_first_second_page_is_heeded)
     change = change + call_from(program + 10 + change.size()) + map_first_page + invlpg;
     run_twice(change);
     EXPECT_EQ(m.state.gpr[x86::rdx], rounds * (7 + 9 + 7));
+}
+
+// The block loses its spans then, and is translated anew.
+TEST_P(Straddle, a_block_whose_data_lies_apart_is_still_jumped_to)
+{
+    put<u32>(table + 4 * 4, other_page | present_writable);
+    put<u32>(0x3fc0, 1);
+    put<u32>(other_page + 0x40, 2);
+    m.state.gpr[x86::rsi] = 0x3fc0;
+    // L: add eax, [esi]; add eax, [esi+80h]; jmp M; M: dec ecx; jnz L; out 80h, al; hlt
+    write(program, {0x03, 0x06, 0x03, 0x86, 0x80, 0, 0, 0, 0xeb, 0x00, 0x49, 0x75, 0xf3, 0xe6, 0x80, 0xf4});
+    for (unsigned time = 1; time <= 3; ++time) {
+        m.state.rip = program;
+        m.state.gpr[x86::rcx] = rounds;
+        ASSERT_EQ(m.run(), VcpuExit::kicked) << m.vcpu->failure();
+        EXPECT_EQ(m.state.gpr[x86::rax], 3 * rounds * time);
+    }
+    if (GetParam()) {
+        EXPECT_LT(m.vcpu->translator_counts().runs, rounds);
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Interpreted, Straddle, ::testing::Values(false));
