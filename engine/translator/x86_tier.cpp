@@ -38,10 +38,10 @@ public:
           counted_(c),
           cache_(std::move(cache)),
           thunks_(write_thunks(*cache_)),
-          thunks_size_(cache_->used()),
           targets_(jump_table_entries)
     {
         c.host_code.jump_table = targets_.data();
+        cache_->keep();
     }
 
     bool run(Cpu& c, Block& b) override
@@ -145,10 +145,16 @@ private:
         }
         if (b.heat < hot_ << std::min(pages_[page_of(b)].rewrites / rewrites_to_double, most_doublings))
             return false;
-        if (!cache_->reserve(BlockTranslator::most_code))
+        if (!has_room())
             drop_all();
         translate(c, b);
         return true;
+    }
+
+    bool has_room()
+    {
+        constexpr u64 most = BlockTranslator::most_code;
+        return cache_->reserve(CodeCache::Part::hot, most) && cache_->reserve(CodeCache::Part::cold, most);
     }
 
     static u64 page_of(const Block& b) { return b.host - b.in_page; }
@@ -163,7 +169,8 @@ private:
             b.memory[1]->set_code_listener(c.rendezvous);
         BlockTranslator translator(b, thunks_, *cache_, *this);
         const BlockTranslator::Result result = translator.translate();
-        cache_->commit(result.end);
+        cache_->commit(CodeCache::Part::hot, result.end);
+        cache_->commit(CodeCache::Part::cold, result.cold_end);
         b.code = cache_->executable(result.entry);
         const Translated translated{&b, result.entry, result.miss, result.link};
         std::vector<Translated>& of_page = pages_[page_of(b)].blocks;
@@ -173,11 +180,13 @@ private:
             pages_[u64(x86::second_page(b))].blocks.push_back(translated);
         ++counts_.blocks;
         counts_.guest_bytes += b.length;
-        counts_.host_bytes += u64(result.end - result.entry);
+        counts_.host_bytes += u64(result.end - result.entry) + u64(result.cold_end - result.cold);
         counts_.nanoseconds += u64((std::chrono::steady_clock::now() - began).count());
-        if (perf_map_)
-            perf_map_->add(
-                b.code, u64(result.end - result.entry), (c.base[x86::cs] + c.gpr[x86::gpr_rip]) & c.linear_mask, bits_of(b));
+        if (perf_map_) {
+            const u64 linear = (c.base[x86::cs] + c.gpr[x86::gpr_rip]) & c.linear_mask;
+            perf_map_->add(b.code, u64(result.end - result.entry), linear, bits_of(b));
+            perf_map_->add(cache_->executable(result.cold), u64(result.cold_end - result.cold), linear, bits_of(b));
+        }
     }
     static unsigned bits_of(const Block& b) { return (b.mode & x86::mode_size_mask) == x86::mode_64 ? 64 : 32; }
     Block* covering(Cpu& c, u64 linear);
@@ -239,7 +248,7 @@ private:
     void forget()
     {
         ++counts_.drops_of_all;
-        cache_->clear(thunks_size_);
+        cache_->clear();
         links_.clear();
         alone_.clear();
         span_checks_.clear();
@@ -288,7 +297,6 @@ private:
     } counts_;
     std::unique_ptr<CodeCache> cache_;
     Thunks thunks_;
-    u64 thunks_size_;
     std::vector<JumpTarget> targets_;
     std::unordered_map<u64, Page> pages_;
     std::vector<Link> links_;
@@ -344,7 +352,7 @@ Block* X86Tier::covering(Cpu& c, u64 linear)
 std::optional<TranslatedBlock> X86Tier::translation_of(Cpu& c, u64 linear)
 {
     Block* const b = covering(c, linear);
-    if (!b || !cache_->reserve(BlockTranslator::most_code))
+    if (!b || !has_room())
         return {};
     cpu_ = &c;
     block_ = b;
@@ -364,7 +372,7 @@ std::optional<TranslatedBlock> X86Tier::translation_of(Cpu& c, u64 linear)
 std::unique_ptr<x86::HostCodeTier> make_x86_tier(Cpu& c, const X86TierOptions& options)
 {
     // Room for the thunks and the largest block at the least.
-    auto cache = CodeCache::create(std::max(options.code_budget, 2 * BlockTranslator::most_code));
+    auto cache = CodeCache::create(std::max(options.code_budget, 4 * BlockTranslator::most_code));
     if (!cache)
         return nullptr;
     return std::make_unique<X86Tier>(c, std::move(*cache), options);

@@ -49,6 +49,18 @@ Result<std::unique_ptr<CodeCache>> CodeCache::create(u64 size)
     return std::unique_ptr<CodeCache>(new CodeCache(size, writable, executable));
 }
 
+u8* CodeCache::reserve(Part part, u64 most)
+{
+    Chunk& chunk = parts_[unsigned(part)];
+    if (chunk.used + most > chunk.end) {
+        if (most > chunk_size() || taken_ + chunk_size() > size_)
+            return nullptr;
+        chunk = {taken_, taken_ + chunk_size()};
+        taken_ = chunk.end;
+    }
+    return writable_ + chunk.used;
+}
+
 CodeCache::~CodeCache()
 {
     unmap_guarded(writable_, size_);

@@ -1,7 +1,10 @@
 #pragma once
 // Room for host code, mapped twice: written through one mapping, executed through the other, so that no page is ever both.
-// Each mapping has an inaccessible page before and behind it. One thread.
+// Each mapping has an inaccessible page before and behind it. What runs often and what seldom does lie apart, so that the
+// host's caches and TLB have more of the first. One thread.
 
+#include <algorithm>
+#include <array>
 #include <memory>
 
 #include "engine/base/result.h"
@@ -11,29 +14,46 @@ namespace engine::translator {
 
 class CodeCache {
 public:
-    // `size` in bytes, rounded up to whole pages; host memory is taken as it fills.
+    enum class Part { hot, cold };
+    // `size` in bytes, rounded up to whole pages; host memory is taken as it fills. A part has at most half of it in one piece.
     static Result<std::unique_ptr<CodeCache>> create(u64 size);
     ~CodeCache();
     CodeCache(const CodeCache&) = delete;
     CodeCache& operator=(const CodeCache&) = delete;
 
-    // Null when fewer than `most` bytes are left. What is written there counts once commit() was told of its end.
-    u8* reserve(u64 most) { return used_ + most <= size_ ? writable_ + used_ : nullptr; }
-    void commit(const u8* end) { used_ = (u64(end - writable_) + 15) & ~u64(15); }
-    // Everything behind the first `kept` bytes goes.
-    void clear(u64 kept) { used_ = kept; }
-    u64 used() const { return used_; }
+    // Room for `most` bytes, null when there is none left. What is written there counts once commit() was told of its end.
+    u8* reserve(Part part, u64 most);
+    void commit(Part part, const u8* end) { parts_[unsigned(part)].used = (u64(end - writable_) + 15) & ~u64(15); }
+    // What was committed until now stays when the rest is cleared.
+    void keep()
+    {
+        kept_ = parts_;
+        kept_taken_ = taken_;
+    }
+    void clear()
+    {
+        parts_ = kept_;
+        taken_ = kept_taken_;
+    }
 
     const u8* executable(const u8* written) const { return written - writable_ + executable_; }
     u8* writable(const u8* run) const { return writable_ + (run - executable_); }
 
 private:
+    // The parts take chunks by turns, as they fill.
+    struct Chunk {
+        u64 used = 0, end = 0;    // from the mapping's start
+    };
+    static constexpr u64 largest_chunk = 1 << 20;
+
     CodeCache(u64 size, u8* writable, u8* executable) : size_(size), writable_(writable), executable_(executable) { }
+    u64 chunk_size() const { return std::min(largest_chunk, size_ / 2); }
 
     u64 size_;
     u8* writable_;
     u8* executable_;
-    u64 used_ = 0;
+    u64 taken_ = 0, kept_taken_ = 0;    // by chunks
+    std::array<Chunk, 2> parts_, kept_;
 };
 
 }

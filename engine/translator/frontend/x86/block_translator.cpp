@@ -13,8 +13,9 @@ BlockTranslator::BlockTranslator(const Block& block, const Thunks& thunks, CodeC
       thunks_(thunks),
       cache_(cache),
       around_(around),
-      a_(cache.reserve(most_code)),
+      a_(cache.reserve(CodeCache::Part::hot, most_code)),
       entry_(a_.at()),
+      cold_(cache.reserve(CodeCache::Part::cold, most_code)),
       shared_(around.shares_memory())
 {
     host_.fill(none);
@@ -164,7 +165,7 @@ BlockTranslator::Result BlockTranslator::translate()
         rip_plus(scratch_a, block_.in_page);
         go_by_address();
     }
-    return {entry_, miss, link, a_.at()};
+    return {entry_, hot_end_, miss, link, cold_, a_.at()};
 }
 
 }

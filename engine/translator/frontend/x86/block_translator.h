@@ -99,13 +99,13 @@ class BlockTranslator {
 public:
     BlockTranslator(const Block& block, const Thunks& thunks, CodeCache& cache, BlockSurroundings& around);
 
-    // Most bytes that a block's code may take.
+    // Most bytes that a block's code may take in either part of the cache.
     static constexpr u64 most_code = 64 << 10;
     struct Result {
-        u8* entry;    // in the writable mapping
+        u8 *entry, *end;    // in the writable mapping
         u8* miss;    // leaves with RIP at the block's start
         u8* link;    // where others of its page may jump to
-        u8* end;
+        u8 *cold, *cold_end;    // what is out of line
     };
     Result translate();
     // Where each instruction's code begins, counted from the entry.
@@ -279,6 +279,7 @@ private:
     BlockSurroundings& around_;
     Assembler a_;
     u8* entry_;
+    u8 *cold_, *hot_end_ = nullptr;
     const bool shared_;
     const Lowering* lowering_ = nullptr;    // of the instruction being emitted
     FlagMask live_before_ = 0, live_after_ = 0, live_at_target_ = 0;

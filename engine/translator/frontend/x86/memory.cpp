@@ -208,6 +208,14 @@ void BlockTranslator::require_alignment(const Insn& i, unsigned alignment)
 
 void BlockTranslator::emit_stubs()
 {
+    for (const Exit& s : exits_) {
+        a_.bind(s.from);
+        store_vectors(s.vectors);
+        leave_vectors();
+        go_to(s.target);
+    }
+    hot_end_ = a_.at();
+    a_ = Assembler(cold_);
     for (const SlowAccess& s : slow_) {
         a_.bind(s.from);
         if (s.window == offset_stack_window) {
@@ -227,12 +235,6 @@ void BlockTranslator::emit_stubs()
     }
     emit_span_stubs();
     emit_unknown_stubs();
-    for (const Exit& s : exits_) {
-        a_.bind(s.from);
-        store_vectors(s.vectors);
-        leave_vectors();
-        go_to(s.target);
-    }
     for (const LinkStub& s : links_) {
         a_.bind(s.displacement);
         rip_plus(scratch_a, s.in_page);

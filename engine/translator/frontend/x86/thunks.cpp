@@ -73,7 +73,7 @@ u8* slow_span(Cpu& c, const SpanCheck* s, u64 linear)
 
 class Writer {
 public:
-    explicit Writer(CodeCache& cache) : cache_(cache), a_(cache.reserve(4096)) { }
+    explicit Writer(CodeCache& cache) : cache_(cache), a_(cache.reserve(CodeCache::Part::hot, 4096)) { }
 
     Thunks write()
     {
@@ -85,7 +85,7 @@ public:
         stack_window(t);
         clear_uppers(t);
         jump_by_address(t);
-        cache_.commit(a_.at());
+        cache_.commit(CodeCache::Part::hot, a_.at());
         return t;
     }
 
