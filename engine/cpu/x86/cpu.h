@@ -100,6 +100,8 @@ struct HostCodeState {
     std::array<u64, 2>
         context{};    // TLB generation (of global pages in the second) and mode: what a jump table's entry is good for
     const void* jump_table = nullptr;
+    // The host's stack pointer with no guest call on it, and where there are too many of them.
+    u64 returns_base = 0, returns_limit = 0;
     u64 spill = 0;
     static constexpr unsigned most_spans = 8;
     std::array<u64, most_spans> spans{};    // host addresses that the running block has looked up

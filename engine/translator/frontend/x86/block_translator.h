@@ -248,6 +248,8 @@ private:
     void load_target(const Insn& i);
     void compare_canonical();
     void emit_unknown_stubs();
+    void begin_call(const Insn& i);
+    void emit_return_stubs();
     void rip_plus(u8 to, u64 displacement);
     void push_return(const Insn& i);
     void call_handler(const Insn& i);
@@ -348,6 +350,15 @@ private:
         const Insn* insn;
         unsigned popped;
     };
+    struct OtherReturn {    // not to where the last call came from
+        u8* from;
+        const Insn* insn;
+        unsigned popped;
+    };
+    struct DeepCall {    // that finds no room on the host's stack
+        u8* from;
+        const u8* back;
+    };
     struct X87Load {
         u8* from;
         const u8* back;
@@ -365,6 +376,8 @@ private:
     std::vector<LinkStub> links_;
     std::vector<HandlerStub> handlers_;
     std::vector<UnknownTarget> unknown_;
+    std::vector<OtherReturn> other_returns_;
+    std::vector<DeepCall> deep_calls_;
     std::vector<X87Load> x87_loads_;
 };
 

@@ -157,10 +157,50 @@ void BlockTranslator::push_return(const Insn& i)
     a_.lea(size, host_rsp, Rm::at(host_rsp, -i32(size)));
 }
 
+// Behind push_return(), which leaves the address in scratch_b: the host's own call, and what the return comes to.
+void BlockTranslator::begin_call(const Insn& i)
+{
+    constexpr u8 push_scratch_b[]{0x41, 0x57}, call = 0xe8;
+    a_.op(0x3b, 8, host::rsp, state_at(offset_returns_limit));
+    u8* const too_many = a_.jump_if(cond_b);
+    const u8* const back = a_.at();
+    deep_calls_.push_back({too_many, back});
+    for (const u8 byte : push_scratch_b)
+        a_.byte(byte);
+    a_.byte(call);
+    u8* const over = a_.at();
+    a_.value<u32>(0);
+    const u64 next = u64(i.offset) + i.length;
+    a_.lea(8, host::rsp, Rm::at(host::rsp, sizeof(u64)));
+    if (next < page_size) {
+        a_.lea(address_size(), scratch_a, Rm::at(scratch_a, -i32(next)));
+        a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
+        follow(unsigned(next));
+    } else {
+        go_by_address();
+    }
+    a_.bind(over);
+}
+
+void BlockTranslator::emit_return_stubs()
+{
+    for (const DeepCall& d : deep_calls_) {
+        a_.bind(d.from);
+        a_.load(8, host::rsp, state_at(offset_returns_base));
+        a_.jump_to(d.back);
+    }
+    for (const OtherReturn& r : other_returns_) {
+        a_.bind(r.from);
+        a_.load(8, host::rsp, state_at(offset_returns_base));
+        go_by_address(r.insn, r.popped);
+    }
+}
+
 void BlockTranslator::emit_call(const Insn& i)
 {
     spoil_flags();
     push_return(i);
+    begin_call(i);
     go_to(i.imm);
 }
 
@@ -193,19 +233,23 @@ void BlockTranslator::emit_call_indirect(const Insn& i)
     }
     a_.store(8, state_at(offset_spill), scratch_a);
     push_return(i);
+    begin_call(i);
     a_.load(8, scratch_a, state_at(offset_spill));
     go_by_address();
 }
 
 void BlockTranslator::emit_ret(const Insn& i)
 {
+    constexpr u8 ret = 0xc3;
     const unsigned size = address_size();
     spoil_flags();
     access_top(i, host_rsp, 0, size, Access::read);
     a_.load(size, scratch_a, operand_);
     const unsigned popped = size + u16(i.imm);
     a_.lea(size, host_rsp, Rm::at(host_rsp, i32(popped)));
-    go_by_address(&i, popped);
+    a_.op(0x3b, 8, scratch_a, Rm::at(host::rsp, offsetof(ReturnFrame, guest)));
+    other_returns_.push_back({a_.jump_if(cond_ne), &i, popped});
+    a_.byte(ret);
 }
 
 }

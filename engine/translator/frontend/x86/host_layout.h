@@ -12,6 +12,14 @@ namespace engine::translator {
 using x86::Cpu;
 using x86::Insn;
 
+// A guest's call is one of the host's too, so that the host predicts where its return goes: what it leaves on the host's stack,
+// from the top. A return to another address finds its way by the table, and forgets the calls.
+struct ReturnFrame {
+    u64 host;    // address
+    u64 guest;    // address
+};
+constexpr unsigned most_return_frames = 4096;
+
 constexpr u8 state_register = host::rbp, scratch_a = host::r14, scratch_b = host::r15;
 constexpr i32 state_bias = 128;
 
@@ -37,6 +45,7 @@ constexpr std::size_t offset_gpr
     = offsetof(Cpu, gpr),
     offset_tlb = offsetof(Cpu, tlb), offset_base = offsetof(Cpu, base), offset_request = offsetof(Cpu, request),
     offset_flags = offsetof(Cpu, host_code.flags), offset_context = offsetof(Cpu, host_code.context),
+    offset_returns_base = offsetof(Cpu, host_code.returns_base), offset_returns_limit = offsetof(Cpu, host_code.returns_limit),
     offset_jump_table = offsetof(Cpu, host_code.jump_table), offset_spill = offsetof(Cpu, host_code.spill),
     offset_x87_on_host = offsetof(Cpu, host_code.x87_on_host), offset_xmm = offsetof(Cpu, fpu.xmm),
     offset_mxcsr = offsetof(Cpu, fpu.mxcsr), offset_ymm_high = offsetof(Cpu, fpu.ymm_high),
@@ -113,7 +122,7 @@ struct JumpTarget {
     const u8* code = nullptr;
     u64 page = 0;    // RIP that the target's page begins at
 };
-constexpr unsigned jump_table_bits = 14, jump_table_entries = 1 << jump_table_bits, jump_table_shift = 32 - jump_table_bits;
+constexpr unsigned jump_table_bits = 16, jump_table_entries = 1 << jump_table_bits, jump_table_shift = 32 - jump_table_bits;
 constexpr u32 jump_table_factor = 0x9e3779b1;    // 2^32 over the golden ratio, odd: near and far addresses spread alike
 inline unsigned jump_table_index(u64 rip)
 {

@@ -100,6 +100,8 @@ void BlockTranslator::emit_loop()
     links_.clear();
     handlers_.clear();
     unknown_.clear();
+    other_returns_.clear();
+    deep_calls_.clear();
     exits_.clear();
     x87_loads_.clear();
     lend_registers();

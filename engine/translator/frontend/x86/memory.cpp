@@ -234,6 +234,7 @@ void BlockTranslator::emit_stubs()
         a_.jump_to(s.back);
     }
     emit_span_stubs();
+    emit_return_stubs();
     emit_unknown_stubs();
     for (const LinkStub& s : links_) {
         a_.bind(s.displacement);

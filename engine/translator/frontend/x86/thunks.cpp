@@ -46,11 +46,16 @@ bool may_go_on(Cpu& c)
     return true;
 }
 
-// The handler of `i` and, from there on, of what follows it in its block.
-bool run_rest(Cpu& c, const Insn* i)
+enum class GoOn : u8 { no, yes, without_calls };
+
+// The handler of `i` and, from there on, of what follows it in its block. Calls are good for the context they were made in.
+GoOn run_rest(Cpu& c, const Insn* i)
 {
+    const auto context = c.host_code.context;
     run_handler(c, i);
-    return may_go_on(c);
+    if (!may_go_on(c))
+        return GoOn::no;
+    return c.host_code.context == context ? GoOn::yes : GoOn::without_calls;
 }
 
 u8* slow_access(Cpu& c, const Insn* i, u64 linear, unsigned size, Access access)
@@ -125,11 +130,21 @@ private:
 
     void enter(Thunks& t)
     {
+        const u8* const to_no_call = here();
+        a_.load(8, host::rsp, state_at(offset_returns_base));
+        go_on_.push_back(a_.jump());
+
         t.enter = reinterpret_cast<Thunks::Enter>(reinterpret_cast<u64>(here()));
         for (const u8 reg : kept)
             push(reg);
-        move_stack(-8);
+        move_stack(-8 - i32(sizeof(ReturnFrame)));
         a_.mov(state_register, host::rdi);
+        a_.load_imm(scratch_a, std::bit_cast<u64>(to_no_call));
+        a_.store(8, Rm::at(host::rsp, offsetof(ReturnFrame, host)), scratch_a);
+        a_.op_imm(0xc7, 8, 0, Rm::at(host::rsp, offsetof(ReturnFrame, guest)), 0, 4);
+        a_.store(8, state_at(offset_returns_base), host::rsp);
+        a_.lea(8, scratch_a, Rm::at(host::rsp, -i32(most_return_frames * sizeof(ReturnFrame))));
+        a_.store(8, state_at(offset_returns_limit), scratch_a);
         a_.mov(scratch_a, host::rsi);
         restore();
         a_.op_extended(0xff, 4, 4, Rm::of(scratch_a));
@@ -143,7 +158,8 @@ private:
         save();
         a_.mov(host::rax, scratch_b);
         u8* const returns = a_.at();
-        move_stack(8);
+        a_.load(8, host::rsp, state_at(offset_returns_base));
+        move_stack(8 + sizeof(ReturnFrame));
         for (unsigned n = std::size(kept); n-- > 0;)
             pop(kept[n]);
         a_.byte(0xc3);
@@ -152,8 +168,11 @@ private:
     // With everything saved and, in AL, whether to go on at RIP.
     void go_on()
     {
-        a_.op(0x84, 1, host::rax, Rm::of(host::rax));
-        u8* const leaves = a_.jump_if(cond_e);
+        a_.op_imm(0x80, 1, 7, Rm::of(host::rax), u64(GoOn::yes), 1);
+        u8* const leaves = a_.jump_if(cond_b);
+        u8* const keeps_calls = a_.jump_if(cond_e);
+        a_.load(8, host::rsp, state_at(offset_returns_base));
+        a_.bind(keeps_calls);
         restore();
         a_.load(8, scratch_a, gpr_slot(x86::gpr_rip));
         go_on_.push_back(a_.jump());
