@@ -87,7 +87,7 @@ public:
         save_x87(c);
         c.host_code.running = false;
         c.host_code.framed = false;
-        if (Block* const apart = std::exchange(c.host_code.apart, nullptr); apart && apart->code)
+        if (Block* const apart = std::exchange(c.slots.apart, nullptr); apart && apart->code)
             drop_spans(*apart);
     }
 

@@ -100,37 +100,44 @@ struct HostCodeState {
     std::array<u64, 2>
         context{};    // TLB generation (of global pages in the second) and mode: what a jump table's entry is good for
     const void* jump_table = nullptr;
-    // The host's stack pointer with no guest call on it, and where there are too many of them.
-    u64 returns_base = 0, returns_limit = 0;
+    u64 returns_limit = 0;    // the host's stack pointer with too many guest calls on it
     u64 spill = 0;
+    u16 flags = 0;
+    bool running = false;    // guest state is in `flags` and, but for helpers' time, in host registers
+    bool x87_on_host = false;    // the x87's state is in the host's unit; FpuState's is stale
+    bool framed = false;    // a handler was called from host code, which may itself be written to
+};
+
+// The same, of what is seldom needed in a hurry.
+struct HostCodeSlots {
+    u64 returns_base = 0;    // the host's stack pointer with no guest call on it
     static constexpr unsigned most_spans = 8;
     std::array<u64, most_spans> spans{};    // host addresses that the running block has looked up
     static constexpr unsigned most_strips = 6;
     std::array<u64, most_strips> strips{};    // what the running loop adds to guest addresses
     u64 strip_rounds = 0;    // still to come before it looks them up again
     Block* apart = nullptr;    // a block whose spans are mostly not to be had, and that is better off without
-    u16 flags = 0;
     // Registers whose bits 128 to 255 may not be zero in FpuState, one each; whoever sets these bits says so. And those
     // that are to become zero, while the thunk for it runs.
     u32 uppers_used = 0xffff, uppers_to_clear = 0;
-    bool running = false;    // guest state is in `flags` and, but for helpers' time, in host registers
-    bool x87_on_host = false;    // the x87's state is in the host's unit; FpuState's is stale
-    bool framed = false;    // a handler was called from host code, which may itself be written to
 };
 
 struct Cpu {
-    // Hot first. gpr[gpr_zero] stays 0. gpr[gpr_rip] is RIP; while a block runs, the RIP that its page begins at, so that
-    // the block serves wherever the page is mapped.
+    // Hot first, and of that what host code names most: it reaches 256 bytes with short displacements. gpr[gpr_zero] stays
+    // 0. gpr[gpr_rip] is RIP; while a block runs, the RIP that its page begins at, so that the block serves wherever the page
+    // is mapped.
     std::array<u64, 18> gpr{};
-    LazyFlags lazy;
     SoftTlbContext* tlb = nullptr;    // of the current privilege
+    std::atomic<u32> request = 0;
+    u32 mode = 0;    // ModeKey
+    HostCodeState host_code;
+    SoftTlb soft_tlb;    // begins with the stack's window
+    LazyFlags lazy;
     std::array<u64, segment_count> base{};    // effective segment bases: zero where 64-bit mode ignores them
     u64 linear_mask = 0xffffffff;
     u64 stack_mask = 0xffff;
     const Insn* current = nullptr;    // the instruction that may fault, set by slow paths
-    std::atomic<u32> request = 0;
-    u32 mode = 0;    // ModeKey
-    HostCodeState host_code;
+    HostCodeSlots slots;
     u64 rflags_other = 2;    // RFLAGS without the arithmetic flags
     u8 cpl = 0;
     bool x87_exception_pending = false;
@@ -188,7 +195,6 @@ struct Cpu {
     unsigned index = 0;
     std::atomic<bool> intr = false;    // the 8259's line
     std::shared_ptr<const std::vector<FlatRange>> view;
-    SoftTlb soft_tlb;
 
     void ask_nmi()
     {

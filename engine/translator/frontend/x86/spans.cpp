@@ -99,7 +99,7 @@ void BlockTranslator::settle_spans()
 {
     u8 slot = 0;
     for (Span& s : spans_)
-        s.slot = s.members > 1 && slot < x86::HostCodeState::most_spans ? slot++ : none;
+        s.slot = s.members > 1 && slot < x86::HostCodeSlots::most_spans ? slot++ : none;
     for (Planned& p : plan_)
         for (Member* const m : {&p.operand, &p.top})
             if (m->span != none && spans_[m->span].slot == none)

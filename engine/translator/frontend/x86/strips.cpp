@@ -104,7 +104,7 @@ void BlockTranslator::join_stream(unsigned n, const Moves& m, const std::array<i
         plan_[n].stream = u8(&s - streams_.data());
         return;
     }
-    if (streams_.size() == x86::HostCodeState::most_strips)
+    if (streams_.size() == x86::HostCodeSlots::most_strips)
         return;
     plan_[n].stream = u8(streams_.size());
     streams_.push_back({

@@ -72,7 +72,7 @@ u8* slow_span(Cpu& c, const SpanCheck* s, u64 linear)
     constexpr u8 most_failures = 64;
     const x86::Probe found = x86::probe_host(c, linear, s->size, s->access);
     if (!found.host && !found.faults && ++s->block->span_failures == most_failures)
-        c.host_code.apart = s->block;
+        c.slots.apart = s->block;
     return found.host;
 }
 

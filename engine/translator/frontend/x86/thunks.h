@@ -34,7 +34,7 @@ struct Thunks {
     const u8* end_with_handler = nullptr;    // jump, likewise
     const u8* look_for_interrupts = nullptr;    // call
     const u8* load_x87 = nullptr;    // call: the guest's x87 goes to the host's
-    const u8* clear_uppers = nullptr;    // call: zeroes what HostCodeState::uppers_to_clear names; scratch_a stays
+    const u8* clear_uppers = nullptr;    // call: zeroes what HostCodeSlots::uppers_to_clear names; scratch_a stays
     const u8* jump_by_address = nullptr;    // jump, with RIP in scratch_a
     // Jump, after write_jump_lookup(): RIP, in scratch_a, is not the entry's; the entry's context, in scratch_a, is not the
     // other half's of HostCodeState::context, so perhaps this one's.

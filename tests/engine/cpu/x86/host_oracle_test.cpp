@@ -457,7 +457,7 @@ protected:
         c->gpr = start.gpr;
         c->set_rflags(start.rflags);
         c->fpu = start.fpu;
-        c->host_code.uppers_used = 0xffff;
+        c->slots.uppers_used = 0xffff;
     }
 
     std::string translated_difference(
