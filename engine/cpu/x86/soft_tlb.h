@@ -98,10 +98,12 @@ public:
     void drop_writes_to(u64 host_page);
 
 private:
-    // Where code was run from since its generation began, by a hash of the page.
+    // Where code was run from since its generation began, by a hash of the page: with room for all pages of a large program,
+    // so that its data is seldom taken for code.
+    static constexpr unsigned code_page_bits = 16;
     struct CodePages {
         u64 generation = 0;
-        std::bitset<4096> pages;
+        std::bitset<1 << code_page_bits> pages;
     };
     struct Tables {
         std::array<SoftTlbContext, 3> contexts;
@@ -111,7 +113,11 @@ private:
         bool writes_stale = false;
     };
     static constexpr unsigned most_tables = 8;
-    static unsigned page_hash(u64 linear) { return unsigned(linear >> page_shift ^ linear >> 24) & 4095; }
+    static unsigned page_hash(u64 linear)
+    {
+        const u64 page = linear >> page_shift;
+        return (page ^ page >> code_page_bits) & ((1 << code_page_bits) - 1);
+    }
 
     Tables* find(u16 pcid);
     void renew(CodePages& code);
