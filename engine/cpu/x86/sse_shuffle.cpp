@@ -74,9 +74,37 @@ template <Stage stage, Rounded rounded> Wide run_stage(Cpu& c, const Insn* i, Wi
     return a;
 }
 
+// Which of two NaNs their sum is, the makers of processors see differently: some add to each product its neighbour, DPPS to
+// each neighbour its product, others the first two and the last two.
+bool host_adds_in_place()
+{
+    static const bool answer = [] {
+        constexpr u64 quiet_nan = 0x7ff8'0000'0000'0000, one = 0x3ff0'0000'0000'0000;
+        Lanes sum = lanes(quiet_nan | 1, quiet_nan | 2);
+        if (__builtin_cpu_supports("sse4.1"))
+            asm volatile("dppd $0x33, %1, %0" : "+x"(sum) : "x"(lanes(one, one)));
+        return sum[1] == (quiet_nan | 2);
+    }();
+    return answer;
+}
+
+Lanes add_two(Lanes a, Lanes b)
+{
+    return host_adds_in_place() ? host::addpd(a, lanes(a[1], a[0])) : host::haddpd(a, b);
+}
+Lanes add_pairs(Lanes a, Lanes b)
+{
+    const auto of = elements<u32>(a);
+    return host_adds_in_place() ? host::addps(lanes<u32>({of[1], of[0], of[3], of[2]}), a) : host::haddps(a, b);
+}
+Lanes add_halves(Lanes a, Lanes b)
+{
+    return host_adds_in_place() ? host::addps(a, lanes(a[1], a[0])) : host::haddps(a, b);
+}
+
 // DPPS and DPPD: an unmasked exception of the products keeps the sums from being made. Unselected products are +0 and
 // raise nothing, which is what zero operands give.
-template <class T, Rounded rounded, Stage multiply, Stage add_pairs> void dot_product(Cpu& c, const Insn* i)
+template <class T, Rounded rounded, Stage multiply, Stage... adds> void dot_product(Cpu& c, const Insn* i)
 {
     check_sse(c, i);
     const u8 masks = immediate(i);
@@ -86,8 +114,7 @@ template <class T, Rounded rounded, Stage multiply, Stage add_pairs> void dot_pr
     const Wide a{first(c, i), i->wide() ? first_high(c, i) : Lanes{}},
         b = i->wide() ? wide_source<Xmm>(c, i) : Wide{source<Xmm>(c, i)};
     Wide sum = run_stage<multiply, rounded>(c, i, chosen(a, masks >> 4), chosen(b, masks >> 4));
-    for (unsigned left = 16 / sizeof(T); left > 1; left /= 2)
-        sum = run_stage<add_pairs, rounded>(c, i, sum, sum);
+    ((sum = run_stage<adds, rounded>(c, i, sum, sum)), ...);
     sum = chosen(sum, masks & 15);
     if (i->wide())
         set_vector(c, i->reg, sum);
@@ -184,11 +211,11 @@ Lanes mpsadbw(Lanes a, Lanes b, u8 offsets)
 
 void dpps(Cpu& c, const Insn* i)
 {
-    return dot_product<u32, Rounded::ps, host::mulps, host::haddps>(c, i);
+    return dot_product<u32, Rounded::ps, host::mulps, add_pairs, add_halves>(c, i);
 }
 void dppd(Cpu& c, const Insn* i)
 {
-    return dot_product<u64, Rounded::pd, host::mulpd, host::haddpd>(c, i);
+    return dot_product<u64, Rounded::pd, host::mulpd, add_two>(c, i);
 }
 
 void pblendvb(Cpu& c, const Insn* i)
