@@ -130,7 +130,7 @@ int Refcounts::make_block(u64 index)
     if (index >= table_.size())
         if (const int error_number = grow_table(index + 1))
             return error_number;
-    // Finding a place for the longer table has made this block, as a rule.
+    // The place of the longer table has made this block, as a rule.
     if (table_[index] & block_offset_bits)
         return 0;
     const u64 cluster = append_only_ ? hint_++ : index * header_.refcounts_per_block();
@@ -144,28 +144,81 @@ int Refcounts::make_block(u64 index)
     return set(cluster, 1);
 }
 
-// The larger table is a table in memory at once; its clusters are found with it, and write_metadata() moves it.
+// What has no block is free: the place behind all that is counted, however long it is asked to be.
+Refcounts::Stretch Refcounts::behind_all(u64 clusters) const
+{
+    const u64 per_block = header_.refcounts_per_block();
+    u64 blocks = table_.size();
+    while (blocks > 0 && !(table_[blocks - 1] & block_offset_bits))
+        --blocks;
+    Stretch place{std::max(blocks * per_block, append_only_ ? hint_ : 0), clusters, 1};
+    while (place.end() > (place.begin / per_block + place.blocks) * per_block)
+        ++place.blocks;
+    return place;
+}
+
+// Counts the clusters of a stretch and of its blocks, which lie behind them.
+int Refcounts::take(const Stretch& place)
+{
+    const u64 first = place.begin / header_.refcounts_per_block();
+    for (u64 cluster = place.begin; cluster < place.end(); ++cluster)
+        if (protected_.contains(cluster))
+            return damaged(text("cluster ", cluster, " is in use and not counted"));
+    for (u64 n = 0; n < place.blocks; ++n) {
+        table_[first + n] = (place.begin + place.clusters + n) << header_.cluster_bits;
+        blocks_.add(table_[first + n]);
+        protect(table_[first + n], 1);
+    }
+    table_dirty_from_ = std::min(table_dirty_from_, first);
+    table_dirty_to_ = std::max(table_dirty_to_, first + place.blocks);
+    hint_ = append_only_ ? place.end() : hint_;
+    for (u64 cluster = place.begin; cluster < place.end(); ++cluster)
+        if (const int error_number = set(cluster, 1))
+            return error_number;
+    return 0;
+}
+
+// The larger table is a table in memory at once; write_metadata() moves it.
 int Refcounts::grow_table(u64 entries)
 {
-    const u64 per_cluster = header_.cluster_size() / 8;
-    const u64 wanted = round_up(std::max(entries, table_.size() + table_.size() / 2), per_cluster);
-    const u64 clusters = wanted / per_cluster;
-    if (wanted * 8 > largest_refcount_table)
+    const u64 per_cluster = header_.cluster_size() / 8, per_block = header_.refcounts_per_block();
+    Stretch place;
+    u64 wanted = std::max(entries, table_.size() + table_.size() / 2);
+    do {
+        wanted = round_up(wanted, per_cluster);
+        if (wanted * 8 > largest_refcount_table)
+            return EFBIG;
+        place = behind_all(wanted / per_cluster);
+    } while (wanted < (place.end() - 1) / per_block + 1 && ++wanted);
+    if (place.end() > largest_file >> header_.cluster_bits)
         return EFBIG;
     const u64 old_offset = header_.refcount_table_offset, old_clusters = header_.refcount_table_clusters;
     table_.resize(wanted);
-    Run run;
-    if (const int error_number = allocate(clusters, true, run))
+    if (const int error_number = take(place))
         return error_number;
-    if (header_.refcount_table_clusters != old_clusters)
-        return 0;    // finding the place has grown it already
-    header_.refcount_table_offset = run.offset;
-    header_.refcount_table_clusters = u32(clusters);
-    protect(run.offset, clusters);
+    header_.refcount_table_offset = place.begin << header_.cluster_bits;
+    header_.refcount_table_clusters = u32(place.clusters);
+    protect(header_.refcount_table_offset, place.clusters);
     unprotect(old_offset, old_clusters);
     give_up(old_offset, old_clusters);
     table_moved_ = true;
     return 0;
+}
+
+// More clusters in one piece than lie between two blocks that are made where they are needed.
+int Refcounts::allocate_behind_all(u64 clusters, Run& run)
+{
+    for (;;) {
+        const Stretch place = behind_all(clusters);
+        const u64 entries = (place.end() - 1) / header_.refcounts_per_block() + 1;
+        if (entries > table_.size()) {
+            if (const int error_number = grow_table(entries))
+                return error_number;
+            continue;
+        }
+        run = {place.begin << header_.cluster_bits, clusters};
+        return take(place);
+    }
 }
 
 int Refcounts::get(u64 cluster, u64& count)
@@ -199,8 +252,7 @@ int Refcounts::find_free(u64 most, bool whole, Run& run)
             return EFBIG;
         if (cluster - start > file_clusters_ + most_probes)
             return damaged("its refcounts count more clusters than the file has");
-        // Makes the block that will count the cluster, which then is the first in use. A longer table may be made with it, from
-        // what was free so far.
+        // Makes the block that will count the cluster, which then is the first in use. A longer table may be made with it.
         const bool next_block = !block || cluster % header_.refcounts_per_block() == 0;
         if (next_block && length > 0 && !has_block(cluster)) {
             if (!whole)
@@ -231,6 +283,8 @@ int Refcounts::find_free(u64 most, bool whole, Run& run)
 
 int Refcounts::allocate(u64 most, bool whole, Run& run)
 {
+    if (whole && most >= header_.refcounts_per_block())
+        return allocate_behind_all(most, run);
     if (const int error_number = find_free(most, whole, run))
         return error_number;
     const u64 first = run.offset >> header_.cluster_bits;

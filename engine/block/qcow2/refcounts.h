@@ -71,7 +71,15 @@ private:
     int block_of(u64 cluster, bool make, std::shared_ptr<Table>& block);
     bool has_block(u64 cluster) const;
     int make_block(u64 index);
+    // Clusters one after the other, and behind them the refcount blocks that count these clusters and themselves.
+    struct Stretch {
+        u64 begin = 0, clusters = 0, blocks = 0;
+        u64 end() const { return begin + clusters + blocks; }
+    };
+    Stretch behind_all(u64 clusters) const;
+    int take(const Stretch& place);
     int grow_table(u64 entries);
+    int allocate_behind_all(u64 clusters, Run& run);
     int find_free(u64 most, bool whole, Run& run);
     u64 load_count(const Table& block, u64 index) const;
     void store_count(Table& block, u64 index, u64 count);
