@@ -58,6 +58,9 @@ public:
     virtual std::shared_ptr<ImageLayer> backing() const { return {}; }
 };
 
+// Whether bytes of `layer` are known to read as zeroes, as those beyond its end do. Nothing is read for it.
+bool reads_as_zeroes(ImageLayer& layer, u64 offset, u64 length);
+
 // Reads bytes of `layer`, as zeroes beyond its end.
 BlockResult read_layer(ImageLayer& layer, u64 offset, std::vector<std::span<u8>> to, u64 length);
 

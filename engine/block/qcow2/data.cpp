@@ -256,6 +256,11 @@ BlockResult Image::clear_part(u64 offset, u64 length)
         return failure("written", error_number);
     if (mapping.entry.kind == Kind::zero || (mapping.entry.kind == Kind::absent && !backing_))
         return {};
+    // A cluster that is zero all over then needs no room.
+    const u64 start = cluster_start(offset), cluster = header_.cluster_size();
+    if (mapping.entry.kind == Kind::absent && header_.version >= 3 && reads_as_zeroes(*backing_, start, offset - start)
+        && reads_as_zeroes(*backing_, offset + length, start + cluster - offset - length))
+        return clear_clusters(start, cluster, BlockOperation::write_zeroes, length);
     std::vector<u8> zeroes(length);
     return write_alone(offset, {zeroes}, 0, length);
 }
