@@ -17,11 +17,20 @@ namespace engine {
 
 namespace {
 constexpr u64 front_of_file = u64(1) << 20;    // holds what a list shows
+constexpr const char* unfinished_suffix = ".tmp";
 constexpr u64 most_pages = u64(1) << 28;    // of one block of memory: 1 TiB
 
 Error cannot(const std::string& what, const std::string& path)
 {
     return {text(path, " can't be ", what), system_error_text(errno), "Look at the disk's free space and at the folder's owner"};
+}
+
+bool is_named(const FileDescriptor& file, const std::string& path)
+{
+    struct stat ours { };
+    struct stat named { };
+    return ::fstat(file.get(), &ours) == 0 && ::stat(path.c_str(), &named) == 0 && ours.st_dev == named.st_dev
+        && ours.st_ino == named.st_ino;
 }
 }
 
@@ -89,10 +98,34 @@ Result<std::vector<u8>> SnapshotDirectory::read(const std::string& name, u64 lim
     return bytes;
 }
 
+// Locked while it is written, so that others know it from what a crash left. Once the lock is there the file may have got its
+// final name, or have been removed.
+FileDescriptor SnapshotDirectory::open_beside(const std::string& beside)
+{
+    for (;;) {
+        FileDescriptor to{::open(beside.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666)};
+        if (!to.valid())
+            return to;
+        while (::flock(to.get(), LOCK_EX) != 0 && errno == EINTR) { }
+        if (is_named(to, beside))
+            return ::ftruncate(to.get(), 0) == 0 ? std::move(to) : FileDescriptor();
+    }
+}
+
+void SnapshotDirectory::remove_unfinished() const
+{
+    for (const std::string& name : names(unfinished_suffix)) {
+        const std::string path = file(name + unfinished_suffix);
+        const FileDescriptor left{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+        if (left.valid() && ::flock(left.get(), LOCK_EX | LOCK_NB) == 0 && is_named(left, path))
+            ::unlink(path.c_str());
+    }
+}
+
 Result<void> SnapshotDirectory::write(const std::string& name, std::span<const u8> bytes) const
 {
-    const std::string beside = file(name) + ".tmp";
-    const FileDescriptor to{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
+    const std::string beside = file(name) + unfinished_suffix;
+    const FileDescriptor to = open_beside(beside);
     if (!to.valid())
         return cannot("written", beside);
     while (!bytes.empty()) {
@@ -111,7 +144,7 @@ Result<void> SnapshotDirectory::write(const std::string& name, std::span<const u
         ::unlink(beside.c_str());
         return error;
     }
-    return rename(name + ".tmp", name);
+    return rename(name + unfinished_suffix, name);
 }
 
 Result<void> SnapshotDirectory::rename(const std::string& from, const std::string& to) const

@@ -41,6 +41,8 @@ public:
     Result<void> write(const std::string& name, std::span<const u8> bytes) const;
     Result<void> rename(const std::string& from, const std::string& to) const;
     void remove(const std::string& name) const;
+    // What writes that were interrupted left; not what another process is writing.
+    void remove_unfinished() const;
 
     Result<SnapshotInfo> info(const std::string& id, const std::string& suffix = ".snapshot") const;
     Result<SnapshotContent> snapshot(const std::string& id, PageStore& store, const std::string& suffix = ".snapshot") const;
@@ -54,6 +56,7 @@ public:
     Result<FileDescriptor> lock(Use use) const;
 
 private:
+    static FileDescriptor open_beside(const std::string& beside);
     Result<void> sync() const;
     std::string path_, present_name_;
 };

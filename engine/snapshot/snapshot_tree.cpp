@@ -277,8 +277,7 @@ Result<u64> Tree::free(Removed removed)
         directory_.remove(id + ".label");
     }
     if (removed == Removed::freed)
-        for (const std::string& name : directory_.names(".tmp"))
-            directory_.remove(name + ".tmp");
+        directory_.remove_unfinished();
     return freed + free_layers(needed.layers) + free_pages(needed.chunks, store);
 }
 
