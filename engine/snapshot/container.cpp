@@ -5,7 +5,7 @@
 #include "engine/base/bits.h"
 #include "engine/base/text.h"
 #include "engine/snapshot/compression.h"
-#include "engine/snapshot/crc32c.h"
+#include "engine/base/crc32c.h"
 
 namespace engine {
 

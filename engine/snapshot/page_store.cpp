@@ -12,7 +12,7 @@
 #include "engine/base/text.h"
 #include "engine/snapshot/compression.h"
 #include "engine/snapshot/container.h"
-#include "engine/snapshot/crc32c.h"
+#include "engine/base/crc32c.h"
 
 namespace engine {
 

@@ -9,7 +9,7 @@
 
 #include "engine/base/bits.h"
 #include "engine/snapshot/container.h"
-#include "engine/snapshot/crc32c.h"
+#include "engine/base/crc32c.h"
 #include "engine/snapshot/snapshot_file.h"
 
 namespace {
