@@ -4,7 +4,9 @@
 #include <array>
 
 #include "engine/base/bits.h"
+#include "engine/base/crc32c.h"
 #include "engine/base/text.h"
+#include "engine/block/vhdx/vhdx_log.h"
 
 namespace engine {
 
@@ -15,7 +17,7 @@ constexpr u64 kibibyte = 1024, mebibyte = 1024 * 1024;
 constexpr std::array<u64, 2> header_offsets{64 * kibibyte, 128 * kibibyte}, region_table_offsets{192 * kibibyte, 256 * kibibyte};
 constexpr u64 header_bytes = 4096, region_table_bytes = 64 * kibibyte, metadata_table_bytes = 64 * kibibyte;
 
-using Guid = std::array<u8, 16>;
+using Guid = VhdxGuid;
 // As they stand in the file, with the first three parts little-endian.
 constexpr Guid bat_region{0x66, 0x77, 0xc2, 0x2d, 0x23, 0xf6, 0x00, 0x42, 0x9d, 0x64, 0x11, 0x5e, 0x9b, 0xfd, 0x4a, 0x08};
 constexpr Guid metadata_region{0x06, 0xa2, 0x7c, 0x8b, 0x90, 0x47, 0x9a, 0x4b, 0xb8, 0xfe, 0x57, 0x5f, 0x05, 0x0f, 0x88, 0x6e};
@@ -44,13 +46,7 @@ bool sum_is_right(std::vector<u8> bytes)
 {
     const u32 wanted = load_le<u32>(&bytes[4]);
     store_le(&bytes[4], u32(0));
-    u32 crc = ~u32(0);
-    for (const u8 byte : bytes) {
-        crc ^= byte;
-        for (unsigned n = 0; n < 8; ++n)
-            crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
-    }
-    return ~crc == wanted;
+    return crc32c(bytes) == wanted;
 }
 
 }
@@ -92,9 +88,22 @@ Result<void> VhdxImage::check_headers()
         return damage("neither of its headers is sound");
     if (load_le<u16>(&current[66]) != 1)
         return unusable(text("it is of version ", load_le<u16>(&current[66]), " of the format"));
-    if (!is_at(current, 48, Guid{}))
-        return unusable(
-            "it was not closed in order, so its log has to be replayed", "Open it once with the program that made it");
+    return replay_log(current);
+}
+
+// Without a log all is in its place.
+Result<void> VhdxImage::replay_log(std::span<const u8> header)
+{
+    VhdxLogPlace log{load_le<u64>(&header[72]), load_le<u32>(&header[68])};
+    std::copy_n(header.begin() + 48, log.guid.size(), log.guid.begin());
+    if (log.guid == VhdxGuid{})
+        return {};
+    if (load_le<u16>(&header[64]) != 0)
+        return unusable(text("its log is of version ", load_le<u16>(&header[64]), " of the format"));
+    auto replayed = with_log_replayed(std::move(file_), log);
+    if (!replayed)
+        return damage(replayed.error().what);
+    file_ = std::move(*replayed);
     return {};
 }
 

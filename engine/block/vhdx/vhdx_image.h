@@ -1,6 +1,6 @@
 #pragma once
-// Microsoft's VHDX, dynamic and of fixed size, to be read: [MS-VHDX]. Not modelled: images that differ from another one, and
-// replaying the log (an image that was not closed in order is refused with words).
+// Microsoft's VHDX, dynamic and of fixed size, to be read: [MS-VHDX]. The log of one that was not closed in order is replayed in
+// memory. Not modelled: images that differ from another one.
 
 #include "engine/block/foreign_image.h"
 
@@ -20,6 +20,7 @@ private:
     VhdxImage(std::string path, std::unique_ptr<ImageFile> file) : ForeignImage(std::move(path)), file_(std::move(file)) { }
     Result<void> load();
     Result<void> check_headers();
+    Result<void> replay_log(std::span<const u8> header);
     Result<void> find_regions();
     Result<void> read_metadata();
     Result<void> read_table();
