@@ -11,6 +11,18 @@
         <source>Export the machine again, as OVF 1.0 or 2.0</source>
         <translation>Exportieren Sie die Maschine noch einmal, als OVF 1.0 oder 2.0</translation>
     </message>
+    <message>
+        <source>%1 is damaged</source>
+        <translation>%1 ist beschädigt</translation>
+    </message>
+    <message>
+        <source>its content is not what the manifest says</source>
+        <translation>der Inhalt ist nicht der, den das Manifest nennt</translation>
+    </message>
+    <message>
+        <source>Get the file again</source>
+        <translation>Besorgen Sie die Datei noch einmal</translation>
+    </message>
 </context>
 <context>
     <name>app::ApplianceWords</name>
@@ -71,10 +83,6 @@
         <translation>die Datei einer ihrer Platten ist nicht genannt</translation>
     </message>
     <message>
-        <source>the file %1 is compressed or split</source>
-        <translation>die Datei %1 ist komprimiert oder aufgeteilt</translation>
-    </message>
-    <message>
         <source>one of its disks is called “%1”, which is no file beside it</source>
         <translation>eine ihrer Platten heißt „%1“, was keine Datei daneben ist</translation>
     </message>
@@ -85,10 +93,6 @@
     <message>
         <source>its disk %1 is missing</source>
         <translation>ihre Platte %1 fehlt</translation>
-    </message>
-    <message>
-        <source>it is far too large</source>
-        <translation>sie ist viel zu groß</translation>
     </message>
     <message>
         <source>%1 cannot be imported</source>
@@ -105,6 +109,30 @@
     <message>
         <source>its description is no XML</source>
         <translation>ihre Beschreibung ist kein XML</translation>
+    </message>
+    <message>
+        <source>the file %1 is compressed in a way (%2) that is not known here</source>
+        <translation>die Datei %1 ist auf eine Art (%2) komprimiert, die hier nicht bekannt ist</translation>
+    </message>
+    <message>
+        <source>the file %1 is split in a way that is not understood</source>
+        <translation>die Datei %1 ist auf eine Art geteilt, die nicht verstanden wird</translation>
+    </message>
+    <message>
+        <source>its manifest has a line that is not understood: “%1”</source>
+        <translation>eine Zeile des Manifests wird nicht verstanden: „%1“</translation>
+    </message>
+    <message>
+        <source>its manifest cannot be read</source>
+        <translation>das Manifest kann nicht gelesen werden</translation>
+    </message>
+    <message>
+        <source>%1 does not have the size of a part of its disk</source>
+        <translation>%1 hat nicht die Größe eines Teils ihrer Platte</translation>
+    </message>
+    <message>
+        <source>parts of its disk %1 are missing</source>
+        <translation>Teile der Platte %1 fehlen</translation>
     </message>
 </context>
 <context>

@@ -1,38 +1,21 @@
 #include "app/library/appliance.h"
 
-#include <QCoreApplication>
-#include <QDir>
-#include <QFile>
-#include <QFileInfo>
 #include <QHash>
 #include <QRegularExpression>
 #include <QXmlStreamReader>
 
-#include "app/library/problem.h"
-#include "engine/block/tar_archive.h"
+#include "app/library/appliance_words.h"
 
 namespace app {
 
 namespace {
 
-struct ApplianceWords {
-    Q_DECLARE_TR_FUNCTIONS(app::ApplianceWords)
-};
-
-constexpr qint64 largest_ovf = 4 * 1024 * 1024;    // bytes
 constexpr int deepest = 64, most_items = 1024, longest_word = 4096;
-constexpr qsizetype most_disks = 2;    // see engine::MachineDefinition::disks
-constexpr quint64 mebibyte = 1024 * 1024, most_memory = quint64(1) << 40;    // bytes
+constexpr std::size_t most_disks = 2;    // see engine::MachineDefinition::disks
+constexpr quint64 mebibyte = 1024 * 1024, most_memory = quint64(1) << 40, largest_disk = quint64(1) << 50;    // bytes
 
 // CIM_ResourceAllocationSettingData, ResourceType.
 enum Resource { processor = 3, memory = 4, scsi = 6, network = 10, disk = 17, sata = 20, usb = 23, sound = 35 };
-
-engine::Error unusable(const QString& name, const QString& why)
-{
-    return problem(
-        ApplianceWords::tr("%1 cannot be imported").arg(name), why,
-        ApplianceWords::tr("Export the machine again, as OVF 1.0 or 2.0"));
-}
 
 // An AllocationUnits of DSP0004, C.1 ("byte * 2^20"), or a word of the earlier drafts. 0: not understood.
 quint64 unitOf(const QString& text, quint64 otherwise)
@@ -64,8 +47,12 @@ public:
 
 private:
     struct File {
-        QString href;
-        bool plain = true;
+        DescribedDisk disk;
+        QString refused{};    // why it can't be used
+    };
+    struct Disk {
+        QString file;    // id
+        quint64 capacity = 0;
     };
 
     QString attribute(QLatin1String wanted) const
@@ -77,6 +64,7 @@ private:
     }
     void begin();
     void file();
+    quint64 capacity() const;
     void item();
     void take(int type, const QHash<QString, QString>& fields);
     void takeMemory(const QHash<QString, QString>& fields);
@@ -96,7 +84,7 @@ private:
     QString m_name, m_complaint;
     Appliance m_appliance;
     QHash<QString, File> m_files;    // by id
-    QHash<QString, QString> m_disks;    // ids of files, by id
+    QHash<QString, Disk> m_disks;    // by id
     int m_systems = 0, m_items = 0;
 };
 
@@ -129,12 +117,12 @@ engine::Result<Appliance> OvfReader::read()
         complain(ApplianceWords::tr("its description is no XML"));
     if (m_complaint.isEmpty() && (!envelope || m_systems == 0))
         complain(ApplianceWords::tr("its description describes no machine"));
-    if (m_complaint.isEmpty() && m_appliance.diskFiles.size() > most_disks)
+    if (m_complaint.isEmpty() && m_appliance.described.size() > most_disks)
         complain(ApplianceWords::tr("it has %1 disks, and a machine here can have %2")
-                     .arg(m_appliance.diskFiles.size())
+                     .arg(m_appliance.described.size())
                      .arg(most_disks));
     if (!m_complaint.isEmpty())
-        return unusable(m_name, m_complaint);
+        return unusableAppliance(m_name, m_complaint);
     if (m_systems > 1)
         leaveOut(ApplianceWords::tr("the other machines in it"));
     return m_appliance;
@@ -146,7 +134,7 @@ void OvfReader::begin()
     if (name == QLatin1String("File"))
         return file();
     if (name == QLatin1String("Disk") && !attribute(QLatin1String("diskId")).isEmpty()) {
-        m_disks.insert(attribute(QLatin1String("diskId")), attribute(QLatin1String("fileRef")));
+        m_disks.insert(attribute(QLatin1String("diskId")), {attribute(QLatin1String("fileRef")), capacity()});
         if (!attribute(QLatin1String("parentRef")).isEmpty())
             complain(ApplianceWords::tr("one of its disks is a difference to another one"));
     }
@@ -167,11 +155,26 @@ void OvfReader::begin()
     }
 }
 
+// 0 where it isn't said, or only when the machine is installed ("${…}").
+quint64 OvfReader::capacity() const
+{
+    const quint64 count = attribute(QLatin1String("capacity")).toULongLong();
+    const quint64 unit = unitOf(attribute(QLatin1String("capacityAllocationUnits")), 1);
+    return unit != 0 && count <= largest_disk / unit ? count * unit : 0;
+}
+
 void OvfReader::file()
 {
-    File file{attribute(QLatin1String("href")), true};
-    const QString packing = attribute(QLatin1String("compression"));
-    file.plain = (packing.isEmpty() || packing == QLatin1String("identity")) && attribute(QLatin1String("chunkSize")).isEmpty();
+    File file{{attribute(QLatin1String("href"))}};
+    const QString packing = attribute(QLatin1String("compression")), chunk = attribute(QLatin1String("chunkSize"));
+    file.disk.gzip = packing == QLatin1String("gzip");
+    file.disk.size = attribute(QLatin1String("size")).toULongLong();
+    file.disk.chunkSize = chunk.toULongLong();
+    if (!packing.isEmpty() && !file.disk.gzip && packing != QLatin1String("identity"))
+        file.refused
+            = ApplianceWords::tr("the file %1 is compressed in a way (%2) that is not known here").arg(file.disk.name, packing);
+    if (!chunk.isEmpty() && file.disk.chunkSize == 0)
+        file.refused = ApplianceWords::tr("the file %1 is split in a way that is not understood").arg(file.disk.name);
     if (m_files.size() < most_items)
         m_files.insert(attribute(QLatin1String("id")), file);
 }
@@ -233,96 +236,27 @@ void OvfReader::takeMemory(const QHash<QString, QString>& fields)
 void OvfReader::takeDisk(const QString& resource)
 {
     const QString id = resource.section(u'/', -1), kind = resource.section(u'/', -2, -2);
-    const QString reference = kind == QLatin1String("file") ? id : m_disks.value(id);
-    if (reference.isEmpty())
+    const Disk disk = kind == QLatin1String("file") ? Disk{id} : m_disks.value(id);
+    if (disk.file.isEmpty())
         return leaveOut(ApplianceWords::tr("an empty disk"));
-    const auto file = m_files.constFind(reference);
+    const auto file = m_files.constFind(disk.file);
     if (file == m_files.constEnd())
         return complain(ApplianceWords::tr("the file of one of its disks is not named"));
-    if (!file->plain)
-        return complain(ApplianceWords::tr("the file %1 is compressed or split").arg(file->href));
+    if (!file->refused.isEmpty())
+        return complain(file->refused);
     // It has to lie beside the description: a name that leads elsewhere is no name.
-    if (file->href.isEmpty() || file->href.contains(u'/') || file->href.contains(u'\0') || file->href.startsWith(u'.'))
-        return complain(ApplianceWords::tr("one of its disks is called “%1”, which is no file beside it").arg(file->href));
-    m_appliance.diskFiles << file->href;
+    const QString& href = file->disk.name;
+    if (href.isEmpty() || href.contains(u'/') || href.contains(u'\0') || href.startsWith(u'.'))
+        return complain(ApplianceWords::tr("one of its disks is called “%1”, which is no file beside it").arg(href));
+    m_appliance.described.push_back(file->disk);
+    m_appliance.described.back().capacity = disk.capacity;
 }
 
-engine::Result<Appliance> readOva(const QString& path, const QString& name)
-{
-    const auto entries = engine::read_tar(path.toStdString());
-    if (!entries)
-        return entries.error();
-    const auto bare = [](const engine::TarEntry& entry) {
-        const QString whole = QString::fromStdString(entry.name);
-        return whole.startsWith(QLatin1String("./")) ? whole.mid(2) : whole;
-    };
-    const engine::TarEntry* description = nullptr;
-    QHash<QString, const engine::TarEntry*> byName;
-    for (const engine::TarEntry& entry : entries.value()) {
-        byName.insert(bare(entry), &entry);
-        if (!description && bare(entry).endsWith(QLatin1String(".ovf"), Qt::CaseInsensitive))
-            description = &entry;
-    }
-    QFile file(path);
-    if (!description || description->size > quint64(largest_ovf) || !file.open(QIODevice::ReadOnly)
-        || !file.seek(qint64(description->offset)))
-        return unusable(name, ApplianceWords::tr("there is no description of a machine in it"));
-    auto appliance = parseOvf(file.read(qint64(description->size)), name);
-    if (!appliance)
-        return appliance;
-    for (const QString& disk : std::as_const(appliance->diskFiles)) {
-        const engine::TarEntry* const entry = byName.value(disk);
-        if (!entry || entry->size == 0)
-            return unusable(name, ApplianceWords::tr("its disk %1 is missing").arg(disk));
-        appliance->disks.push_back({disk, path, entry->offset, entry->size});
-    }
-    return appliance;
-}
-
-engine::Result<Appliance> readOvf(const QString& path, const QString& name)
-{
-    QFile file(path);
-    if (!file.open(QIODevice::ReadOnly))
-        return unusable(name, file.errorString());
-    if (file.size() > largest_ovf)
-        return unusable(name, ApplianceWords::tr("it is far too large"));
-    auto appliance = parseOvf(file.readAll(), name);
-    if (!appliance)
-        return appliance;
-    for (const QString& disk : std::as_const(appliance->diskFiles)) {
-        const QString beside = QFileInfo(path).absolutePath() + u'/' + disk;
-        if (!QFileInfo(beside).isFile())
-            return unusable(name, ApplianceWords::tr("its disk %1 is missing").arg(disk));
-        appliance->disks.push_back({disk, beside, 0, 0});
-    }
-    return appliance;
-}
-
-}
-
-bool isApplianceName(const QString& path)
-{
-    const QString suffix = QFileInfo(path).suffix().toLower();
-    return suffix == QLatin1String("ova") || suffix == QLatin1String("ovf");
 }
 
 engine::Result<Appliance> parseOvf(const QByteArray& xml, const QString& name)
 {
     return OvfReader(xml, name).read();
-}
-
-engine::Result<Appliance> readAppliance(const QString& path)
-{
-    const QFileInfo info(path);
-    if (!info.isFile())
-        return problem(
-            ApplianceWords::tr("%1 cannot be imported").arg(info.fileName()), ApplianceWords::tr("there is no such file"),
-            ApplianceWords::tr("Choose an OVA or OVF file"));
-    auto appliance
-        = info.suffix().toLower() == QLatin1String("ova") ? readOva(path, info.fileName()) : readOvf(path, info.fileName());
-    if (appliance && appliance->name.isEmpty())
-        appliance->name = info.completeBaseName();
-    return appliance;
 }
 
 }

@@ -18,9 +18,9 @@
 #include <QStandardPaths>
 #include <QTemporaryDir>
 
+#include "app/library/appliance_disk.h"
 #include "app/library/definition_json.h"
 #include "engine/block/disk_tool.h"
-#include "engine/block/tar_archive.h"
 
 namespace app {
 
@@ -178,21 +178,18 @@ importDisk(const DiskToImport& disk, const QString& draft, const std::string& to
     const auto part = [&](double begin, double length) -> engine::DiskProgress {
         return [=](double done) { return !progress || progress(begin + length * done); };
     };
-    std::string from = disk.path.toStdString();
+    // Alone in a folder, where no name that it holds leads anywhere.
     const QTemporaryDir beside(draft + QStringLiteral("/.import-XXXXXX"));
-    const bool packed = disk.size != 0;
-    if (packed) {
-        // Alone in a folder, where no name that it holds leads anywhere. Its ending says what its content doesn't.
-        from = beside.filePath(QStringLiteral("disk.") + QFileInfo(disk.name).suffix()).toStdString();
-        if (auto copied = engine::copy_out(disk.path.toStdString(), disk.offset, disk.size, from, part(0, copying)); !copied)
-            return copied;
-    }
+    const double first = liesOpen(disk) ? 0 : copying;
+    const auto taken = takeOut(disk, beside.path(), part(0, first));
+    if (!taken)
+        return taken.error();
+    const std::string from = taken.value().toStdString();
     const auto format = engine::probe_disk_format(from);
     if (!format)
         return format.error();
     return engine::convert_disk(
-        {.from = {.path = from, .format = format.value()}, .to = to, .to_format = "qcow2"},
-        packed ? part(copying, 1 - copying) : part(0, 1));
+        {.from = {.path = from, .format = format.value()}, .to = to, .to_format = "qcow2"}, part(first, 1 - first));
 }
 
 // A qcow2 disk before the one of this number, or behind all.

@@ -153,35 +153,4 @@ Result<std::vector<TarEntry>> read_tar(const std::string& path)
     return read_tar(file, path);
 }
 
-Result<void>
-copy_out(const std::string& from, u64 offset, u64 size, const std::string& to, const std::function<bool(double)>& progress)
-{
-    constexpr u64 piece = 1 << 20;
-    HostFile source(from);
-    const FileDescriptor target{::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
-    const auto cannot = [&] {
-        return Error{text(to, " can't be written"), system_error_text(errno), "Look at the free space of the disk"};
-    };
-    if (!target.valid())
-        return cannot();
-    std::vector<u8> buffer(std::min(size, piece));
-    for (u64 done = 0; done < size;) {
-        const std::span<u8> part(buffer.data(), std::min(piece, size - done));
-        if (!source.read(offset + done, part))
-            return unusable(from, "It can't be read to its end");
-        for (std::size_t written = 0; written < part.size();) {
-            const ssize_t count = ::write(target.get(), &part[written], part.size() - written);
-            if (count < 0 && errno == EINTR)
-                continue;
-            if (count <= 0)
-                return cannot();
-            written += std::size_t(count);
-        }
-        done += part.size();
-        if (progress && !progress(double(done) / double(size)))
-            return Error{"It was stopped", "", ""};
-    }
-    return {};
-}
-
 }

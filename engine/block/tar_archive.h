@@ -5,7 +5,6 @@
 // Not modelled: names and sizes that stand in pax records or GNU's long-name entries (refused, by name), sparse entries,
 // links and devices (passed over), compressed archives.
 
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,9 +32,5 @@ constexpr std::size_t most_tar_entries = 4096;
 // `name` is what messages call the archive.
 Result<std::vector<TarEntry>> read_tar(TarSource& source, const std::string& name);
 Result<std::vector<TarEntry>> read_tar(const std::string& path);
-
-// Copies a stretch of a file into the new file `to`. The progress, 0 to 1, ends it by returning false.
-Result<void>
-copy_out(const std::string& from, u64 offset, u64 size, const std::string& to, const std::function<bool(double)>& progress);
 
 }

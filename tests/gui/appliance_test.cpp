@@ -11,6 +11,8 @@ class ApplianceTest : public QObject {
 
     std::unique_ptr<QTemporaryDir> m_folder;
     std::unique_ptr<app::MachineLibrary> m_library;
+    int m_machines = 0;
+    QString m_imported;
 
     static QByteArray item(int type, const QByteArray& fields)
     {
@@ -61,8 +63,30 @@ class ApplianceTest : public QObject {
              "disk.vmdk && rm box.ovf disk.vmdk"});
         return tool.waitForFinished(60'000) && tool.exitCode() == 0;
     }
+    bool shell(const QString& command) const
+    {
+        QProcess tool;
+        tool.setWorkingDirectory(m_folder->path());
+        tool.start("sh", {"-c", command});
+        return tool.waitForFinished(60'000) && tool.exitCode() == 0;
+    }
+    // Why the appliance can't be imported; "" where it can, and then m_imported is its disk.
+    QString whyNot(const QString& file)
+    {
+        const auto appliance = app::readAppliance(m_folder->filePath(file));
+        if (!appliance)
+            return QString::fromStdString(appliance.error().text());
+        app::NewMachine machine;
+        machine.definition.name = "box" + std::to_string(++m_machines);
+        machine.imports = appliance.value().disks;
+        if (const auto made = m_library->create(machine); !made)
+            return QString::fromStdString(made.error().text());
+        m_imported = m_library->folder(QString::fromStdString(machine.definition.name)) + "/disk.qcow2";
+        return {};
+    }
     QByteArray contentOf(const QString& disk) const
     {
+        QFile::remove(m_folder->filePath("back.raw"));
         const std::string to = m_folder->filePath("back.raw").toStdString();
         if (!engine::convert_disk({.from = {.path = disk.toStdString(), .format = "qcow2"}, .to = to, .to_format = "raw"}))
             return {};
@@ -84,7 +108,9 @@ private slots:
         QCOMPARE(read.value().name, QString("box"));
         QCOMPARE(read.value().memoryMib, quint64(384));
         QCOMPARE(read.value().cpus, 2u);
-        QCOMPARE(read.value().diskFiles, QStringList{"disk.vmdk"});
+        QCOMPARE(read.value().described.size(), size_t(1));
+        QCOMPARE(read.value().described[0].name, QString("disk.vmdk"));
+        QCOMPARE(read.value().described[0].capacity, quint64(16777216));
         QCOMPARE(read.value().leftOut.size(), 2);
         QVERIFY(read.value().leftOut[0].contains("network"));
         for (const auto& [amount, unit, mebibytes] :
@@ -93,7 +119,7 @@ private slots:
         // StorageItem of OVF 2, and a reference to the file itself.
         const auto second = app::parseOvf(ovf(diskItem("/file/file1").replace("Item>", "StorageItem>")), "x");
         QVERIFY(second);
-        QCOMPARE(second.value().diskFiles.size(), 1);
+        QCOMPARE(second.value().described.size(), size_t(1));
     }
 
     void refusesWhatItCannotTrust_data()
@@ -109,8 +135,8 @@ private slots:
         QTest::newRow("another folder's file") << ovf(diskItem(), R"(<File ovf:id="file1" ovf:href="../../etc/passwd"/>)");
         QTest::newRow("an absolute path") << ovf(diskItem(), R"(<File ovf:id="file1" ovf:href="/etc/passwd"/>)");
         QTest::newRow("a hidden file") << ovf(diskItem(), R"(<File ovf:id="file1" ovf:href=".."/>)");
-        QTest::newRow("compressed") << ovf(diskItem(), R"(<File ovf:id="file1" ovf:href="d" ovf:compression="gzip"/>)");
-        QTest::newRow("split") << ovf(diskItem(), R"(<File ovf:id="file1" ovf:href="d" ovf:chunkSize="5"/>)");
+        QTest::newRow("compressed strangely") << ovf(diskItem(), R"(<File ovf:id="file1" ovf:href="d" ovf:compression="lzma"/>)");
+        QTest::newRow("split into nothing") << ovf(diskItem(), R"(<File ovf:id="file1" ovf:href="d" ovf:chunkSize="0"/>)");
         QTest::newRow("no such file") << ovf(diskItem(), {});
         QTest::newRow("a difference") << ovf(
             diskItem(), R"(<File ovf:id="file1" ovf:href="d"/>)",
@@ -170,6 +196,74 @@ private slots:
         QVERIFY(QFile(m_folder->filePath("box.ova")).resize(20'000));
         QVERIFY(!app::readAppliance(m_folder->filePath("box.ova")));
         QVERIFY(!app::readAppliance(m_folder->filePath("none.ova")));
+    }
+
+    void checksWhatAManifestSays()
+    {
+        if (!makeOva(ovf(sizes() + diskItem(), R"(<File ovf:id="file1" ovf:href="disk.raw"/>)")))
+            QSKIP("qemu-img or tar is not installed");
+        write("box.ovf", ovf(sizes() + diskItem(), R"(<File ovf:id="file1" ovf:href="disk.raw"/>)"));
+        for (const auto& [name, algorithm] :
+             {std::pair{"SHA1", QCryptographicHash::Sha1},
+              {"SHA256", QCryptographicHash::Sha256},
+              {"SHA512", QCryptographicHash::Sha512}}) {
+            const auto line = [&](const QString& file, char change = 0) {
+                QFile from(m_folder->filePath(file));
+                const QByteArray content = from.open(QIODevice::ReadOnly) ? from.readAll() : QByteArray();
+                return name + QByteArray("(") + file.toUtf8()
+                    + ")= " + QCryptographicHash::hash(change ? content + change : content, algorithm).toHex() + "\n";
+            };
+            write("box.mf", line("box.ovf") + line("disk.raw"));
+            QCOMPARE(whyNot("box.ovf"), QString());
+            write("box.mf", line("box.ovf") + "\n" + line("disk.raw", 'x'));
+            QVERIFY2(whyNot("box.ovf").startsWith("disk.raw is damaged"), qPrintable(whyNot("box.ovf")));
+            write("box.mf", line("box.ovf", 'x') + line("disk.raw"));
+            QVERIFY2(whyNot("box.ovf").startsWith("box.ovf is damaged"), qPrintable(whyNot("box.ovf")));
+        }
+        for (const QByteArray& strange :
+             {QByteArray("MD5(box.ovf)= 00"), QByteArray("SHA1(box.ovf)= 00"), QByteArray(1000, '\xff')}) {
+            write("box.mf", strange);
+            QVERIFY(whyNot("box.ovf").contains("manifest"));
+        }
+    }
+
+    void takesCompressedAndSplitDisks()
+    {
+        const QByteArray file = R"(<File ovf:id="file1" ovf:href="disk.raw.gz" ovf:compression="gzip" ovf:chunkSize="4000"/>)";
+        if (!makeOva(ovf(sizes() + diskItem(), file))
+            || !shell("gzip -k disk.raw && split -b 4000 -d -a 9 disk.raw.gz disk.raw.gz."))
+            QSKIP("qemu-img, tar, split or gzip is not installed");
+        QVERIFY(QFile::exists(m_folder->filePath("disk.raw.gz.000000001")));
+        write("box.ovf", ovf(sizes() + diskItem(), file));
+        QVERIFY(shell("sha256sum --tag box.ovf disk.raw.gz.0* | sed 's/ (/(/;s/ =/=/' > box.mf"));
+        QVERIFY(shell("rm box.ova disk.raw.gz && tar --format=ustar -cf box.ova box.ovf box.mf disk.raw.gz.*"));
+        QFile raw(m_folder->filePath("disk.raw"));
+        QVERIFY(raw.open(QIODevice::ReadOnly));
+        for (const QString name : {"box.ovf", "box.ova"}) {
+            QCOMPARE(whyNot(name), QString());
+            QVERIFY(contentOf(m_imported) == raw.peek(raw.size()));
+        }
+        // A part that was damaged is named, in an archive too.
+        QVERIFY(shell("printf x | dd of=disk.raw.gz.000000001 bs=1 seek=100 conv=notrunc 2>&1"));
+        QVERIFY(shell("tar --format=ustar -cf box.ova box.ovf box.mf disk.raw.gz.*"));
+        for (const QString name : {"box.ovf", "box.ova"})
+            QVERIFY2(whyNot(name).startsWith("disk.raw.gz.000000001 is damaged"), qPrintable(whyNot(name)));
+        // One that is missing ends the disk early; one that is too short can't be between others.
+        QVERIFY(shell("rm box.mf disk.raw.gz.000000001"));
+        QVERIFY(whyNot("box.ovf").contains("cut short"));
+        write("disk.raw.gz.000000001", "short");
+        QVERIFY(whyNot("box.ovf").contains("size of a part"));
+    }
+
+    void refusesADiskThatUnpacksToFarMoreThanItIs()
+    {
+        write(
+            "box.ovf",
+            ovf(sizes() + diskItem(), R"(<File ovf:id="file1" ovf:href="disk.raw.gz" ovf:compression="gzip"/>)",
+                R"(<Disk ovf:diskId="vmdisk1" ovf:fileRef="file1" ovf:capacity="1" ovf:capacityAllocationUnits="byte * 2^20"/>)"));
+        if (!shell("head -c 100000000 /dev/zero | gzip > disk.raw.gz"))
+            QSKIP("gzip is not installed");
+        QVERIFY2(whyNot("box.ovf").contains("far more"), qPrintable(whyNot("box.ovf")));
     }
 
     void theSheetImportsAndSaysWhatIsLeftOut()
