@@ -1,6 +1,7 @@
 #include "engine/block/qcow2/check.h"
 
 #include <algorithm>
+#include <map>
 #include <unordered_set>
 
 #include "engine/base/bits.h"
@@ -30,10 +31,14 @@ public:
 private:
     Result<void> count_all();
     Result<void> count_l1(u64 offset, u32 entries, bool active);
-    Result<void> count_l2(u64 offset, bool active);
-    void count_entry(u64 entry, bool active);
+    Result<void> count_l2_tables();
+    struct Uses {
+        u32 times = 0;    // by L1 tables
+        bool active = false;    // by the disk's own
+    };
+    void count_entry(u64 entry, Uses uses);
     void count_bitmaps();
-    void count(u64 offset, u64 length, std::string_view what);
+    void count(u64 offset, u64 length, std::string_view what, u32 times = 1);
     Result<void> compare(bool repairs);
     Result<void> check_copied_flags(bool repairs);
     Result<bool> fix_flags(std::vector<u8>& table, bool l2, std::string_view what);
@@ -55,6 +60,7 @@ private:
     Refcounts refcounts_;
     CheckReport report_;
     std::vector<u32> counts_;
+    std::map<u64, Uses> l2_tables_;    // by where they lie
     u64 looked_at_ = 0;    // tables
     bool unrepairable_ = false;
 };
@@ -81,7 +87,7 @@ Result<void> Checker::go_on()
     return {};
 }
 
-void Checker::count(u64 offset, u64 length, std::string_view what)
+void Checker::count(u64 offset, u64 length, std::string_view what, u32 times)
 {
     const u64 first = offset >> header_.cluster_bits, last = (offset + std::max<u64>(length, 1) - 1) >> header_.cluster_bits;
     if (offset >= largest_file || length > largest_file || last >= counts_.size()) {
@@ -89,21 +95,20 @@ void Checker::count(u64 offset, u64 length, std::string_view what)
         return corruption(text(what, " at ", offset, " lies beyond the end of the file"));
     }
     for (u64 cluster = first; cluster <= last; ++cluster)
-        if (counts_[cluster] < ~u32(0))
-            ++counts_[cluster];
+        counts_[cluster] += std::min(times, ~u32(0) - counts_[cluster]);
     report_.end = std::max(report_.end, (last + 1) << header_.cluster_bits);
 }
 
-void Checker::count_entry(u64 entry, bool active)
+void Checker::count_entry(u64 entry, Uses uses)
 {
     const u64 cluster = header_.cluster_size();
     const u64 host = entry & offset_bits;
     if (entry & l2_compressed) {
         const unsigned split = 62 - (header_.cluster_bits - 8);
         const u64 at = bits(entry, 0, split), length = (bits(entry, split, 62 - split) + 1) * 512 - at % 512;
-        report_.compressed += active;
-        report_.allocated += active;
-        return count(at, length, "a compressed cluster");
+        report_.compressed += uses.active;
+        report_.allocated += uses.active;
+        return count(at, length, "a compressed cluster", uses.times);
     }
     if (!host)
         return;
@@ -111,18 +116,24 @@ void Checker::count_entry(u64 entry, bool active)
         unrepairable_ = true;
         return corruption(text("a cluster is said to lie at ", host, ", where none can"));
     }
-    report_.allocated += active;
-    count(host, cluster, "a cluster");
+    report_.allocated += uses.active;
+    count(host, cluster, "a cluster", uses.times);
 }
 
-Result<void> Checker::count_l2(u64 offset, bool active)
+// Each once, however many snapshots have a part in it.
+Result<void> Checker::count_l2_tables()
 {
     std::vector<u8> table(header_.cluster_size());
-    if (auto done = read(offset, table); !done)
-        return done;
-    for (std::size_t n = 0; n < table.size(); n += 8)
-        count_entry(load_be<u64>(&table[n]), active);
-    return go_on();
+    for (const auto& [offset, uses] : l2_tables_) {
+        count(offset, header_.cluster_size(), "an L2 table", uses.times);
+        if (auto done = read(offset, table); !done)
+            return done;
+        for (std::size_t n = 0; n < table.size(); n += 8)
+            count_entry(load_be<u64>(&table[n]), uses);
+        if (auto done = go_on(); !done)
+            return done;
+    }
+    return {};
 }
 
 Result<void> Checker::count_l1(u64 offset, u32 entries, bool active)
@@ -143,9 +154,9 @@ Result<void> Checker::count_l1(u64 offset, u32 entries, bool active)
             corruption(text("an L2 table is said to lie at ", l2, ", where it can't"));
             continue;
         }
-        count(l2, header_.cluster_size(), "an L2 table");
-        if (auto done = count_l2(l2, active); !done)
-            return done;
+        Uses& uses = l2_tables_[l2];
+        ++uses.times;
+        uses.active |= active;
     }
     return {};
 }
@@ -154,17 +165,24 @@ Result<void> Checker::count_l1(u64 offset, u32 entries, bool active)
 void Checker::count_bitmaps()
 {
     const auto& bitmaps = header_.bitmaps;
-    if (bitmaps.count == 0 || bitmaps.directory_size > largest_snapshot_table || bitmaps.directory_offset >= largest_file)
+    const u64 end = file_.size();
+    if (bitmaps.count == 0)
         return;
+    if (bitmaps.directory_offset >= end
+        || bitmaps.directory_size > std::min(end - bitmaps.directory_offset, largest_snapshot_table))
+        return corruption("the directory of bitmaps lies beyond the end of the file");
     count(bitmaps.directory_offset, bitmaps.directory_size, "the directory of bitmaps");
     std::vector<u8> directory(bitmaps.directory_size);
     if (file_.read(bitmaps.directory_offset, directory))
         return;
+    u64 all = 0;    // bytes of tables
     for (u64 at = 0; at + 24 <= directory.size();) {
         const u64 offset = load_be<u64>(&directory[at]);
         const u64 entries = load_be<u32>(&directory[at + 8]);
         const u64 name = load_be<u16>(&directory[at + 18]), extra = load_be<u32>(&directory[at + 20]);
-        if (offset >= file_.size() || 8 * entries > file_.size())
+        all += 8 * entries;
+        // Together they can't be longer than the file.
+        if (offset >= end || all > end)
             return corruption("the table of a bitmap lies beyond the end of the file");
         count(offset, 8 * entries, "the table of a bitmap");
         std::vector<u8> table(8 * entries);
@@ -205,6 +223,8 @@ Result<void> Checker::count_all()
     for (const Snapshot& snapshot : snapshots.value())
         if (auto done = count_l1(snapshot.l1_table_offset, snapshot.l1_size, false); !done)
             return done;
+    if (auto done = count_l2_tables(); !done)
+        return done;
     count_bitmaps();
     return {};
 }

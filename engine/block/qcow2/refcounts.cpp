@@ -29,11 +29,14 @@ int Refcounts::damaged(std::string why)
 
 int Refcounts::load()
 {
-    std::vector<u8> bytes(u64(header_.refcount_table_clusters) << header_.cluster_bits);
-    if (const int error_number = file_.read(header_.refcount_table_offset, bytes))
+    // What lies beyond the end of the file is zero.
+    const u64 size = file_.size(), begin = header_.refcount_table_offset;
+    const u64 wanted = u64(header_.refcount_table_clusters) << header_.cluster_bits;
+    std::vector<u8> bytes(begin >= size ? 0 : std::min(wanted, round_up(size - begin, 8)));
+    if (const int error_number = file_.read(begin, bytes))
         return error_number;
-    table_.resize(bytes.size() / 8);
-    for (std::size_t n = 0; n < table_.size(); ++n)
+    table_.assign(wanted / 8, 0);
+    for (std::size_t n = 0; n < bytes.size() / 8; ++n)
         table_[n] = load_be<u64>(&bytes[8 * n]);
     file_clusters_ = known_zeroes_ = round_up(file_.size(), header_.cluster_size()) >> header_.cluster_bits;
     protect(0, 1);

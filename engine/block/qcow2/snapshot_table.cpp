@@ -19,7 +19,8 @@ Result<std::vector<Snapshot>> read_snapshots(ImageFile& file, const Header& head
             "The snapshots in " + in_quotes(path) + " can't be read", why, "Repair the image with qemu-img check -r all"};
     };
     std::vector<Snapshot> all;
-    u64 at = header.snapshots_offset;
+    u64 at = header.snapshots_offset, tables = 0;
+    const u64 file_size = file.size();
     for (u32 n = 0; n < header.nb_snapshots; ++n) {
         std::array<u8, fixed_bytes> fixed{};
         if (file.read(at, fixed))
@@ -48,6 +49,10 @@ Result<std::vector<Snapshot>> read_snapshots(ImageFile& file, const Header& head
         if (snapshot.l1_size > largest_l1 / 8 || snapshot.disk_size > reach || snapshot.l1_table_offset >= largest_file
             || snapshot.l1_table_offset % header.cluster_size())
             return damaged(text("the table of snapshot ", n + 1, " can't be"));
+        // Each has its own, so that together they are no longer than the file.
+        tables += u64(snapshot.l1_size) * 8;
+        if (tables > file_size)
+            return damaged(text("the table of snapshot ", n + 1, " lies beyond the end of the file"));
         at = round_up(at + fixed_bytes + rest.size(), 8);
         if (at - header.snapshots_offset > largest_snapshot_table)
             return damaged("their table is too large");
