@@ -45,7 +45,8 @@ Result<void> Image::load(const std::string& wanted)
     if (const int error_number = refcounts_.load())
         return image_failure(path_, "read", error_number).error;
     auto snapshots = read_snapshots(*file_, header_, path_);
-    if (!snapshots && !wanted.empty())
+    // The disk itself can be read all the same; but a write could spoil what is not known.
+    if (!snapshots && (!read_only_ || !wanted.empty()))
         return snapshots.error();
     if (snapshots)
         snapshots_ = std::move(*snapshots);

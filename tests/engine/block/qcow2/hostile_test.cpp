@@ -78,13 +78,17 @@ TEST_F(Qcow2Hostile, snapshots_whose_tables_are_longer_than_the_file_are_not_loo
         store_be(&bytes[list + 40 * n + 8], u32(qcow2::largest_l1 / 8));
     }
     EXPECT_LT(cost(bytes), most_cost);
-    // Nor protected from being written to, one by one.
+    // The disk can be read, but not be written to beside snapshots that are not known.
     const auto file = std::make_shared<MemoryFile>(bytes);
     const auto header = qcow2::read_header(*file, "hostile");
     ASSERT_TRUE(header);
-    const auto opened = qcow2::Image::open("hostile", std::make_unique<SharedFile>(file), header.value(), {});
-    ASSERT_TRUE(opened) << opened.error().text();
-    EXPECT_TRUE(opened.value()->snapshots().empty());
+    const auto open = [&](ImageAccess access) {
+        return qcow2::Image::open("hostile", std::make_unique<SharedFile>(file), header.value(), {.access = access});
+    };
+    EXPECT_TRUE(open(ImageAccess::read_only));
+    const auto opened = open(ImageAccess::read_write);
+    ASSERT_FALSE(opened);
+    EXPECT_NE(opened.error().text().find("snapshot"), std::string::npos);
 }
 
 TEST_F(Qcow2Hostile, bitmaps_that_share_their_tables_are_not_all_looked_at)
