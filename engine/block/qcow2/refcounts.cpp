@@ -196,9 +196,12 @@ int Refcounts::grow_table(u64 entries)
     if (place.end() > largest_file >> header_.cluster_bits)
         return EFBIG;
     const u64 old_offset = header_.refcount_table_offset, old_clusters = header_.refcount_table_clusters;
+    const std::size_t entries_before = table_.size();
     table_.resize(wanted);
-    if (const int error_number = take(place))
+    if (const int error_number = take(place)) {
+        table_.resize(entries_before);    // the file has no room for more
         return error_number;
+    }
     header_.refcount_table_offset = place.begin << header_.cluster_bits;
     header_.refcount_table_clusters = u32(place.clusters);
     protect(header_.refcount_table_offset, place.clusters);
