@@ -4,6 +4,7 @@
 //
 // Calls that can fail return an error number of <cerrno>, 0 for success.
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -48,6 +49,8 @@ public:
 
     [[nodiscard]] int read(u64 offset, std::span<u8> to);
     [[nodiscard]] int write(u64 offset, std::span<const u8> from);
+    // How many of these bytes lie before the file's end: the rest is zero, and needs no reading.
+    u64 present(u64 offset, u64 length) { return offset >= size() ? 0 : std::min(length, size() - offset); }
     // Punches, or writes zeroes where holes can't be made.
     [[nodiscard]] int zero(u64 offset, u64 length);
 };

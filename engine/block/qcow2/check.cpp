@@ -140,10 +140,10 @@ Result<void> Checker::count_l1(u64 offset, u32 entries, bool active)
 {
     if (entries == 0)
         return {};
-    std::vector<u8> table(8 * u64(entries));
+    std::vector<u8> table(round_up(file_.present(offset, 8 * u64(entries)), 8));
     if (auto done = read(offset, table); !done)
         return done;
-    count(offset, table.size(), "an L1 table");
+    count(offset, 8 * u64(entries), "an L1 table");
     std::unordered_set<u64> seen;
     for (std::size_t n = 0; n < table.size(); n += 8) {
         const u64 l2 = load_be<u64>(&table[n]) & offset_bits;
@@ -278,7 +278,7 @@ Result<bool> Checker::fix_flags(std::vector<u8>& table, bool l2, std::string_vie
 
 Result<void> Checker::check_copied_flags(bool repairs)
 {
-    std::vector<u8> l1(8 * u64(header_.l1_size));
+    std::vector<u8> l1(round_up(file_.present(header_.l1_table_offset, 8 * u64(header_.l1_size)), 8));
     if (auto done = read(header_.l1_table_offset, l1); !done)
         return done;
     const u64 before = report_.corruptions;

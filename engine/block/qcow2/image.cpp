@@ -72,12 +72,12 @@ Result<void> Image::load(const std::string& wanted)
 
 Result<void> Image::load_l1(u64 offset, u32 entries)
 {
-    std::vector<u8> bytes(8 * u64(entries));
+    std::vector<u8> bytes(round_up(file_->present(offset, 8 * u64(entries)), 8));
     if (const int error_number = file_->read(offset, bytes))
         return image_failure(path_, "read", error_number).error;
-    l1_.resize(entries);
-    refcounts_.protect(offset, round_up(bytes.size(), header_.cluster_size()) >> header_.cluster_bits);
-    for (u32 n = 0; n < entries; ++n) {
+    l1_.assign(entries, 0);
+    refcounts_.protect(offset, round_up(8 * u64(entries), header_.cluster_size()) >> header_.cluster_bits);
+    for (std::size_t n = 0; n < bytes.size() / 8; ++n) {
         l1_[n] = load_be<u64>(&bytes[8 * n]);
         if (const u64 table = l1_[n] & offset_bits)
             refcounts_.protect(table, 1);

@@ -29,10 +29,8 @@ int Refcounts::damaged(std::string why)
 
 int Refcounts::load()
 {
-    // What lies beyond the end of the file is zero.
-    const u64 size = file_.size(), begin = header_.refcount_table_offset;
-    const u64 wanted = u64(header_.refcount_table_clusters) << header_.cluster_bits;
-    std::vector<u8> bytes(begin >= size ? 0 : std::min(wanted, round_up(size - begin, 8)));
+    const u64 begin = header_.refcount_table_offset, wanted = u64(header_.refcount_table_clusters) << header_.cluster_bits;
+    std::vector<u8> bytes(round_up(file_.present(begin, wanted), 8));
     if (const int error_number = file_.read(begin, bytes))
         return error_number;
     table_.assign(wanted / 8, 0);
