@@ -84,7 +84,9 @@ struct SnapshotInfo {
     bool with_memory = true;    // false: taken while the machine was off
     u64 memory_bytes = 0;    // the guest's RAM
     u64 own_bytes = 0;    // written for it when it was taken, without disks
-    u64 reclaimable_bytes = 0;    // what deleting it would free now; disks' layers count where nothing else needs them
+    // What deleting it would free now. Disks' layers count where nothing else needs them; what merging them with others gives
+    // back later does not.
+    u64 reclaimable_bytes = 0;
     std::string screen_text;    // at most 16 KiB
     Thumbnail thumbnail;    // may be empty
     std::string trouble;    // why it can't be gone back to, "" where it can
@@ -182,6 +184,9 @@ public:
     virtual Result<void> save_and_stop() = 0;
     // The snapshot that the machine's present grew from, "" for none. Any thread.
     virtual std::string present_snapshot() const = 0;
+    // Snapshots were deleted for good: soon, and beside the guest, disks' layers that none of them needs apart are merged. The
+    // machine does so by itself too, some time after its start and after each snapshot. Any thread.
+    virtual void merge_layers() = 0;
 };
 
 // The snapshots of a machine on disk: looking at them and putting them in order, whether the machine runs or not. Any one
@@ -215,6 +220,12 @@ public:
     virtual Result<u64> sweep() = 0;
     // The same, but removed snapshots can still be brought back.
     virtual Result<u64> free_unneeded() = 0;
+    // Removes these without a way back and frees what nothing needs then; others that were removed can still be brought back.
+    virtual Result<u64> drop(const std::vector<std::string>& ids) = 0;
+    // Of a machine that doesn't run: merges disks' layers that no snapshot needs apart any more, where that is worth copying
+    // them. Takes as long as copying takes; ends early, with nothing lost, once `go_on` says no, and does nothing on a host's
+    // disk that is nearly full. Returns the bytes freed.
+    virtual u64 merge_layers(const std::function<bool()>& go_on) = 0;
 };
 
 // For machines that don't run. Waits for the host's disk.

@@ -138,14 +138,18 @@ int done(const Arguments& arguments, const engine::Result<void>& result)
 
 int remove(const Arguments& arguments, engine::SnapshotTree& tree, const std::string& id)
 {
-    if (const auto removed = tree.remove(id); !removed)
-        return refuse(removed.error());
-    const auto freed = tree.sweep();
-    if (!freed)
-        return refuse(freed.error());
+    const QString& machine = arguments.positional(0);
+    const auto dropped = tree.drop({id});
+    if (!dropped)
+        return refuse(dropped.error());
+    // A running machine merges its disks' layers beside the guest.
+    const bool runs = isMachineRunning(machine);
+    if (runs)
+        (void)callMachine(machine, "merge_layers", {});
+    const auto freed = dropped.value() + (runs ? 0 : tree.merge_layers([&] { return !isMachineRunning(machine); }));
     return answered(
-        arguments, QJsonValue(QJsonObject{{"freed_bytes", double(freed.value())}}),
-        QString("Deleted; %1 are free again.").arg(QLocale().formattedDataSize(qint64(freed.value()))));
+        arguments, QJsonValue(QJsonObject{{"freed_bytes", double(freed)}}),
+        QString("Deleted; %1 are free again.").arg(QLocale().formattedDataSize(qint64(freed))));
 }
 
 int clone(const Arguments& arguments, const SnapshotInfo& info)

@@ -304,7 +304,10 @@ ControlServer::Reply ControlServer::call(QLocalSocket* socket, const QString& me
     };
     using Act = void (MachineSession::*)();
     static constexpr std::pair<const char*, Act> acts[]{
-        {"pause", &MachineSession::pause}, {"resume", &MachineSession::resume}, {"reset", &MachineSession::reset}};
+        {"pause", &MachineSession::pause},
+        {"resume", &MachineSession::resume},
+        {"reset", &MachineSession::reset},
+        {"merge_layers", &MachineSession::mergeLayers}};
     for (const auto& [name, act] : acts)
         if (method == QLatin1String(name)) {
             (m_session.*act)();

@@ -39,6 +39,7 @@ public:
     engine::Result<void> takeSnapshot(const engine::SnapshotRequest& request) { return begun(m_machine->take_snapshot(request)); }
     engine::Result<void> goBack(const QString& id) { return begun(m_machine->restore_snapshot(id.toStdString())); }
     engine::Result<void> saveAndStop() { return begun(m_machine->save_and_stop()); }
+    void mergeLayers() { m_machine->merge_layers(); }
     bool isSnapshotUnderWay() const { return m_snapshotUnderWay; }
     QString presentSnapshot() const { return QString::fromStdString(m_machine->present_snapshot()); }
     bool hasSnapshots() const { return !m_definition.snapshots.empty(); }

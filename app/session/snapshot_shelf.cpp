@@ -283,14 +283,16 @@ void SnapshotShelf::drop(const QStringList& ids)
 {
     if (ids.isEmpty())
         return;
-    onDisk([ids, sweep = m_removed.empty()](engine::SnapshotTree& tree) -> engine::Result<void> {
-        for (const QString& id : ids)
-            if (auto removed = tree.remove(id.toStdString()); !removed)
-                return removed;
-        if (sweep)
-            if (const auto swept = tree.sweep(); !swept)
-                return swept.error();
-        return {};
+    std::vector<std::string> dropped;
+    for (const QString& id : ids)
+        dropped.push_back(id.toStdString());
+    const auto drop = [dropped](engine::SnapshotTree& tree) {
+        const auto freed = tree.drop(dropped);
+        return freed ? engine::Result<void>() : freed.error();
+    };
+    onDisk(drop, [this] {
+        if (m_session)
+            m_session->mergeLayers();
     });
 }
 

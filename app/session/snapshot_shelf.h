@@ -55,7 +55,7 @@ public:
     void undoRemove(const QString& id);
     bool canUndoRemove() const { return !m_removed.empty(); }
     const engine::SnapshotInfo& lastRemoved() const { return m_removed.back(); }
-    // Deletes without a way back; room is freed at once where nothing waits to be brought back.
+    // Deletes without a way back, and frees their room; what waits to be brought back stays.
     void drop(const QStringList& ids);
     void refresh();
 

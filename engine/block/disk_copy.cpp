@@ -92,6 +92,14 @@ BlockResult CopyTarget::write_zeroes(u64 offset, u64 length)
                   : BlockResult{};
 }
 
+BlockResult CopyTarget::flush()
+{
+    if (image_)
+        return image_->execute({.operation = BlockOperation::flush});
+    const int error_number = file_->flush();
+    return error_number ? image_failure(path_, "written to the disk", error_number) : BlockResult{};
+}
+
 BlockResult CopyTarget::finish()
 {
     BlockResult sealed = image_ ? image_->seal() : BlockResult{};
@@ -99,15 +107,15 @@ BlockResult CopyTarget::finish()
     return sealed;
 }
 
-ImageLayer::Extent extent_of_chain(ImageLayer& top, u64 offset, u64 most)
+ImageLayer::Extent extent_of_chain(ImageLayer& top, u64 offset, u64 most, std::size_t layers)
 {
     if (offset >= top.size())
         return {.length = most, .zero = true};
     ImageLayer::Extent extent = top.extent(offset, std::min(most, top.size() - offset));
     const auto below = top.backing();
-    if (extent.own || !below)
+    if (extent.own || !below || layers <= 1)
         return extent;
-    return extent_of_chain(*below, offset, extent.length);
+    return extent_of_chain(*below, offset, extent.length, layers - 1);
 }
 
 Result<void>
@@ -116,16 +124,21 @@ copy_disk(ImageLayer& source, CopyTarget& target, const CopyOptions& options, co
     std::vector<u8> buffer(std::max(most_at_once, target.grain()));
     const u64 size = source.size();
     BlockResult result;
+    u64 unflushed = 0;
     for (u64 offset = 0; offset < size && result.ok();) {
         if (progress && !progress(double(offset) / double(size)))
             return Error{"The copy of " + in_quotes(source.name()) + " was stopped", "", ""};
-        const auto extent
-            = options.whole_chain ? extent_of_chain(source, offset, size - offset) : source.extent(offset, size - offset);
+        if (options.flush_every && unflushed >= options.flush_every) {
+            unflushed = 0;
+            if (result = target.flush(); !result.ok())
+                break;
+        }
+        const auto extent = extent_of_chain(source, offset, size - offset, options.layers);
         // Grains are left out or written whole.
         u64 length = std::min(extent.length, size - offset);
         const u64 whole
             = offset + length == size ? length : std::max((offset + length) / target.grain() * target.grain(), offset) - offset;
-        const bool mine = extent.own || options.whole_chain;
+        const bool mine = extent.own || options.layers == whole_chain;
         if (mine && extent.zero && whole > 0) {
             length = whole;
             if (target.lies_over_another())
@@ -135,6 +148,7 @@ copy_disk(ImageLayer& source, CopyTarget& target, const CopyOptions& options, co
             length = std::min<u64>(length, buffer.size());
             const auto bytes = std::span(buffer).first(length);
             result = read_layer(source, offset, {bytes}, length);
+            unflushed += length;
             if (result.ok())
                 result = write_stretch(target, offset, bytes, options.compress || extent.compressed);
         }

@@ -20,6 +20,7 @@ public:
     // Whole sectors, in order of offsets. compressed: one cluster.
     BlockResult write(u64 offset, std::span<u8> bytes, bool compressed);
     BlockResult write_zeroes(u64 offset, u64 length);
+    BlockResult flush();    // so that what is left for the end is little
     BlockResult finish();
     bool lies_over_another() const { return below_; }
     u64 grain() const { return grain_; }    // bytes that are left out or written at a time
@@ -34,16 +35,19 @@ private:
     u64 grain_ = 65536;
 };
 
+constexpr std::size_t whole_chain = ~std::size_t(0);
+
 struct CopyOptions {
-    bool whole_chain = true;    // also what the images below show; else only what is the topmost's own
+    std::size_t layers = whole_chain;    // so many from the topmost on; what those below them show is left out
     bool compress = false;    // else only what was compressed
+    u64 flush_every = 0;    // bytes; 0: only at the end
 };
 
 // `progress` as in disk_tool.h. The target is finished at the end.
 Result<void>
 copy_disk(ImageLayer& source, CopyTarget& target, const CopyOptions& options, const std::function<bool(double)>& progress);
 
-// What a chain of layers shows at `offset`: as ImageLayer::extent, looking through to the lowest.
-ImageLayer::Extent extent_of_chain(ImageLayer& top, u64 offset, u64 most);
+// What a chain of layers shows at `offset`: as ImageLayer::extent, looking through to the lowest, or to the last of `layers`.
+ImageLayer::Extent extent_of_chain(ImageLayer& top, u64 offset, u64 most, std::size_t layers = whole_chain);
 
 }

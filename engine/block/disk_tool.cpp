@@ -191,7 +191,7 @@ Result<void> convert_disk(const Conversion& conversion, const DiskProgress& prog
                                                      : CopyTarget::qcow2(*file, conversion.to, {.size = (*source)->size()}, {});
     if (!target)
         return target.error();
-    if (auto copied = copy_disk(**source, *target, {.whole_chain = true, .compress = conversion.compress}, progress); !copied)
+    if (auto copied = copy_disk(**source, *target, {.compress = conversion.compress}, progress); !copied)
         return copied;
     return file->keep();
 }
@@ -222,7 +222,7 @@ Result<u64> compact_disk(const DiskSource& disk, const DiskProgress& progress)
                         : CopyTarget::raw(*file, disk.path, (*source)->size());
     if (!target)
         return target.error();
-    if (auto copied = copy_disk(**source, *target, {.whole_chain = false}, progress); !copied)
+    if (auto copied = copy_disk(**source, *target, {.layers = 1}, progress); !copied)
         return copied.error();
     const u64 after = file->file().bytes_on_disk();
     // Compacting what is compact already may cost a little.

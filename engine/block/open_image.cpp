@@ -300,20 +300,42 @@ Result<void> create_overlay(const std::string& path, const std::string& below, I
     return file->keep();
 }
 
-Result<std::shared_ptr<ImageLayer>> open_overlay(const std::string& path, std::shared_ptr<ImageLayer> below, DiskCache cache)
+Result<std::shared_ptr<ImageLayer>>
+open_overlay(const std::string& path, std::shared_ptr<ImageLayer> below, DiskCache cache, ImageAccess access)
 {
-    auto file = open_image_file(path, ImageAccess::read_write, cache);
+    auto file = open_image_file(path, access, cache);
     if (!file)
         return file.error();
     auto header = qcow2::read_header(**file, path);
     if (!header)
         return header.error();
-    if (header->backing_file.empty() || real(real(path).parent_path() / header->backing_file) != real(std::string(below->name())))
+    if (header->backing_file.empty()
+        || !same_place(real(path).parent_path() / header->backing_file, std::string(below->name())))
         return unusable(path, text("it is no overlay of ", in_quotes(below->name())), "Make a new one");
-    auto image = qcow2::Image::open(path, std::move(*file), std::move(*header), {.backing = std::move(below)});
+    auto image
+        = qcow2::Image::open(path, std::move(*file), std::move(*header), {.access = access, .backing = std::move(below)});
     if (!image)
         return image.error();
     return std::shared_ptr<ImageLayer>(std::move(*image));
+}
+
+bool same_place(const std::string& one, const std::string& other)
+{
+    return real(one) == real(other);
+}
+
+std::vector<std::string> images_of_chain(const std::string& path, ImageFormat format, std::size_t most)
+{
+    std::vector<std::string> chain{path};
+    while (format == ImageFormat::qcow2 && chain.size() < most) {
+        auto file = peek_image_file(chain.back());
+        const auto header = file ? qcow2::read_header(**file, chain.back()) : Result<qcow2::Header>(file.error());
+        if (!header || header.value().backing_file.empty())
+            break;
+        format = format_named(header.value().backing_format).value_or(ImageFormat::raw);
+        chain.push_back((real(chain.back()).parent_path() / header.value().backing_file).lexically_normal().string());
+    }
+    return chain;
 }
 
 }

@@ -50,8 +50,16 @@ Result<void> create_overlay(const std::string& path, const std::string& below, I
 // How a file in the folder of `from` names the file `to`.
 std::string path_from(const std::string& from, const std::string& to);
 
-// Opens an overlay for writing on a layer that is open already, which must be the one it names.
-Result<std::shared_ptr<ImageLayer>>
-open_overlay(const std::string& path, std::shared_ptr<ImageLayer> below, DiskCache cache = DiskCache::writeback);
+// Opens an overlay on a layer that is open already, which must be the one it names.
+Result<std::shared_ptr<ImageLayer>> open_overlay(
+    const std::string& path, std::shared_ptr<ImageLayer> below, DiskCache cache = DiskCache::writeback,
+    ImageAccess access = ImageAccess::read_write);
+
+// Whether two paths mean the same place, whatever lies there.
+bool same_place(const std::string& one, const std::string& other);
+
+// What lies over what, topmost first, as the images' headers say it: `path` itself and all below, at most `most` of them. Ends
+// early below what can't be read. Nothing is locked, and nothing but headers is read.
+std::vector<std::string> images_of_chain(const std::string& path, ImageFormat format, std::size_t most = most_layers + 1);
 
 }

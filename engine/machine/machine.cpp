@@ -110,6 +110,7 @@ public:
     Result<void> restore_snapshot(const std::string& id) override { return snapshots_->restore(id); }
     Result<void> save_and_stop() override { return snapshots_->take({}, MachineSnapshots::Afterwards::stops); }
     std::string present_snapshot() const override { return snapshots_->present(); }
+    void merge_layers() override { snapshots_->merge_layers(); }
 
 private:
     MachineDefinition definition_;

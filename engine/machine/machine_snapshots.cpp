@@ -29,6 +29,8 @@ Error other_disks()
 }
 
 constexpr std::size_t most_screen_text = 16384;
+// Layers are merged once a guest has come up, and what was thought of at a snapshot was done.
+constexpr std::chrono::seconds after_a_start{30}, after_a_snapshot{3};
 }
 
 // What is cut at one instant.
@@ -46,6 +48,7 @@ MachineSnapshots::MachineSnapshots(const MachineDefinition& definition, LifeCycl
       trial_(definition.trial),
       directory_(definition.snapshots, trial_ ? SnapshotDirectory::Whose::trial : SnapshotDirectory::Whose::machine),
       disks_(directory_, definition),
+      layer_keeper_(directory_, disks_),
       store_(definition.snapshots)
 {
 }
@@ -57,6 +60,7 @@ MachineSnapshots::~MachineSnapshots()
 
 void MachineSnapshots::finish()
 {
+    layer_keeper_.stop();
     if (job_.joinable())
         job_.join();
 }
@@ -190,6 +194,7 @@ Result<void> MachineSnapshots::begin()
         (void)move_present([before = before_](Present& present) { present = before; });
     start_.reset();
     start_lock_ = {};
+    merge_layers_in(after_a_start);
     return begun ? noted : begun;
 }
 
@@ -211,6 +216,18 @@ void MachineSnapshots::stopped()
 {
     // What can't be written down now is taken for an interrupted machine later, which is the careful side.
     (void)move_present([](Present& present) { present.running = false; });
+}
+
+// A trial's layers go with it, and those that it lies over are the machine's.
+void MachineSnapshots::merge_layers_in(std::chrono::milliseconds time)
+{
+    if (!trial_ && !directory_.path().empty())
+        layer_keeper_.wake(time);
+}
+
+void MachineSnapshots::merge_layers()
+{
+    merge_layers_in(std::chrono::milliseconds(0));
 }
 
 Result<void> MachineSnapshots::begin_job(std::function<void()> job)
@@ -265,6 +282,8 @@ Result<void> MachineSnapshots::take(const SnapshotRequest& request, Afterwards a
     return begin_job([=, this] {
         const auto saved = save(request, afterwards);
         busy_ = false;
+        if (afterwards != Afterwards::stops)
+            merge_layers_in(after_a_snapshot);
         if (!saved)
             return listener_.snapshot_failed(saved.error());
         listener_.snapshot_taken(saved.value());
@@ -295,6 +314,8 @@ Result<SnapshotInfo> MachineSnapshots::save(const SnapshotRequest& request, Afte
 {
     if (auto made = directory_.make(); !made)
         return made.error();
+    if (!trial_ && disks_.is_full())
+        layer_keeper_.make_room();
     const auto lock = directory_.lock(SnapshotDirectory::Use::shared);
     if (!lock)
         return lock.error();
@@ -310,8 +331,10 @@ Result<SnapshotInfo> MachineSnapshots::save(const SnapshotRequest& request, Afte
         return moved.error();
     if (!keeper_->has_base())
         learn_from(info.parent);
-    if (auto begun = store_.begin(info.id); !begun)
+    if (auto begun = store_.begin(info.id); !begun) {
+        write_on_here();
         return begun.error();
+    }
     if (!at_rest([&] { this->cut(cut, afterwards); }))
         return give_up(
             cut, afterwards, Error{"The snapshot was not taken", "The machine has stopped meanwhile", "Start it again first"});
@@ -346,9 +369,16 @@ Result<SnapshotInfo> MachineSnapshots::give_up(Cut& cut, Afterwards afterwards, 
 {
     keeper_->release();
     store_.abandon();
+    write_on_here();
     if (cut.was_running && (afterwards == Afterwards::stops || !board_->tells_of_writes()))
         life_.resume();
     return error;
+}
+
+// What was to become the topmost layers may never have been.
+void MachineSnapshots::write_on_here()
+{
+    (void)move_present([this](Present& present) { present.disks = disks_.layers(); });
 }
 
 Result<void> MachineSnapshots::write_down(SnapshotContent& content, u64 bytes, Afterwards afterwards)
@@ -399,6 +429,7 @@ Result<void> MachineSnapshots::restore(const std::string& id)
     return begin_job([=, this] {
         const auto restored = go_back(id);
         busy_ = false;
+        merge_layers_in(after_a_snapshot);
         if (restored)
             listener_.snapshot_restored(id);
         else

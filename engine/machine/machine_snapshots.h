@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "engine/machine/board/board.h"
+#include "engine/machine/layer_keeper.h"
 #include "engine/machine/life_cycle.h"
 #include "engine/machine/snapshot_disks.h"
 #include "engine/snapshot/memory_keeper.h"
@@ -44,6 +45,8 @@ public:
     Result<void> take(const SnapshotRequest& request, Afterwards afterwards);
     Result<void> restore(const std::string& id);
     std::string present() const;
+    // Any thread: deleted snapshots are gone, and may leave layers of disks to be merged.
+    void merge_layers();
 
 private:
     struct Cut;
@@ -59,6 +62,7 @@ private:
     bool at_rest(std::function<void()> work);
     Result<SnapshotInfo> save(const SnapshotRequest& request, Afterwards afterwards);
     void cut(Cut& cut, Afterwards afterwards);
+    void write_on_here();
     Result<void> write_down(SnapshotContent& content, u64 bytes, Afterwards afterwards);
     Result<SnapshotInfo> give_up(Cut& cut, Afterwards afterwards, const Error& error);
     void forget_closing(const std::string& but);
@@ -70,6 +74,7 @@ private:
     Result<void> move_to(const std::string& id, const std::vector<DiskLayers>& layers);
     void replace_memory(const SharedTables& tables);
     void replace_block(unsigned block, const PageTable& wanted);
+    void merge_layers_in(std::chrono::milliseconds time);
     Result<void> move_present(const std::function<void(Present&)>& change);
 
     LifeCycle& life_;
@@ -77,6 +82,7 @@ private:
     const bool trial_;
     SnapshotDirectory directory_;
     SnapshotDisks disks_;
+    LayerKeeper layer_keeper_;
     PageStore store_;
     Board* board_ = nullptr;
     std::unique_ptr<MemoryKeeper> keeper_;

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "engine/base/text.h"
+#include "engine/snapshot/disk_layers.h"
 
 namespace engine {
 
@@ -76,23 +77,46 @@ MachineDefinition SnapshotDisks::apply(MachineDefinition definition) const
     return definition;
 }
 
+ImageFormat SnapshotDisks::format_under(std::size_t disk, const DiskLayers& layers) const
+{
+    if (!layers.layers.empty())
+        return ImageFormat::qcow2;
+    return formats_[disk].empty() ? format_of_path(images_paths_[disk])
+                                  : format_named(formats_[disk]).value_or(ImageFormat::raw);
+}
+
+std::size_t SnapshotDisks::images_under(std::size_t disk, const DiskLayers& layers) const
+{
+    const std::string under = layers.layers.empty() ? images_paths_[disk] : top(layers);
+    return images_of_chain(under, format_under(disk, layers)).size();
+}
+
+bool SnapshotDisks::is_full() const
+{
+    for (std::size_t n = 0; n < layers_.size(); ++n)
+        if (images_under(n, layers_[n]) + 1 > most_layers)
+            return true;
+    return false;
+}
+
 Result<std::vector<DiskLayers>> SnapshotDisks::make_layers(const std::vector<DiskLayers>& below, const std::string& mark) const
 {
     std::vector<DiskLayers> layers = below;
+    LayerChains chains(directory_);
     for (std::size_t n = 0; n < layers.size(); ++n) {
         DiskLayers& disk = layers[n];
-        if (disk.layers.size() + 2 > most_layers)
+        const std::size_t images = images_under(n, disk);
+        if (images + 1 > most_layers)
             return Error{
-                "The snapshot can't be taken", text("The disk has ", disk.layers.size(), " layers, and can't have more"),
-                "Clone the machine, and go on with the clone"};
+                "The snapshot can't be taken",
+                text("The disk lies in ", images, " files, one for each snapshot on the way to this one, and there can't be more"),
+                "Delete some of the snapshots before it; they are gone for good once the machine's window was closed"};
         const std::string name = text("disk-", n, "-", mark, ".qcow2");
-        const bool first = disk.layers.empty();
-        const std::string under = first ? images_paths_[n] : top(disk);
-        const ImageFormat format = !first ? ImageFormat::qcow2
-            : formats_[n].empty()         ? format_of_path(under)
-                                          : format_named(formats_[n]).value_or(ImageFormat::raw);
-        if (auto made = create_overlay(directory_.file(name), under, format, disk.size); !made)
+        const std::string under = disk.layers.empty() ? images_paths_[n] : top(disk);
+        if (auto made = create_overlay(directory_.file(name), under, format_under(n, disk), disk.size); !made)
             return made.error();
+        // Without those that were merged.
+        disk.layers = chains.chain(disk);
         disk.layers.push_back(name);
     }
     return layers;
@@ -164,6 +188,51 @@ Result<void> SnapshotDisks::wait_sealed()
     std::unique_lock lock(sealing_->mutex);
     sealing_->changed.wait(lock, [this] { return sealing_->under_way == 0; });
     return sealing_->error ? Result<void>(*sealing_->error) : Result<void>();
+}
+
+std::set<std::string> SnapshotDisks::unfinished() const
+{
+    std::set<std::string> names;
+    for (const DiskImage* const image : images_)
+        for (auto layer = image->top(); layer; layer = layer->backing())
+            if (!layer->read_only())
+                names.insert(std::filesystem::path(layer->name()).filename());
+    return names;
+}
+
+void SnapshotDisks::follow_merges()
+{
+    for (std::size_t n = 0; n < images_.size(); ++n)
+        follow_merges(n);
+}
+
+// Goes down what is open and what the headers say side by side. Where they part, the layer above was replaced by one that holds
+// what the next few hold.
+void SnapshotDisks::follow_merges(std::size_t disk)
+{
+    auto layer = images_[disk]->top();
+    const ImageFormat format = format_named(layer->format()).value_or(ImageFormat::raw);
+    const auto names = images_of_chain(std::string(layer->name()), format);
+    std::shared_ptr<ImageLayer> above;
+    for (std::size_t n = 1; n < names.size(); ++n) {
+        auto below = layer->backing();
+        if (!below)
+            return;
+        if (!same_place(std::string(below->name()), names[n])) {
+            while (below && !same_place(std::string(below->name()), names[n]))
+                below = below->backing();
+            // Another merge has come between; there will be a next time.
+            if (!above || !below)
+                return;
+            auto merged = open_overlay(names[n - 1], below, cache(disk), ImageAccess::read_only);
+            if (!merged || merged.value()->size() != layer->size())
+                return;
+            above->change_backing(*merged);
+            layer = *merged;
+        }
+        above = std::move(layer);
+        layer = std::move(below);
+    }
 }
 
 }

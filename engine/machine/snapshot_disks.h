@@ -4,11 +4,13 @@
 //
 // Where the machine stands is written down before anything is written to a new layer: a crash never loses what a guest was
 // told is on its disk.
-// Not done: merging layers. A disk has at most 255 of them, one for each snapshot between it and its image.
+// What no snapshot needs apart any more is merged behind the machine's back (layer_keeper.h). A disk has at most 255 layers, one
+// for each snapshot that is kept on the way from its image.
 
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -47,10 +49,20 @@ public:
     // Waits until all that was written before the last change is durable.
     Result<void> wait_sealed();
 
+    // Whether a disk can't be given another layer.
+    bool is_full() const;
+    // Layers were merged: the disks go on over the new ones in place of those they were made of, which are closed. Any thread.
+    void follow_merges();
+    // Files of layers that the disks still write to, or have not made durable yet. Any thread.
+    std::set<std::string> unfinished() const;
+
     const std::vector<DiskLayers>& layers() const { return layers_; }
 
 private:
     std::string top(const DiskLayers& disk) const;
+    std::size_t images_under(std::size_t disk, const DiskLayers& layers) const;
+    ImageFormat format_under(std::size_t disk, const DiskLayers& layers) const;
+    void follow_merges(std::size_t disk);
     DiskCache cache(std::size_t disk) const;
 
     const SnapshotDirectory& directory_;

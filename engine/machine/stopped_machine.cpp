@@ -13,6 +13,7 @@
 #include "engine/machine/new_snapshot.h"
 #include "engine/machine/snapshot_disks.h"
 #include "engine/snapshot/container.h"
+#include "engine/snapshot/disk_layers.h"
 
 namespace engine {
 
@@ -95,9 +96,10 @@ Result<void> copy_disk(const DiskLayers& disk, const SnapshotDirectory& from, co
 {
     clone.path = (std::filesystem::path(to.path()) / disk.image).lexically_normal();
     clone.layers = disk;
+    clone.layers.layers = LayerChains(from).chain(disk);
     if (auto copied = copy_file(from.file(disk.image), clone.path); !copied)
         return copied;
-    for (const std::string& layer : disk.layers)
+    for (const std::string& layer : clone.layers.layers)
         if (auto copied = copy_file(from.file(layer), to.file(layer)); !copied)
             return copied;
     return {};

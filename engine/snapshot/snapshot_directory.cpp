@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -19,6 +21,7 @@ namespace {
 constexpr u64 front_of_file = u64(1) << 20;    // holds what a list shows
 constexpr const char* unfinished_suffix = ".tmp";
 constexpr u64 most_pages = u64(1) << 28;    // of one block of memory: 1 TiB
+constexpr std::chrono::seconds patience{2};
 
 Error cannot(const std::string& what, const std::string& path)
 {
@@ -200,6 +203,18 @@ Result<SnapshotContent> SnapshotDirectory::snapshot(const std::string& id, PageS
     return content;
 }
 
+Result<std::vector<DiskLayers>> SnapshotDirectory::disks(const std::string& id, const std::string& suffix) const
+{
+    const auto front = read(id + suffix, front_of_file);
+    if (!front)
+        return front.error();
+    if (auto disks = unpack_disks(front.value(), file(id + suffix)); disks && *disks)
+        return std::move(**disks);
+    PageStore store(path_);
+    auto content = snapshot(id, store, suffix);
+    return content ? Result<std::vector<DiskLayers>>(std::move(content->disks)) : content.error();
+}
+
 Result<Present> SnapshotDirectory::present() const
 {
     if (!has(present_name_))
@@ -228,8 +243,12 @@ Result<FileDescriptor> SnapshotDirectory::lock(Use use) const
     FileDescriptor folder{::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!folder.valid())
         return cannot("opened", path_);
-    if (::flock(folder.get(), (use == Use::shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0)
-        return Error{"The snapshots are in use", "A snapshot is being written, or space freed", "Try again in a moment"};
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (::flock(folder.get(), (use == Use::shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
+        if (std::chrono::steady_clock::now() >= until)
+            return Error{"The snapshots are in use", "A snapshot is being written, or space freed", "Try again in a moment"};
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
     return folder;
 }
 

@@ -10,6 +10,8 @@
 
 namespace engine {
 
+constexpr const char* snapshot_suffix = ".snapshot";
+constexpr const char* removed_suffix = ".removed";
 constexpr const char* linked_suffix = ".linked";
 
 class SnapshotDirectory {
@@ -46,12 +48,15 @@ public:
 
     Result<SnapshotInfo> info(const std::string& id, const std::string& suffix = ".snapshot") const;
     Result<SnapshotContent> snapshot(const std::string& id, PageStore& store, const std::string& suffix = ".snapshot") const;
+    // Its disks alone, which is quicker.
+    Result<std::vector<DiskLayers>> disks(const std::string& id, const std::string& suffix) const;
     Result<Present> present() const;    // a default one where there is no file
     Result<void> set_present(const Present& present) const;
     void remove_present() const { remove(present_name_); }
     Result<Present> link(const std::string& id) const;    // ID.linked
 
-    // Shared while a snapshot is written or looked at for its pages, exclusive while space is freed.
+    // Shared while a snapshot is written or looked at for its pages, exclusive while space is freed. Waits two seconds for
+    // others.
     enum class Use : u8 { shared, exclusive };
     Result<FileDescriptor> lock(Use use) const;
 

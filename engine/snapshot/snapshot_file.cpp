@@ -224,6 +224,20 @@ Result<SnapshotContent> unpack_snapshot(std::span<const u8> bytes, PageStore& st
     return content;
 }
 
+Result<std::optional<std::vector<DiskLayers>>> unpack_disks(std::span<const u8> bytes, const std::string& name)
+{
+    const auto container = Container::parse(bytes, snapshot_kind, known_types, name, Container::Part::front);
+    if (!container)
+        return container.error();
+    std::vector<DiskLayers> disks;
+    for (const Section& section : container.value().sections())
+        if (section.type == disk)
+            if (auto added = add_disk(disks, section, name); !added)
+                return added.error();
+    // They are written before the segments.
+    return container.value().find(segments) ? std::optional(std::move(disks)) : std::nullopt;
+}
+
 Result<SnapshotInfo> unpack_info(std::span<const u8> bytes, const std::string& name)
 {
     const auto container = Container::parse(bytes, snapshot_kind, known_types, name, Container::Part::front);

@@ -33,6 +33,8 @@ struct SnapshotContent {
 std::vector<u8> pack_snapshot(const SnapshotContent& content, PageStore& store);
 // `most_pages` bounds each block. The name is for messages.
 Result<SnapshotContent> unpack_snapshot(std::span<const u8> bytes, PageStore& store, u64 most_pages, const std::string& name);
+// The disks alone, from the file's first bytes; nothing where they aren't all among these.
+Result<std::optional<std::vector<DiskLayers>>> unpack_disks(std::span<const u8> bytes, const std::string& name);
 // What a list shows, from the file's first bytes; without sizes.
 Result<SnapshotInfo> unpack_info(std::span<const u8> bytes, const std::string& name);
 

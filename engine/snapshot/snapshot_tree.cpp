@@ -10,14 +10,13 @@
 
 #include "engine/base/text.h"
 #include "engine/snapshot/container.h"
+#include "engine/snapshot/disk_layers.h"
+#include "engine/snapshot/layer_merger.h"
 #include "engine/snapshot/snapshot_directory.h"
 
 namespace engine {
 
 namespace {
-
-constexpr const char* snapshot_suffix = ".snapshot";
-constexpr const char* removed_suffix = ".removed";
 
 // What one snapshot needs of the shared files.
 struct Needs {
@@ -31,25 +30,27 @@ struct Needs {
     }
 };
 
-Needs add_layers(Needs needs, const SnapshotContent& content)
+std::set<std::string> layers_of(const std::vector<DiskLayers>& disks, LayerChains& chains)
 {
-    for (const DiskLayers& disk : content.disks)
-        needs.layers.insert(disk.layers.begin(), disk.layers.end());
-    return needs;
+    std::set<std::string> layers;
+    for (const DiskLayers& disk : disks)
+        for (std::string& layer : chains.chain(disk))
+            layers.insert(std::move(layer));
+    return layers;
 }
 
-Needs needs_of(const SnapshotContent& content)
+Needs needs_of(const SnapshotContent& content, LayerChains& chains)
 {
-    Needs needs;
+    Needs needs{.chunks = {}, .layers = layers_of(content.disks, chains)};
     if (!content.pages)
-        return add_layers(std::move(needs), content);
+        return needs;
     for (const auto& [name, table] : *content.pages) {
         PageRef last = 0;
         for (const PageRef ref : table)
             if (ref && chunk_of(ref) != last)
                 needs.chunks.insert(last = chunk_of(ref));
     }
-    return add_layers(std::move(needs), content);
+    return needs;
 }
 
 class Tree final : public SnapshotTree {
@@ -67,20 +68,23 @@ public:
     Result<void> set_note(const std::string& id, const std::string& note) override;
     Result<void> remove(const std::string& id) override;
     Result<void> undo_remove(const std::string& id) override;
+    Result<u64> drop(const std::vector<std::string>& ids) override;
     Result<u64> sweep() override { return free(Removed::freed); }
     Result<u64> free_unneeded() override { return free(Removed::kept); }
+    u64 merge_layers(const std::function<bool()>& go_on) override;
 
 private:
     enum class Removed : u8 { freed, kept };
 
     Present state() const;
     Result<std::vector<Present>> presents() const;
-    Result<u64> free(Removed removed);
+    Result<u64> free(Removed removed, const std::vector<std::string>& dropped = {});
     Result<void> change_label(const std::string& id, const std::function<void(Label&)>& change);
     std::string living_parent(const std::string& id) const;
     void add_sizes(std::vector<SnapshotInfo>& all);
     u64 free_pages(const std::set<PageRef>& chunks, PageStore& store);
     u64 free_layers(const std::set<std::string>& layers);
+    void remove_unfinished();
 
     SnapshotDirectory directory_;
 };
@@ -135,18 +139,18 @@ void Tree::add_sizes(std::vector<SnapshotInfo>& all)
 {
     PageStore store(directory_.path());
     std::map<PageRef, unsigned> users;
+    LayerChains chains(directory_);
     std::map<std::string, unsigned> layer_users;
     if (const auto presents = this->presents())
         for (const Present& present : presents.value())
-            for (const DiskLayers& disk : present.disks)
-                for (const std::string& layer : disk.layers)
-                    ++layer_users[layer];
+            for (const std::string& layer : layers_of(present.disks, chains))
+                ++layer_users[layer];
     std::vector<Needs> needs;
     for (SnapshotInfo& info : all) {
         auto content = directory_.snapshot(info.id, store);
         if (!content && info.trouble.empty())
             info.trouble = content.error().text();
-        needs.push_back(content ? needs_of(content.value()) : Needs{});
+        needs.push_back(content ? needs_of(content.value(), chains) : Needs{});
         for (const PageRef chunk : needs.back().chunks)
             ++users[chunk];
         for (const std::string& layer : needs.back().layers)
@@ -220,6 +224,19 @@ Result<void> Tree::undo_remove(const std::string& id)
     return directory_.rename(id + removed_suffix, id + snapshot_suffix);
 }
 
+Result<u64> Tree::drop(const std::vector<std::string>& ids)
+{
+    for (const std::string& id : ids)
+        if (auto removed = remove(id); !removed)
+            return removed.error();
+    return free(Removed::kept, ids);
+}
+
+u64 Tree::merge_layers(const std::function<bool()>& go_on)
+{
+    return LayerMerger(directory_).merge([] { return std::set<std::string>(); }, go_on);
+}
+
 // The machine's, that of a trial beside it, and those that linked clones began with.
 Result<std::vector<Present>> Tree::presents() const
 {
@@ -240,7 +257,7 @@ Result<std::vector<Present>> Tree::presents() const
 }
 
 // Marks what the snapshots and the presents need, then frees the rest. A snapshot that can't be read keeps everything.
-Result<u64> Tree::free(Removed removed)
+Result<u64> Tree::free(Removed removed, const std::vector<std::string>& dropped)
 {
     if (!directory_.has("."))
         return u64(0);
@@ -251,34 +268,44 @@ Result<u64> Tree::free(Removed removed)
     if (!presents)
         return presents.error();
     PageStore store(directory_.path());
+    LayerChains chains(directory_);
     Needs needed;
     const auto mark = [&](const std::string& id, const std::string& suffix) -> Result<void> {
         const auto content = directory_.snapshot(id, store, suffix);
         if (!content)
             return content.error();
-        needed.merge(needs_of(content.value()));
+        needed.merge(needs_of(content.value(), chains));
         return {};
     };
     for (const std::string& id : directory_.names(snapshot_suffix))
         if (auto marked = mark(id, snapshot_suffix); !marked)
             return marked.error();
     for (const Present& present : presents.value())
-        for (const DiskLayers& disk : present.disks)
-            needed.layers.insert(disk.layers.begin(), disk.layers.end());
+        needed.layers.merge(layers_of(present.disks, chains));
     u64 freed = 0;
     for (const std::string& id : directory_.names(removed_suffix)) {
         // A running machine may still bring in memory of the snapshot that it grew from.
         const bool in_use = std::ranges::any_of(
             presents.value(), [&](const Present& present) { return present.running && present.snapshot == id; });
-        if ((in_use || removed == Removed::kept) && mark(id, removed_suffix))
+        const bool kept = in_use || (removed == Removed::kept && std::ranges::find(dropped, id) == dropped.end());
+        if (kept && mark(id, removed_suffix))
             continue;
         freed += directory_.size(id + removed_suffix);
         directory_.remove(id + removed_suffix);
         directory_.remove(id + ".label");
     }
     if (removed == Removed::freed)
-        directory_.remove_unfinished();
+        remove_unfinished();
     return freed + free_layers(needed.layers) + free_pages(needed.chunks, store);
+}
+
+// With the lock nothing is being written but, perhaps, a merged layer, which is then written anew.
+void Tree::remove_unfinished()
+{
+    directory_.remove_unfinished();
+    for (const std::string& name : directory_.names(""))
+        if (name.starts_with('.') && name.find(".qcow2.") != std::string::npos)
+            directory_.remove(name);
 }
 
 u64 Tree::free_layers(const std::set<std::string>& layers)

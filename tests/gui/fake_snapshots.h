@@ -12,7 +12,7 @@ struct FakeSnapshots {
         std::vector<engine::SnapshotInfo> all, removed;
         std::string present;
         std::optional<engine::Error> refusal;    // of every change
-        int sweeps = 0;
+        int sweeps = 0, drops = 0;
     };
     std::shared_ptr<Content> content = std::make_shared<Content>();
 
@@ -105,6 +105,16 @@ struct FakeSnapshots {
             return engine::u64(0);
         }
         engine::Result<engine::u64> free_unneeded() override { return engine::u64(0); }
+        engine::Result<engine::u64> drop(const std::vector<std::string>& ids) override
+        {
+            for (const std::string& id : ids)
+                if (auto dropped = change(id, [&](auto found) { c->all.erase(found); }); !dropped)
+                    return dropped.error();
+            const std::lock_guard lock(c->mutex);
+            ++c->drops;
+            return engine::u64(0);
+        }
+        engine::u64 merge_layers(const std::function<bool()>&) override { return 0; }
         std::shared_ptr<Content> c;
     };
     app::SnapshotShelf::TreeFactory factory() const

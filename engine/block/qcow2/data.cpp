@@ -59,8 +59,8 @@ BlockResult Image::read_mapping(const Mapping& mapping, u64 offset, std::span<co
 {
     switch (mapping.entry.kind) {
     case Kind::absent:
-        if (backing_)
-            return read_layer(*backing_, offset, spans_of(to), length);
+        if (mapping.below)
+            return read_layer(*mapping.below, offset, spans_of(to), length);
         [[fallthrough]];
     case Kind::zero:
         fill_with_zeroes(to);
@@ -195,7 +195,7 @@ int Image::fill_fresh(
 {
     const u64 cluster = header_.cluster_size();
     const u64 head = offset % cluster, tail = fresh.run.clusters * cluster - head - length;
-    const bool was_zero = old.entry.kind == Kind::zero || (old.entry.kind == Kind::absent && !backing_);
+    const bool was_zero = old.entry.kind == Kind::zero || (old.entry.kind == Kind::absent && !old.below);
     if (was_zero || (head == 0 && tail == 0)) {
         if (!was_zero || fresh.zeroes || (head == 0 && tail == 0))
             return file_->write(fresh.run.offset + head, from);
@@ -254,7 +254,7 @@ BlockResult Image::clear_part(u64 offset, u64 length)
     }
     if (error_number)
         return failure("written", error_number);
-    if (mapping.entry.kind == Kind::zero || (mapping.entry.kind == Kind::absent && !backing_))
+    if (mapping.entry.kind == Kind::zero || (mapping.entry.kind == Kind::absent && !mapping.below))
         return {};
     // A cluster that is zero all over then needs no room.
     const u64 start = cluster_start(offset), cluster = header_.cluster_size();

@@ -17,9 +17,9 @@ Image::Image(std::string path, std::unique_ptr<ImageFile> file, Header header, O
     : path_(std::move(path)),
       file_(std::move(file)),
       header_(std::move(header)),
-      backing_(std::move(options.backing)),
       read_only_(options.access == ImageAccess::read_only || !options.snapshot.empty()),
       size_(round_up(header_.size, 512)),
+      backing_(std::move(options.backing)),
       refcounts_(*file_, header_),
       l2_(*file_, header_.cluster_size(), l2_cache_bytes)
 {
@@ -187,7 +187,7 @@ bool Image::read_at_once(const BlockRequest& request)
                 return false;
         }
         const auto part = slice(request.segments, done, mapping.length);
-        const bool nothing_below = mapping.entry.kind == Kind::absent && !backing_;
+        const bool nothing_below = mapping.entry.kind == Kind::absent && !mapping.below;
         if (mapping.entry.kind == Kind::zero || nothing_below)
             fill_with_zeroes(part);
         else if (mapping.entry.kind != Kind::data || !file_->read_at_once(mapping.entry.host, part))
@@ -195,6 +195,14 @@ bool Image::read_at_once(const BlockRequest& request)
         done += mapping.length;
     }
     return true;
+}
+
+namespace {
+// What is held of a layer goes before the layer itself.
+struct HeldBelow {
+    std::shared_ptr<ImageLayer> layer;
+    std::vector<std::shared_ptr<void>> held;
+};
 }
 
 std::optional<ImageLayer::Place> Image::place(const BlockRequest& read)
@@ -215,10 +223,13 @@ std::optional<ImageLayer::Place> Image::place(const BlockRequest& read)
     std::optional<Place> found;
     if (mapping.entry.kind == Kind::data)
         found = Place{file_->descriptor(mapping.entry.host, slice(read.segments, 0, read.length)), mapping.entry.host, {}};
-    else if (mapping.entry.kind == Kind::absent && backing_ && read.offset + read.length <= backing_->size())
-        found = backing_->place(read);
+    else if (mapping.below && read.offset + read.length <= mapping.below->size())
+        found = mapping.below->place(read);
     if (!found || found->descriptor < 0)
         return std::nullopt;
+    // The layer below may be given up for another meanwhile.
+    if (mapping.below)
+        found->hold = {std::make_shared<HeldBelow>(HeldBelow{std::move(mapping.below), std::move(found->hold)})};
     found->hold.push_back(guard);
     return found;
 }
@@ -242,6 +253,19 @@ bool Image::write_in_place(const BlockRequest& request)
         done += mapping.length;
     }
     return true;
+}
+
+std::shared_ptr<ImageLayer> Image::backing() const
+{
+    const std::lock_guard lock(mutex_);
+    return backing_;
+}
+
+void Image::change_backing(std::shared_ptr<ImageLayer> same)
+{
+    // The old one goes once the lock is free, here or with the last request that reads it.
+    const std::lock_guard lock(mutex_);
+    backing_.swap(same);
 }
 
 ImageLayer::Extent Image::extent(u64 offset, u64 most)

@@ -45,7 +45,8 @@ public:
     std::string_view format() const override { return "qcow2"; }
     Extent extent(u64 offset, u64 most) override;
     BlockResult seal() override;
-    std::shared_ptr<ImageLayer> backing() const override { return backing_; }
+    std::shared_ptr<ImageLayer> backing() const override;
+    void change_backing(std::shared_ptr<ImageLayer> same) override;
 
     const Header& header() const { return header_; }
     const std::vector<Snapshot>& snapshots() const { return snapshots_; }
@@ -70,6 +71,7 @@ private:
         Entry entry;
         u64 length = 0;    // bytes of the disk for which this holds, data one after the other in the file
         bool writable = false;    // data that nothing else refers to
+        std::shared_ptr<ImageLayer> below{};    // absent: where it is read; null for zeroes
     };
     struct Fresh {
         Refcounts::Run run;
@@ -121,14 +123,14 @@ private:
     std::string path_;
     std::unique_ptr<ImageFile> file_;
     Header header_;
-    std::shared_ptr<ImageLayer> backing_;
     std::vector<Snapshot> snapshots_;
     std::atomic<bool> read_only_;
     u64 size_ = 0;    // of the disk, whole sectors
 
     RangeLocks ranges_;
     std::mutex checkpoint_mutex_;    // taken before mutex_
-    std::mutex mutex_;    // guards what follows
+    mutable std::mutex mutex_;    // guards what follows
+    std::shared_ptr<ImageLayer> backing_;    // present or not for as long as this lives
     Refcounts refcounts_;
     TableCache l2_;
     std::vector<u64> l1_;

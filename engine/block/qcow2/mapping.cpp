@@ -47,13 +47,17 @@ int Image::map(u64 offset, u64 most, Mapping& mapping)
     std::shared_ptr<Table> table;
     if (const int error_number = l2_table(offset / header_.l2_reach(), table))
         return error_number;
-    mapping = {{}, most, false};
-    if (!table)
+    mapping = {{}, most, false, {}};
+    if (!table) {
+        mapping.below = backing_;
         return 0;
+    }
     const bool own_table = l1_[offset / header_.l2_reach()] & copied;
     u64 index = within >> header_.cluster_bits;
     const u64 first = load_be<u64>(&table->bytes[8 * index]);
     mapping.entry = decode(first);
+    if (mapping.entry.kind == Kind::absent)
+        mapping.below = backing_;
     mapping.writable = mapping.entry.kind == Kind::data && first & copied && own_table;
     if (mapping.entry.kind == Kind::data && mapping.entry.host % cluster)
         return damaged(text("the cluster for byte ", offset, " lies at an impossible place"));

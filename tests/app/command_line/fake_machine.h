@@ -51,6 +51,8 @@ public:
     engine::Result<void> restore_snapshot(const std::string&) override { return {}; }
     engine::Result<void> save_and_stop() override { return {}; }
     std::string present_snapshot() const override { return {}; }
+    void merge_layers() override { ++merges; }
+    int merges = 0;
 
 private:
     engine::Listener& listener_;

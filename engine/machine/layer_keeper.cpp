@@ -1,0 +1,89 @@
+#include "engine/machine/layer_keeper.h"
+
+#include <csignal>
+
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace engine {
+
+namespace {
+
+constexpr int lowest_priority = 19;
+// ioprio_set(2): of one thread, best effort, the lowest level.
+constexpr int ioprio_of_thread = 1, ioprio_best_effort = 2 << 13, ioprio_lowest = 7;
+
+void give_way_to_others()
+{
+    const auto self = id_t(::syscall(SYS_gettid));
+    // Where that isn't allowed it is only less polite.
+    (void)::setpriority(PRIO_PROCESS, self, lowest_priority);
+    (void)::syscall(SYS_ioprio_set, ioprio_of_thread, int(self), ioprio_best_effort | ioprio_lowest);
+}
+
+}
+
+LayerKeeper::LayerKeeper(const SnapshotDirectory& directory, SnapshotDisks& disks) : merger_(directory), disks_(disks) { }
+
+void LayerKeeper::wake(std::chrono::milliseconds after)
+{
+    const std::lock_guard lock(mutex_);
+    if (stopping_)
+        return;
+    const auto at = std::chrono::steady_clock::now() + after;
+    due_ = due_ ? std::min(*due_, at) : at;
+    if (!thread_.joinable()) {
+        // Signals belong to the program's own threads: vCPUs are kicked with them.
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        thread_ = std::thread([this] { run(); });
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    }
+    changed_.notify_all();
+}
+
+void LayerKeeper::stop()
+{
+    std::thread thread;
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        thread.swap(thread_);
+    }
+    changed_.notify_all();
+    if (thread.joinable())
+        thread.join();
+}
+
+void LayerKeeper::run()
+{
+    pthread_setname_np(pthread_self(), "merge layers");
+    give_way_to_others();
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+        if (!due_) {
+            changed_.wait(lock);
+        } else if (std::chrono::steady_clock::now() < *due_) {
+            changed_.wait_until(lock, *due_);
+        } else {
+            due_.reset();
+            lock.unlock();
+            make_room();
+            lock.lock();
+        }
+    }
+}
+
+void LayerKeeper::make_room()
+{
+    const std::lock_guard one_at_a_time(merging_);
+    // Others may have merged while this machine ran.
+    disks_.follow_merges();
+    merger_.merge(
+        [this] { return disks_.unfinished(); }, [this] { return !stopping_; }, [this] { disks_.follow_merges(); });
+}
+
+}

@@ -1,0 +1,121 @@
+#include "engine/snapshot/layer_merger.h"
+
+#include <algorithm>
+#include <limits>
+
+#include <sys/statvfs.h>
+
+#include "engine/block/layer_merge.h"
+
+namespace engine {
+
+namespace {
+
+constexpr u64 cheap = u64(16) << 20;    // bytes; layers of so little in all are always merged
+constexpr u64 least_part = 4;    // else the smaller ones together are at least this part of the largest
+
+bool has_room(const std::string& folder, u64 bytes)
+{
+    struct statvfs host { };
+    return ::statvfs(folder.c_str(), &host) == 0 && u64(host.f_bavail) * host.f_frsize >= bytes;
+}
+
+}
+
+std::optional<std::vector<std::string>> choose_merge(std::span<const LayerRun> runs)
+{
+    std::optional<std::vector<std::string>> best;
+    double least = std::numeric_limits<double>::infinity();    // bytes copied for each layer saved
+    for (const LayerRun& run : runs)
+        for (std::size_t begin = 0; begin < run.layers.size(); ++begin) {
+            u64 sum = run.bytes[begin], largest = sum;
+            for (std::size_t end = begin + 1; end < run.layers.size(); ++end) {
+                sum += run.bytes[end];
+                largest = std::max(largest, run.bytes[end]);
+                const bool worth_it = sum <= cheap || (sum - largest) * least_part >= largest || run.chain > long_chain;
+                const double price = double(sum) / double(end - begin);
+                if (!worth_it || price >= least)
+                    continue;
+                least = price;
+                best.emplace(run.layers.begin() + std::ptrdiff_t(begin), run.layers.begin() + std::ptrdiff_t(end) + 1);
+            }
+        }
+    return best;
+}
+
+LayerMerger::LayerMerger(const SnapshotDirectory& directory) : directory_(directory) { }
+
+u64 LayerMerger::merge(
+    const Unfinished& unfinished, const std::function<bool()>& go_on, const std::function<void()>& merged) const
+{
+    u64 freed = 0;
+    std::set<std::string> failed;
+    while (go_on()) {
+        const auto run = find_work(unfinished, failed);
+        if (!run || !run.value())
+            break;
+        const auto given_back = merge_run(*run.value(), unfinished, go_on);
+        if (given_back) {
+            freed += given_back.value();
+            if (merged)
+                merged();
+        } else {
+            // It stays as it is; others may do better.
+            failed.insert(run.value()->begin(), run.value()->end());
+        }
+    }
+    return freed;
+}
+
+Result<std::optional<std::vector<std::string>>>
+LayerMerger::find_work(const Unfinished& unfinished, const std::set<std::string>& failed) const
+{
+    if (!directory_.has("."))
+        return std::optional<std::vector<std::string>>();
+    const auto lock = directory_.lock(SnapshotDirectory::Use::exclusive);
+    if (!lock)
+        return lock.error();
+    const auto use = LayerUse::survey(directory_);
+    if (!use)
+        return use.error();
+    std::set<std::string> left_alone = unfinished();
+    left_alone.insert(failed.begin(), failed.end());
+    return choose_merge(use.value().runs(left_alone));
+}
+
+Result<u64> LayerMerger::merge_run(
+    const std::vector<std::string>& run, const Unfinished& unfinished, const std::function<bool()>& go_on) const
+{
+    std::vector<std::string> paths;
+    u64 before = 0;
+    for (const std::string& layer : run) {
+        paths.push_back(directory_.file(layer));
+        before += directory_.size(layer);
+    }
+    auto merge = LayerMerge::open(paths);
+    if (!merge)
+        return merge.error();
+    if (!has_room(directory_.path(), merge->bytes() + room_left_to_host))
+        return Error{"The layers can't be merged", "The host's disk is too full", "Make room on it"};
+    if (auto copied = merge->copy(room_left_to_host, go_on); !copied)
+        return copied.error();
+    const auto lock = directory_.lock(SnapshotDirectory::Use::exclusive);
+    if (!lock)
+        return lock.error();
+    // The snapshots may have been put in order meanwhile.
+    const auto use = LayerUse::survey(directory_);
+    if (!use)
+        return use.error();
+    const auto runs = use.value().runs(unfinished());
+    if (std::ranges::none_of(runs, [&](const LayerRun& now) { return now.contains(run); }))
+        return Error{"The layers can't be merged", "They are needed apart again", ""};
+    if (auto replaced = merge->replace_topmost(); !replaced)
+        return replaced.error();
+    for (const std::string& layer : run)
+        if (layer != run.back())
+            directory_.remove(layer);
+    const u64 after = directory_.size(run.back());
+    return before > after ? before - after : 0;
+}
+
+}
