@@ -96,7 +96,7 @@ private:
     Result<std::shared_ptr<ImageLayer>> open_below(const std::string& path, const qcow2::Header& header);
 
     const OpenOptions& options_;
-    std::vector<fs::path> chain_;    // what is open above
+    std::vector<std::string> chain_;    // what is open above
 };
 
 Error unusable(const std::string& path, std::string why, std::string what_to_do)
@@ -189,12 +189,12 @@ Result<std::shared_ptr<ImageLayer>> open_foreign(const std::string& path, ImageA
 
 Result<std::shared_ptr<ImageLayer>> Opener::open(const std::string& path, ImageFormat format, ImageAccess access, bool top)
 {
-    const fs::path place = real(path);
+    const std::string place = real(path).string();
     if (std::ranges::find(chain_, place) != chain_.end())
         return unusable(path, "it lies below itself", "Use a backup of it");
     if (chain_.size() >= most_layers)
         return unusable(
-            chain_.front().string(), text("there are more than ", most_layers, " images below it"), "Convert it into one");
+            chain_.front(), text("there are more than ", most_layers, " images below it"), "Convert it into one");
     chain_.push_back(place);
     if (format == ImageFormat::by_name) {
         auto decided = decide_format(path);

@@ -3,27 +3,8 @@
 #include <csignal>
 
 #include <pthread.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 namespace engine {
-
-namespace {
-
-constexpr int lowest_priority = 19;
-// ioprio_set(2): of one thread, best effort, the lowest level.
-constexpr int ioprio_of_thread = 1, ioprio_best_effort = 2 << 13, ioprio_lowest = 7;
-
-void give_way_to_others()
-{
-    const auto self = id_t(::syscall(SYS_gettid));
-    // Where that isn't allowed it is only less polite.
-    (void)::setpriority(PRIO_PROCESS, self, lowest_priority);
-    (void)::syscall(SYS_ioprio_set, ioprio_of_thread, int(self), ioprio_best_effort | ioprio_lowest);
-}
-
-}
 
 LayerKeeper::LayerKeeper(const SnapshotDirectory& directory, SnapshotDisks& disks) : merger_(directory), disks_(disks) { }
 
@@ -60,8 +41,7 @@ void LayerKeeper::stop()
 
 void LayerKeeper::run()
 {
-    pthread_setname_np(pthread_self(), "merge layers");
-    give_way_to_others();
+    pthread_setname_np(pthread_self(), "layers");
     std::unique_lock lock(mutex_);
     while (!stopping_) {
         if (!due_) {

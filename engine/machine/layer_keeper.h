@@ -1,6 +1,5 @@
 #pragma once
-// Merges the layers of a running machine's disks beside it, on a thread of its own which gives way to the others, and has the
-// disks go on over the merged ones.
+// Merges the layers of a running machine's disks beside it, on a thread of its own, and has the disks go on over the merged ones.
 
 #include <atomic>
 #include <chrono>

@@ -3,7 +3,13 @@
 #include <algorithm>
 #include <limits>
 
+#include <thread>
+
+#include <pthread.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "engine/block/layer_merge.h"
 
@@ -13,6 +19,26 @@ namespace {
 
 constexpr u64 cheap = u64(16) << 20;    // bytes; layers of so little in all are always merged
 constexpr u64 least_part = 4;    // else the smaller ones together are at least this part of the largest
+
+constexpr int lowest_priority = 19;
+// ioprio_set(2): of one thread, best effort, the lowest level.
+constexpr int ioprio_of_thread = 1, ioprio_best_effort = 2 << 13, ioprio_lowest = 7;
+
+// On a thread that gives way to all others. It can't be the caller's: that one has to be quick again once it holds a lock.
+Result<void> copy_aside(LayerMerge& merge, const std::function<bool()>& go_on)
+{
+    Result<void> copied;
+    std::thread aside([&] {
+        pthread_setname_np(pthread_self(), "merge layers");
+        const auto self = id_t(::syscall(SYS_gettid));
+        // Where that isn't allowed it is only less polite.
+        (void)::setpriority(PRIO_PROCESS, self, lowest_priority);
+        (void)::syscall(SYS_ioprio_set, ioprio_of_thread, int(self), ioprio_best_effort | ioprio_lowest);
+        copied = merge.copy(room_left_to_host, go_on);
+    });
+    aside.join();
+    return copied;
+}
 
 bool has_room(const std::string& folder, u64 bytes)
 {
@@ -97,7 +123,7 @@ Result<u64> LayerMerger::merge_run(
         return merge.error();
     if (!has_room(directory_.path(), merge->bytes() + room_left_to_host))
         return Error{"The layers can't be merged", "The host's disk is too full", "Make room on it"};
-    if (auto copied = merge->copy(room_left_to_host, go_on); !copied)
+    if (auto copied = copy_aside(*merge, go_on); !copied)
         return copied.error();
     const auto lock = directory_.lock(SnapshotDirectory::Use::exclusive);
     if (!lock)

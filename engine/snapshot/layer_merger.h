@@ -29,8 +29,8 @@ public:
     // Whether the layers in question are still written to: names of files.
     using Unfinished = std::function<std::set<std::string>()>;
     // All merges that are worth it; `merged` is called after each. Ends early where `go_on` says no, or where it can't go on
-    // for now: the host's disk is too full, or somebody else has the directory. Returns bytes given back. Any thread; two at a
-    // time, or in two processes, do no harm but work twice.
+    // for now: the host's disk is too full, or somebody else has the directory. Returns bytes given back. Any thread, which
+    // waits for another that copies and calls `go_on`; two at a time, or in two processes, do no harm but work twice.
     u64
     merge(const Unfinished& unfinished, const std::function<bool()>& go_on, const std::function<void()>& merged = {}) const;
 

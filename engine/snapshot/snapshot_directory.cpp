@@ -21,7 +21,7 @@ namespace {
 constexpr u64 front_of_file = u64(1) << 20;    // holds what a list shows
 constexpr const char* unfinished_suffix = ".tmp";
 constexpr u64 most_pages = u64(1) << 28;    // of one block of memory: 1 TiB
-constexpr std::chrono::seconds patience{2};
+constexpr std::chrono::seconds patience{5};
 
 Error cannot(const std::string& what, const std::string& path)
 {

@@ -55,7 +55,7 @@ public:
     void remove_present() const { remove(present_name_); }
     Result<Present> link(const std::string& id) const;    // ID.linked
 
-    // Shared while a snapshot is written or looked at for its pages, exclusive while space is freed. Waits two seconds for
+    // Shared while a snapshot is written or looked at for its pages, exclusive while space is freed. Waits five seconds for
     // others.
     enum class Use : u8 { shared, exclusive };
     Result<FileDescriptor> lock(Use use) const;

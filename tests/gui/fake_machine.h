@@ -60,6 +60,8 @@ struct FakeMachine : engine::Machine {
         return {};
     }
     std::string present_snapshot() const override { return {}; }
+    void merge_layers() override { ++merges; }
+    int merges = 0;
 
     void show(engine::u32 width, engine::u32 height, engine::u32 colour)
     {

@@ -11,11 +11,6 @@ namespace engine {
 
 namespace {
 
-std::unique_ptr<SnapshotTree> tree_of(const SnapshotMachine& machine)
-{
-    return std::move(*SnapshotTree::open(machine.definition.snapshots));
-}
-
 TEST(MachineSnapshots, GoBackInTheRunningMachine)
 {
     SnapshotMachine pc("back");
@@ -188,20 +183,6 @@ TEST(MachineSnapshots, CatchNobodyWhoForgetsToAsk)
     }
     MemoryBlock::guard_strictly(false);
 }
-
-struct WithDisks : SnapshotMachine {
-    explicit WithDisks(const std::string& name) : SnapshotMachine(name)
-    {
-        for (const char* disk : {"first.img", "second.img"}) {
-            std::ofstream(folder / disk).put('\0');
-            std::filesystem::resize_file(folder / disk, 1 << 20);
-            definition.disks.push_back(folder / disk);
-        }
-        std::ofstream(folder / "disc.iso").put('\0');
-        std::filesystem::resize_file(folder / "disc.iso", 1 << 20);
-        definition.cdrom = folder / "disc.iso";
-    }
-};
 
 TEST(MachineSnapshots, TakeTheDisksBackWithTheMachine)
 {
