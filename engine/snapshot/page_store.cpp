@@ -6,6 +6,7 @@
 #include <span>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/base/bits.h"
@@ -35,6 +36,13 @@ std::array<u8, segment_header> header_of(const std::string& id)
     std::ranges::copy(id.substr(0, id_size), bytes.begin() + id_at);
     store_le<u32>(&bytes[header_checksum_at], crc32c(std::span(bytes).first(header_checksum_at)));
     return bytes;
+}
+
+struct stat status_of(int file)
+{
+    struct stat status { };
+    (void)::fstat(file, &status);
+    return status;
 }
 
 bool read_whole(int file, u64 offset, std::span<u8> to)
@@ -123,19 +131,55 @@ std::string PageStore::segment_id(u32 number) const
     return number < segments_.size() ? segments_[number].id : std::string();
 }
 
-int PageStore::file_of(u32 number)
+std::shared_ptr<const FileDescriptor> PageStore::file_of(u32 number)
 {
     const std::lock_guard lock(mutex_);
     if (number >= segments_.size())
-        return -1;
+        return {};
     Segment& segment = segments_[number];
-    if (!segment.file.valid() && !std::exchange(segment.tried, true)) {
+    if (!segment.file && !std::exchange(segment.tried, true)) {
         FileDescriptor file{::open(path(segment.id).c_str(), O_RDONLY | O_CLOEXEC)};
         std::array<u8, segment_header> header{};
-        if (file.valid() && read_whole(file.get(), 0, header) && header == header_of(segment.id))
-            segment.file = std::move(file);
+        if (file.valid() && read_whole(file.get(), 0, header) && header == header_of(segment.id)) {
+            segment.changed = status_of(file.get()).st_ctim;
+            segment.file = std::make_shared<FileDescriptor>(std::move(file));
+        }
     }
-    return segment.file.get();
+    return segment.file;
+}
+
+// Somebody may have freed what no snapshot needed, in this process or another. Pages that lay there must be written again.
+void PageStore::forget_freed()
+{
+    std::vector<u32> freed;
+    {
+        const std::lock_guard lock(mutex_);
+        for (u32 number = 0; number < segments_.size(); ++number) {
+            Segment& segment = segments_[number];
+            if (!segment.file)
+                continue;
+            const struct stat now = status_of(segment.file->get());
+            const bool same = now.st_ctim.tv_sec == segment.changed.tv_sec && now.st_ctim.tv_nsec == segment.changed.tv_nsec;
+            if (now.st_nlink > 0 && same)
+                continue;
+            freed.push_back(number);
+            segment.changed = now.st_ctim;
+            // The host's room is free only when nobody holds the file.
+            if (now.st_nlink == 0)
+                segment.file.reset();
+        }
+    }
+    for (const u32 number : freed)
+        forget(number);
+}
+
+void PageStore::forget(u32 segment)
+{
+    std::erase_if(by_hash_, [&](const auto& entry) { return segment_of(entry.second) == segment; });
+    std::erase_if(learnt_, [&](const PageRef chunk) { return segment_of(chunk) == segment; });
+    const std::lock_guard lock(mutex_);
+    std::erase_if(cache_, [&](const auto& entry) { return segment_of(entry.first) == segment; });
+    std::erase_if(cached_, [&](const PageRef chunk) { return segment_of(chunk) == segment; });
 }
 
 Result<std::shared_ptr<const Chunk>> PageStore::read(PageRef ref)
@@ -168,9 +212,10 @@ Result<std::shared_ptr<const Chunk>> PageStore::read(PageRef ref)
 Result<std::shared_ptr<const Chunk>> PageStore::load(PageRef ref)
 {
     const std::string name = path(segment_id(segment_of(ref)));
-    const int file = file_of(segment_of(ref));
-    if (file < 0)
+    const auto segment = file_of(segment_of(ref));
+    if (!segment)
         return damaged(name, "The file is missing, or is no memory of a snapshot");
+    const int file = segment->get();
     const ChunkHeader header = read_header(file, offset_of(ref));
     if (!header.pages)
         return damaged(name, "It is damaged: a page of memory is not where it should be");
@@ -195,8 +240,8 @@ Result<std::shared_ptr<const Chunk>> PageStore::load(PageRef ref)
 
 u64 PageStore::chunk_length(PageRef ref)
 {
-    const int file = file_of(segment_of(ref));
-    const ChunkHeader header = file < 0 ? ChunkHeader{} : read_header(file, offset_of(ref));
+    const auto file = file_of(segment_of(ref));
+    const ChunkHeader header = file ? read_header(file->get(), offset_of(ref)) : ChunkHeader{};
     return header.pages ? round_up(chunk_header + 8 * header.pages + header.stored, chunk_alignment) : 0;
 }
 
@@ -205,6 +250,7 @@ Result<void> PageStore::begin(const std::string& id)
     const auto number = segment_number(id);
     if (!number)
         return number.error();
+    forget_freed();
     auto writing = std::make_unique<Writing>();
     writing->id = id;
     writing->number = number.value();
@@ -273,10 +319,10 @@ void PageStore::learn(PageRef ref)
 {
     if (!ref || !learnt_.insert(chunk_of(ref)).second)
         return;
-    const int file = file_of(segment_of(ref));
-    const ChunkHeader header = file < 0 ? ChunkHeader{} : read_header(file, offset_of(ref));
+    const auto file = file_of(segment_of(ref));
+    const ChunkHeader header = file ? read_header(file->get(), offset_of(ref)) : ChunkHeader{};
     std::array<u8, 8 * pages_in_chunk> hashes{};
-    if (!header.pages || !read_whole(file, offset_of(ref) + chunk_header, std::span(hashes).first(8 * header.pages)))
+    if (!header.pages || !read_whole(file->get(), offset_of(ref) + chunk_header, std::span(hashes).first(8 * header.pages)))
         return;
     for (unsigned slot = 0; slot < header.pages; ++slot)
         by_hash_.emplace(load_le<u64>(&hashes[8 * slot]), chunk_of(ref) | slot);
@@ -317,7 +363,9 @@ Result<u64> PageStore::finish()
     const u64 bytes = writing_->end;
     {
         const std::lock_guard lock(mutex_);
-        segments_[writing_->number].file = std::move(writing_->file);
+        Segment& segment = segments_[writing_->number];
+        segment.changed = status_of(writing_->file.get()).st_ctim;
+        segment.file = std::make_shared<FileDescriptor>(std::move(writing_->file));
     }
     last_ = writing_->number;
     writing_.reset();
@@ -333,12 +381,12 @@ void PageStore::abandon()
         return;
     const u32 number = *std::exchange(last_, std::nullopt);
     ::unlink(path(segment_id(number)).c_str());
-    std::erase_if(by_hash_, [&](const auto& entry) { return segment_of(entry.second) == number; });
-    const std::lock_guard lock(mutex_);
-    segments_[number].file = {};
-    segments_[number].tried = true;
-    std::erase_if(cache_, [&](const auto& entry) { return segment_of(entry.first) == number; });
-    std::erase_if(cached_, [&](const PageRef chunk) { return segment_of(chunk) == number; });
+    {
+        const std::lock_guard lock(mutex_);
+        segments_[number].file = {};
+        segments_[number].tried = true;
+    }
+    forget(number);
 }
 
 }

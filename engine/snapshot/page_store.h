@@ -16,6 +16,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include <time.h>
+
 #include "engine/base/file_descriptor.h"
 #include "engine/base/result.h"
 #include "engine/base/types.h"
@@ -74,7 +76,8 @@ public:
     // Bytes that the chunk takes in its segment, 0 where there is none.
     u64 chunk_length(PageRef ref);
 
-    // One thread at a time: a new segment, pages into it, its end. Nothing counts before finish(), which makes it last.
+    // One thread at a time: a new segment, pages into it, its end. Nothing counts before finish(), which makes it last. From
+    // begin() until what refers to the pages is written down, no space is freed (SnapshotDirectory::lock).
     Result<void> begin(const std::string& id);
     Result<PageRef> add(const u8* page);
     // Pages equal to those of this chunk need not be written again.
@@ -87,8 +90,9 @@ public:
 private:
     struct Segment {
         std::string id;
-        FileDescriptor file;
+        std::shared_ptr<const FileDescriptor> file{};
         bool tried = false;
+        timespec changed{};    // by the host's clock, as it was last seen
     };
     struct Writing {
         std::string id;
@@ -99,7 +103,9 @@ private:
     };
 
     std::string path(const std::string& id) const;
-    int file_of(u32 number);
+    std::shared_ptr<const FileDescriptor> file_of(u32 number);    // null where there is none
+    void forget_freed();
+    void forget(u32 segment);
     Result<std::shared_ptr<const Chunk>> load(PageRef chunk);
     const u8* content(PageRef ref, std::shared_ptr<const Chunk>& holder);
     Result<void> write_chunk();

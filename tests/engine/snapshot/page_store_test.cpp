@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <thread>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -53,6 +55,39 @@ TEST_F(PageStoreTest, GivesBackEachPage)
             ASSERT_TRUE(chunk) << chunk.error().text();
             EXPECT_EQ(std::memcmp(chunk.value()->page(slot_of(refs[n])), pages[n].data(), page_size), 0);
         }
+}
+
+// Whoever frees space does so without asking a store that is open elsewhere.
+TEST_F(PageStoreTest, WritesAgainWhatWasFreedMeanwhile)
+{
+    PageStore store(directory);
+    const auto gone = page(), punched = page(), kept = page();
+    const auto write = [&](const std::string& id, const std::vector<u8>& bytes) {
+        EXPECT_TRUE(store.begin(id));
+        const PageRef ref = store.add(bytes.data()).value();
+        EXPECT_TRUE(store.finish());
+        return ref;
+    };
+    const std::string third_id(16, 'c'), fourth_id(16, 'd');
+    write(first_id, gone);
+    write(second_id, punched);
+    const PageRef old = write(third_id, kept);
+    // The host's clock for files takes steps of some milliseconds.
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    std::filesystem::remove(file(first_id));
+    const FileDescriptor segment{::open(file(second_id).c_str(), O_RDWR)};
+    ASSERT_EQ(::fallocate(segment.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 48, 4096), 0);
+    ASSERT_TRUE(store.begin(fourth_id));
+    const PageRef one = store.add(gone.data()).value(), two = store.add(punched.data()).value();
+    EXPECT_EQ(store.segment_id(segment_of(one)), fourth_id);
+    EXPECT_EQ(store.segment_id(segment_of(two)), fourth_id);
+    EXPECT_EQ(store.add(kept.data()).value(), old);
+    ASSERT_TRUE(store.finish());
+    PageStore again(directory);
+    const u32 number = again.segment_number(fourth_id).value();
+    const auto chunk = again.read(make_ref(number, offset_of(one), slot_of(one)));
+    ASSERT_TRUE(chunk) << chunk.error().text();
+    EXPECT_EQ(std::memcmp(chunk.value()->page(slot_of(one)), gone.data(), page_size), 0);
 }
 
 TEST_F(PageStoreTest, StoresZeroesNowhereAndEqualPagesOnce)
