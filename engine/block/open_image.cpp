@@ -4,6 +4,8 @@
 #include <array>
 #include <filesystem>
 
+#include <sys/stat.h>
+
 #include "engine/base/bits.h"
 #include "engine/base/text.h"
 #include "engine/block/new_file.h"
@@ -76,6 +78,15 @@ fs::path real(const fs::path& path)
     return trouble ? whole.lexically_normal() : found;
 }
 
+constexpr unsigned most_attempts = 4;
+
+// 0 where there is no file.
+u64 file_number(const std::string& path)
+{
+    struct stat about { };
+    return ::stat(path.c_str(), &about) == 0 ? about.st_ino : 0;
+}
+
 bool lies_in(const fs::path& file, const fs::path& folder)
 {
     const auto [rest, unused] = std::mismatch(folder.begin(), folder.end(), file.begin(), file.end());
@@ -93,6 +104,7 @@ public:
 
 private:
     Result<std::shared_ptr<ImageLayer>> open_qcow2(const std::string& path, ImageAccess access, bool top);
+    Result<std::shared_ptr<ImageLayer>> open_qcow2_once(const std::string& path, ImageAccess access, bool top);
     Result<std::shared_ptr<ImageLayer>> open_below(const std::string& path, const qcow2::Header& header);
 
     const OpenOptions& options_;
@@ -153,7 +165,21 @@ Result<std::shared_ptr<ImageLayer>> Opener::open_below(const std::string& path, 
     return open(below->string(), *format, ImageAccess::read_only, false);
 }
 
+// While its chain is being opened, a layer may be replaced by one that was merged from it and those below (layer_merge.h),
+// which then are deleted.
 Result<std::shared_ptr<ImageLayer>> Opener::open_qcow2(const std::string& path, ImageAccess access, bool top)
+{
+    const auto depth = chain_.size();
+    for (unsigned attempt = 1;; ++attempt) {
+        const auto before = file_number(path);
+        auto opened = open_qcow2_once(path, access, top);
+        if (opened || attempt == most_attempts || file_number(path) == before)
+            return opened;
+        chain_.resize(depth);
+    }
+}
+
+Result<std::shared_ptr<ImageLayer>> Opener::open_qcow2_once(const std::string& path, ImageAccess access, bool top)
 {
     auto file = open_image_file(path, access, options_.cache);
     if (!file)

@@ -51,7 +51,7 @@ void LayerKeeper::run()
         } else {
             due_.reset();
             lock.unlock();
-            make_room();
+            merge([] { return false; });
             lock.lock();
         }
     }
@@ -59,11 +59,21 @@ void LayerKeeper::run()
 
 void LayerKeeper::make_room()
 {
+    merge([this] { return !disks_.is_full(); });
+}
+
+void LayerKeeper::merge(const std::function<bool()>& enough)
+{
     const std::lock_guard one_at_a_time(merging_);
+    std::atomic<bool> done = false;    // asked for by the thread that copies
+    const auto go_on = [&] { return !stopping_ && !done; };
+    const auto merged = [&] {
+        disks_.follow_merges();
+        done = enough();
+    };
     // Others may have merged while this machine ran.
-    disks_.follow_merges();
-    merger_.merge(
-        [this] { return disks_.unfinished(); }, [this] { return !stopping_; }, [this] { disks_.follow_merges(); });
+    merged();
+    merger_.merge([this] { return disks_.unfinished(); }, go_on, merged);
 }
 
 }

@@ -23,13 +23,14 @@ public:
 
     // Any thread. Looks in so much time, or sooner where that was asked for, whether there is anything to merge.
     void wake(std::chrono::milliseconds after);
-    // Any thread. The same at once, on the caller's thread: for a chain that can't get longer.
+    // Any thread. At once, on the caller's thread, and only until every disk can be given another layer, if that comes to be.
     void make_room();
     // Gives up what is under way; nothing is merged any more.
     void stop();
 
 private:
     void run();
+    void merge(const std::function<bool()>& enough);
 
     LayerMerger merger_;
     SnapshotDisks& disks_;

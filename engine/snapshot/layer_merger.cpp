@@ -18,6 +18,7 @@ namespace engine {
 namespace {
 
 constexpr u64 cheap = u64(16) << 20;    // bytes; layers of so little in all are always merged
+constexpr u64 most_left = u64(512) << 20, part_left = 20;    // bytes of the host's disk, or a part of it
 constexpr u64 least_part = 4;    // else the smaller ones together are at least this part of the largest
 
 constexpr int lowest_priority = 19;
@@ -25,7 +26,7 @@ constexpr int lowest_priority = 19;
 constexpr int ioprio_of_thread = 1, ioprio_best_effort = 2 << 13, ioprio_lowest = 7;
 
 // On a thread that gives way to all others. It can't be the caller's: that one has to be quick again once it holds a lock.
-Result<void> copy_aside(LayerMerge& merge, const std::function<bool()>& go_on)
+Result<void> copy_aside(LayerMerge& merge, u64 room_to_leave, const std::function<bool()>& go_on)
 {
     Result<void> copied;
     std::thread aside([&] {
@@ -34,16 +35,22 @@ Result<void> copy_aside(LayerMerge& merge, const std::function<bool()>& go_on)
         // Where that isn't allowed it is only less polite.
         (void)::setpriority(PRIO_PROCESS, self, lowest_priority);
         (void)::syscall(SYS_ioprio_set, ioprio_of_thread, int(self), ioprio_best_effort | ioprio_lowest);
-        copied = merge.copy(room_left_to_host, go_on);
+        copied = merge.copy(room_to_leave, go_on);
     });
     aside.join();
     return copied;
 }
 
-bool has_room(const std::string& folder, u64 bytes)
+// Merging never takes the last of the host's disk, which guests may need.
+struct HostRoom {
+    u64 left = 0, to_leave = 0;    // bytes
+};
+HostRoom room_at(const std::string& folder)
 {
     struct statvfs host { };
-    return ::statvfs(folder.c_str(), &host) == 0 && u64(host.f_bavail) * host.f_frsize >= bytes;
+    if (::statvfs(folder.c_str(), &host) != 0)
+        return {};
+    return {u64(host.f_bavail) * host.f_frsize, std::min(most_left, u64(host.f_blocks) * host.f_frsize / part_left)};
 }
 
 }
@@ -121,9 +128,10 @@ Result<u64> LayerMerger::merge_run(
     auto merge = LayerMerge::open(paths);
     if (!merge)
         return merge.error();
-    if (!has_room(directory_.path(), merge->bytes() + room_left_to_host))
+    const HostRoom room = room_at(directory_.path());
+    if (room.left < merge->bytes() + room.to_leave)
         return Error{"The layers can't be merged", "The host's disk is too full", "Make room on it"};
-    if (auto copied = copy_aside(*merge, go_on); !copied)
+    if (auto copied = copy_aside(*merge, room.to_leave, go_on); !copied)
         return copied.error();
     const auto lock = directory_.lock(SnapshotDirectory::Use::exclusive);
     if (!lock)

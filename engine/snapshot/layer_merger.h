@@ -20,7 +20,6 @@
 namespace engine {
 
 constexpr std::size_t long_chain = 32;    // layers
-constexpr u64 room_left_to_host = u64(512) << 20;    // bytes; merging never takes the host's last
 
 class LayerMerger {
 public:

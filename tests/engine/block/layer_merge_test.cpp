@@ -279,6 +279,36 @@ TEST_F(LayerMergeTest, a_crash_at_any_step_leaves_the_old_layers_or_the_new_one)
     }
 }
 
+// Such as that of a linked clone, which knows nothing of its original's locks.
+TEST_F(LayerMergeTest, a_chain_can_be_opened_while_it_is_merged)
+{
+    constexpr unsigned layers = 24;
+    put("base.img", noise(disk_size, 8));
+    for (unsigned n = 0; n < layers; ++n)
+        make_layer(text(n, ".qcow2"), n ? text(n - 1, ".qcow2") : "base.img");
+    scribble(text(layers / 2, ".qcow2"), 8, 3);
+    const Bytes before = shown(text(layers - 1, ".qcow2"));
+    std::atomic<bool> stop = false;
+    std::atomic<unsigned> opened = 0, failures = 0;
+    std::thread other([&] {
+        while (!stop) {
+            const auto layer = open_layer(path(text(layers - 1, ".qcow2")), ImageAccess::read_only);
+            Bytes bytes(disk_size);
+            failures += !layer || !read_layer(*layer.value(), 0, {bytes}, bytes.size()).ok() || bytes != before;
+            ++opened;
+        }
+    });
+    for (unsigned n = 0; n + 2 < layers; ++n) {
+        for (const unsigned target = opened + 1; opened < target;)
+            std::this_thread::yield();
+        ASSERT_TRUE(merge({path(text(n, ".qcow2")), path(text(n + 1, ".qcow2"))}));
+        std::filesystem::remove(path(text(n, ".qcow2")));
+    }
+    stop = true;
+    other.join();
+    EXPECT_EQ(failures, 0u);
+}
+
 TEST_F(LayerMergeTest, a_disk_under_load_goes_on_over_merged_layers)
 {
     std::vector<std::string> names{"base.img"};

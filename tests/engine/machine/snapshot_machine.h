@@ -29,7 +29,7 @@ struct SnapshotMachine : Listener {
     std::optional<StopReason> end;
 
     explicit SnapshotMachine(const std::string& name, bool fresh = true)
-        : folder(std::filesystem::temp_directory_path() / ("paddock-" + name + "." + std::to_string(getpid())))
+        : folder(place() / ("paddock-" + name + "." + std::to_string(getpid())))
     {
         if (fresh) {
             std::filesystem::remove_all(folder);
@@ -43,6 +43,11 @@ struct SnapshotMachine : Listener {
     }
     ~SnapshotMachine() override { machine.reset(); }
     void clean() { std::filesystem::remove_all(folder); }
+    // In memory where possible: nothing here depends on the disk.
+    static std::filesystem::path place()
+    {
+        return std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : std::filesystem::temp_directory_path();
+    }
 
     void write_firmware() const
     {
