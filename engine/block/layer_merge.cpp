@@ -44,7 +44,8 @@ Error not_mergeable(const std::string& path, const char* why)
 
 bool LayerMerge::Identity::same_as_before() const
 {
-    struct stat then { }, now { };
+    struct stat then {
+    }, now{};
     return ::fstat(file.get(), &then) == 0 && ::stat(path.c_str(), &now) == 0 && then.st_dev == now.st_dev
         && then.st_ino == now.st_ino;
 }
@@ -74,8 +75,7 @@ Result<LayerMerge> LayerMerge::open(std::span<const std::string> run)
         }
         merge.cluster_bits_ = std::min(merge.cluster_bits_, header->cluster_bits);
         auto image = qcow2::Image::open(
-            path, std::move(*file), std::move(*header),
-            {.access = ImageAccess::read_only, .backing = std::move(merge.topmost_)});
+            path, std::move(*file), std::move(*header), {.access = ImageAccess::read_only, .backing = std::move(merge.topmost_)});
         if (!image)
             return image.error();
         merge.topmost_ = std::move(*image);
@@ -104,8 +104,7 @@ Result<void> LayerMerge::copy(u64 room_to_leave, const std::function<bool()>& go
         const bool room = ::statvfs(path.c_str(), &host) != 0 || u64(host.f_bavail) * host.f_frsize >= room_to_leave;
         return room && (!go_on || go_on());
     };
-    auto copied
-        = copy_disk(*topmost_, *target, {.layers = identities_.size(), .flush_every = engine::flush_every}, check);
+    auto copied = copy_disk(*topmost_, *target, {.layers = identities_.size(), .flush_every = engine::flush_every}, check);
     if (!copied)
         merged_.reset();
     return copied;

@@ -219,8 +219,7 @@ Result<std::shared_ptr<ImageLayer>> Opener::open(const std::string& path, ImageF
     if (std::ranges::find(chain_, place) != chain_.end())
         return unusable(path, "it lies below itself", "Use a backup of it");
     if (chain_.size() >= most_layers)
-        return unusable(
-            chain_.front(), text("there are more than ", most_layers, " images below it"), "Convert it into one");
+        return unusable(chain_.front(), text("there are more than ", most_layers, " images below it"), "Convert it into one");
     chain_.push_back(place);
     if (format == ImageFormat::by_name) {
         auto decided = decide_format(path);
@@ -335,11 +334,9 @@ open_overlay(const std::string& path, std::shared_ptr<ImageLayer> below, DiskCac
     auto header = qcow2::read_header(**file, path);
     if (!header)
         return header.error();
-    if (header->backing_file.empty()
-        || !same_place(real(path).parent_path() / header->backing_file, std::string(below->name())))
+    if (header->backing_file.empty() || !same_place(real(path).parent_path() / header->backing_file, std::string(below->name())))
         return unusable(path, text("it is no overlay of ", in_quotes(below->name())), "Make a new one");
-    auto image
-        = qcow2::Image::open(path, std::move(*file), std::move(*header), {.access = access, .backing = std::move(below)});
+    auto image = qcow2::Image::open(path, std::move(*file), std::move(*header), {.access = access, .backing = std::move(below)});
     if (!image)
         return image.error();
     return std::shared_ptr<ImageLayer>(std::move(*image));

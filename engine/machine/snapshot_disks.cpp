@@ -81,8 +81,7 @@ ImageFormat SnapshotDisks::format_under(std::size_t disk, const DiskLayers& laye
 {
     if (!layers.layers.empty())
         return ImageFormat::qcow2;
-    return formats_[disk].empty() ? format_of_path(images_paths_[disk])
-                                  : format_named(formats_[disk]).value_or(ImageFormat::raw);
+    return formats_[disk].empty() ? format_of_path(images_paths_[disk]) : format_named(formats_[disk]).value_or(ImageFormat::raw);
 }
 
 std::size_t SnapshotDisks::images_under(std::size_t disk, const DiskLayers& layers) const
@@ -109,7 +108,8 @@ Result<std::vector<DiskLayers>> SnapshotDisks::make_layers(const std::vector<Dis
         if (images + 1 > most_layers)
             return Error{
                 "The snapshot can't be taken",
-                text("The disk lies in ", images, " files, one for each snapshot on the way to this one, and there can't be more"),
+                text(
+                    "The disk lies in ", images, " files, one for each snapshot on the way to this one, and there can't be more"),
                 "Delete some of the snapshots before it; they are gone for good once the machine's window was closed"};
         const std::string name = text("disk-", n, "-", mark, ".qcow2");
         const std::string under = disk.layers.empty() ? images_paths_[n] : top(disk);

@@ -50,7 +50,7 @@ bool LayerChains::is_sure(const DiskLayers& disk)
 
 bool LayerRun::contains(std::span<const std::string> part) const
 {
-    return !std::ranges::search(layers, part).empty();
+    return std::search(layers.begin(), layers.end(), part.begin(), part.end()) != layers.end();
 }
 
 Result<LayerUse> LayerUse::survey(const SnapshotDirectory& directory)

@@ -30,14 +30,13 @@ public:
     // All merges that are worth it; `merged` is called after each. Ends early where `go_on` says no, or where it can't go on
     // for now: the host's disk is too full, or somebody else has the directory. Returns bytes given back. Any thread, which
     // waits for another that copies and calls `go_on`; two at a time, or in two processes, do no harm but work twice.
-    u64
-    merge(const Unfinished& unfinished, const std::function<bool()>& go_on, const std::function<void()>& merged = {}) const;
+    u64 merge(const Unfinished& unfinished, const std::function<bool()>& go_on, const std::function<void()>& merged = {}) const;
 
 private:
     Result<std::optional<std::vector<std::string>>>
     find_work(const Unfinished& unfinished, const std::set<std::string>& failed) const;
-    Result<u64> merge_run(
-        const std::vector<std::string>& run, const Unfinished& unfinished, const std::function<bool()>& go_on) const;
+    Result<u64>
+    merge_run(const std::vector<std::string>& run, const Unfinished& unfinished, const std::function<bool()>& go_on) const;
 
     const SnapshotDirectory& directory_;
 };

@@ -12,7 +12,8 @@
 
 namespace engine {
 
-// A disk as it was cut: the image that the definition names, and the layers above it, lowest first. All are complete.
+// A disk as it was cut: the image that the definition names, and the layers above it, lowest first. All are complete. The last
+// one counts; some of the others may have been merged into those above them since (disk_layers.h).
 struct DiskLayers {
     std::string image;
     std::vector<std::string> layers;    // file names in the directory
