@@ -58,7 +58,7 @@ public:
     virtual std::shared_ptr<ImageLayer> backing() const { return {}; }
     // Goes on over another layer in place of the one below it, which shows the same bytes. Requests that are under way end on
     // the one before, which lives until then.
-    virtual void change_backing(std::shared_ptr<ImageLayer> /*same*/) { }
+    virtual void change_backing(const std::shared_ptr<ImageLayer>& same) { (void)same; }
 };
 
 // Whether bytes of `layer` are known to read as zeroes, as those beyond its end do. Nothing is read for it.

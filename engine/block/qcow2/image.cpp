@@ -261,11 +261,12 @@ std::shared_ptr<ImageLayer> Image::backing() const
     return backing_;
 }
 
-void Image::change_backing(std::shared_ptr<ImageLayer> same)
+void Image::change_backing(const std::shared_ptr<ImageLayer>& same)
 {
     // The old one goes once the lock is free, here or with the last request that reads it.
+    std::shared_ptr<ImageLayer> old = same;
     const std::lock_guard lock(mutex_);
-    backing_.swap(same);
+    backing_.swap(old);
 }
 
 ImageLayer::Extent Image::extent(u64 offset, u64 most)

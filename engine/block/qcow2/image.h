@@ -46,7 +46,7 @@ public:
     Extent extent(u64 offset, u64 most) override;
     BlockResult seal() override;
     std::shared_ptr<ImageLayer> backing() const override;
-    void change_backing(std::shared_ptr<ImageLayer> same) override;
+    void change_backing(const std::shared_ptr<ImageLayer>& same) override;
 
     const Header& header() const { return header_; }
     const std::vector<Snapshot>& snapshots() const { return snapshots_; }

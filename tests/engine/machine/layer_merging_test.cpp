@@ -88,17 +88,24 @@ TEST(LayerMerging, KeepsUpWithAMachineThatTakesSnapshotsAllDay)
 TEST(LayerMerging, IsDoneWhereAChainCannotGetLongerAndNobodyAskedForIt)
 {
     WithDisks pc("no-room");
-    pc.start();
-    const auto tree = tree_of(pc);
-    std::string last;
-    for (unsigned n = 0; n < 300; ++n) {
-        const std::string id = pc.take("point").id;
-        ASSERT_NE(id, "") << n;
-        const auto dropped = last.empty() ? Result<u64>(0) : tree->drop({last});
-        ASSERT_TRUE(dropped) << dropped.error().text();
-        last = id;
+    pc.definition.disks.resize(1);
+    std::vector<std::string> ids;
+    for (unsigned n = 0; n < 255; ++n) {
+        const auto taken = take_snapshot_of_stopped(pc.definition, {});
+        ASSERT_TRUE(taken) << n << taken.error().text();
+        ids.push_back(taken.value().id);
     }
+    EXPECT_EQ(layers_of(pc), 255u);
+    EXPECT_FALSE(take_snapshot_of_stopped(pc.definition, {}));
+    ASSERT_TRUE(tree_of(pc)->drop({ids.begin() + 3, ids.begin() + 250}));
+    pc.start();
+    ASSERT_EQ(pc.ask(1, "w"), "W");
+    const std::string id = pc.take("one more").id;
     EXPECT_LT(layers_of(pc), 256u);
+    EXPECT_EQ(pc.ask(1), "a");
+    ASSERT_EQ(pc.ask(1, "w"), "W");
+    pc.go_back(id);
+    EXPECT_EQ(pc.ask(1, "r"), "a");
     pc.clean();
 }
 
