@@ -6,7 +6,8 @@
 suites=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # in_guest SECONDS CPUS MEMORY COMMAND: after linux_guest, what its shell says when it runs COMMAND, on the standard output; what
-# the command needs lies in $work/initrd. Ends with 1 where the guest doesn't come to the command's end.
+# the command needs lies in $work/initrd; $append adds to the kernel's arguments. Ends with 1 where the guest doesn't come to the
+# command's end.
 in_guest() {
     local seconds=$(($1 * ${PADDOCK_PATIENCE:-1})) cpus=$2 memory=$3 status=0
     cat >"$work/initrd/init" <<INIT
@@ -25,7 +26,7 @@ INIT
     mkdir -p "$work/initrd/tmp"
     (cd "$work/initrd" && find . | cpio --quiet -o -H newc | gzip -1) >"$initrd"
     "$PADDOCK" boot --headless --accel "$accelerator" --timeout "$seconds" --screenshot "$results/$name.png" --cpus "$cpus" \
-        --memory "$memory" --kernel "$kernel" --initrd "$initrd" --append "console=ttyS0 quiet loglevel=0" --serial stdio \
+        --memory "$memory" --kernel "$kernel" --initrd "$initrd" --append "console=ttyS0 quiet loglevel=0 ${append:-}" --serial stdio \
         </dev/null >"$work/serial" 2>"$work/errors" || status=$?
     tr -d "\r" <"$work/serial" >"$results/$name.serial"
     awk "/^the suite ends\$/ { exit } begun; /^the suite begins\$/ { begun = 1 }" "$results/$name.serial"
@@ -58,4 +59,19 @@ judge() {
             printf "%s: %d pass, %d fail, %d skip\n", suite, count["pass"], count["fail"], count["skip"]
             exit count["fail"] || !count["pass"]
         }' "$1" "$2"
+}
+
+# compare_programs FOLDER MEMORY ROUNDS: after linux_guest, runs each program that lies somewhere in FOLDER on this host and up to
+# ROUNDS times in the guest, where it must end and say the same each time. A block is translated once it was entered eight times:
+# fewer rounds leave most of it to the interpreter. What says two different things on this host is compared by its end alone.
+compare_programs() {
+    local folder=$1 memory=$2 rounds=$3 broken=0
+    mkdir -p "$work/initrd/suite"
+    (cd "$folder" && find . -type f -executable | sed 's,^\./,,' | LC_ALL=C sort) >"$work/initrd/suite/list"
+    [ -s "$work/initrd/suite/list" ] || skip "$folder holds no programs"
+    (cd "$folder" && cpio --quiet -pdm "$work/initrd/suite" <"$work/initrd/suite/list")
+    cp "$suites/programs" "$work/initrd/bin/programs"
+    sh "$suites/programs" "$work/initrd/suite" here >"$work/native"
+    in_guest 7200 2 "$memory" "sh /bin/programs /suite guest $rounds" >"$work/guest" || broken=1
+    judge "$work/native" "$work/guest" && return $broken
 }
