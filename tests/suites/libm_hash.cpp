@@ -293,14 +293,12 @@ X87_LOAD(fbld, long double, "fbld")
 #define OF_ORDER(id) ONE(float, id##f, int, float) ONE(double, id, int, double) ONE(long double, id##l, int, long double)
 #define COMPLEX(id) ONE(ComplexF, id##f, ComplexF) ONE(Complex, id, Complex) ONE(ComplexL, id##l, ComplexL)
 #define COMPLEX_TO_REAL(id) ONE(float, id##f, ComplexF) ONE(double, id, Complex) ONE(long double, id##l, ComplexL)
-#define VECTOR(id)                                                                                                               \
-    ONE(F4, _ZGVbN4v_##id##f, F4)                                                                                                \
-    ONE(F8, _ZGVcN8v_##id##f, F8) ONE(F8, _ZGVdN8v_##id##f, F8) ONE(D2, _ZGVbN2v_##id, D2) ONE(D4, _ZGVcN4v_##id, D4)            \
-        ONE(D4, _ZGVdN4v_##id, D4)
-#define VECTOR2(id)                                                                                                              \
-    ONE(F4, _ZGVbN4vv_##id##f, F4, F4)                                                                                           \
-    ONE(F8, _ZGVcN8vv_##id##f, F8, F8) ONE(F8, _ZGVdN8vv_##id##f, F8, F8) ONE(D2, _ZGVbN2vv_##id, D2, D2)                        \
-        ONE(D4, _ZGVcN4vv_##id, D4, D4) ONE(D4, _ZGVdN4vv_##id, D4, D4)
+#define FLOATS(id) ONE(F4, _ZGVbN4v_##id##f, F4) ONE(F8, _ZGVcN8v_##id##f, F8) ONE(F8, _ZGVdN8v_##id##f, F8)
+#define FLOATS2(id) ONE(F4, _ZGVbN4vv_##id##f, F4, F4) ONE(F8, _ZGVcN8vv_##id##f, F8, F8) ONE(F8, _ZGVdN8vv_##id##f, F8, F8)
+#define DOUBLES(id) ONE(D2, _ZGVbN2v_##id, D2) ONE(D4, _ZGVcN4v_##id, D4) ONE(D4, _ZGVdN4v_##id, D4)
+#define DOUBLES2(id) ONE(D2, _ZGVbN2vv_##id, D2, D2) ONE(D4, _ZGVcN4vv_##id, D4, D4) ONE(D4, _ZGVdN4vv_##id, D4, D4)
+#define VECTOR(id) FLOATS(id) DOUBLES(id)
+#define VECTOR2(id) FLOATS2(id) DOUBLES2(id)
 
 #define ONE(result, name, ...) extern "C" result called_##name(__VA_ARGS__) __asm__(#name);
 #define X87(name)
