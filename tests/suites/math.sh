@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The C library's mathematics and the x87's on this host and in a guest: libc-test's, and libm_hash's functions one by one.
 #
-#     tests/suites/math.sh [FOLDER]        ARGUMENTS=100000 ROUNDS=3
+#     tests/suites/math.sh [FOLDER]        ARGUMENTS=100000 ROUNDS=12
 #
 # FOLDER holds libc-test's programs of src/math, linked statically. Of libm_hash there is a 32-bit one too where the compiler can.
 . "$(dirname "$0")/suite.inc.sh"
@@ -21,4 +21,4 @@ for bits in 64 32; do
     done
 done
 linux_guest
-compare_programs "$programs" 2048 "${ROUNDS:-3}"
+compare_programs "$programs" 2048 "${ROUNDS:-12}" 1

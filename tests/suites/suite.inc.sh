@@ -61,17 +61,17 @@ judge() {
         }' "$1" "$2"
 }
 
-# compare_programs FOLDER MEMORY ROUNDS: after linux_guest, runs each program that lies somewhere in FOLDER on this host and up to
-# ROUNDS times in the guest, where it must end and say the same each time. A block is translated once it was entered eight times:
+# compare_programs FOLDER MEMORY ROUNDS SECONDS: after linux_guest, runs each program that lies somewhere in FOLDER on this host, and in the
+# guest up to ROUNDS times or until SECONDS are over, where it must end and say the same each time. A block is translated once it was entered eight times:
 # fewer rounds leave most of it to the interpreter. What says two different things on this host is compared by its end alone.
 compare_programs() {
-    local folder=$1 memory=$2 rounds=$3 broken=0
+    local folder=$1 memory=$2 rounds=$3 seconds=$4 broken=0
     mkdir -p "$work/initrd/suite"
     (cd "$folder" && find . -type f -executable | sed 's,^\./,,' | LC_ALL=C sort) >"$work/initrd/suite/list"
     [ -s "$work/initrd/suite/list" ] || skip "$folder holds no programs"
     (cd "$folder" && cpio --quiet -pdm "$work/initrd/suite" <"$work/initrd/suite/list")
     cp "$suites/programs" "$work/initrd/bin/programs"
     sh "$suites/programs" "$work/initrd/suite" here >"$work/native"
-    in_guest 7200 2 "$memory" "sh /bin/programs /suite guest $rounds" >"$work/guest" || broken=1
+    in_guest 7200 2 "$memory" "sh /bin/programs /suite guest $rounds $seconds" >"$work/guest" || broken=1
     judge "$work/native" "$work/guest" && return $broken
 }

@@ -7,4 +7,4 @@
 . "$(dirname "$0")/suite.inc.sh"
 
 linux_guest
-append=vsyscall=emulate compare_programs "${1:?the folder of the built programs}" 3072 "${ROUNDS:-12}"
+append=vsyscall=emulate compare_programs "${1:?the folder of the built programs}" 3072 "${ROUNDS:-12}" 20
