@@ -49,6 +49,7 @@ for folder; do
     while IFS=$'\t' read -r entry file cpus memory seconds arguments; do
         log=$results/$name-$architecture-$entry status=0
         why=$(lacking "$entry")
+        [ -r "$folder/x86/$file" ] || why="$file is not built"
         if [ -n "$why" ]; then
             echo "skip $architecture/$entry $why"
             : $((skip += 1))
