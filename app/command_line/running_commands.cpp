@@ -24,7 +24,6 @@ namespace app {
 
 namespace {
 constexpr qint64 start_patience = 20'000;    // milliseconds until the socket answers
-constexpr qint64 stop_patience = 10'000;
 constexpr auto snapshot_patience = std::chrono::minutes(10);
 constexpr auto typing_patience = std::chrono::minutes(10);
 
@@ -126,7 +125,7 @@ int stop(const Arguments& arguments)
         say(QString("Asked “%1” to switch itself off.").arg(name));
         return succeeded;
     }
-    if (!waitFor([&] { return !isMachineRunning(name); }, stop_patience))
+    if (!waitUntilEnded(name))
         return refuse(
             problem(QString("“%1” has not ended yet").arg(name), {}, QString("Look again: paddock info \"%1\"").arg(name)));
     say(QString("Switched off “%1”.").arg(name));

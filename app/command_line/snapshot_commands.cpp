@@ -204,6 +204,9 @@ int save(const Arguments& arguments)
     const auto answer = callMachine(machine, "save", {}, saving_patience);
     const QString words = machine.endsWith(trialName({})) ? QString("Kept “%1” as a snapshot, and closed it.")
                                                           : QString("Saved and closed “%1”. To go on: paddock start \"%1\"");
+    // So that the next command may be to start it.
+    if (answer)
+        waitUntilEnded(machine);
     return answered(arguments, answer, words.arg(machine));
 }
 

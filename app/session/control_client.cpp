@@ -30,6 +30,7 @@ engine::Error errorFrom(const QJsonObject& error)
 }
 
 constexpr std::chrono::seconds beginning_patience(20);    // from a machine's lock until it runs
+constexpr std::chrono::seconds ending_patience(10);
 constexpr unsigned long between_looks = 20;    // milliseconds
 
 // A machine that has its lock but no socket yet is just starting; one whose socket is gone is just ending.
@@ -98,6 +99,13 @@ bool waitUntilBegun(const QString& machine)
         QThread::msleep(between_looks);
     }
     return false;
+}
+
+bool waitUntilEnded(const QString& machine)
+{
+    for (QDeadlineTimer deadline(ending_patience); isMachineRunning(machine) && !deadline.hasExpired();)
+        QThread::msleep(between_looks);
+    return !isMachineRunning(machine);
 }
 
 ControlLink::ControlLink(const QString& machine, QObject* parent) : QObject(parent), m_machine(machine)

@@ -112,6 +112,8 @@ engine::Result<QJsonValue> callMachine(
 // Waits, for some seconds at most, until a machine that is just starting can be saved and gone back in; false where it
 // doesn't come to that or nobody runs it.
 bool waitUntilBegun(const QString& machine);
+// Waits, for some seconds at most, until nobody runs it any more; false where somebody still does.
+bool waitUntilEnded(const QString& machine);
 
 // The same as callMachine() without waiting, and with the machine's state as it changes; for windows. Reconnects until the machine is there.
 class ControlLink : public QObject {

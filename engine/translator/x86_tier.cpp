@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
-#include <ranges>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -269,12 +268,13 @@ private:
     const u8* code_at(unsigned in_page) override { return linked_ ? link_to(page_of(*block_) + in_page, block_->mode) : nullptr; }
     const u8* link_to(u64 host, u32 mode)
     {
+        const u8* newest = nullptr;
         const auto at = pages_.find(host & ~page_mask);
         if (at != pages_.end())
-            for (const Translated& t : std::views::reverse(at->second.blocks))
+            for (const Translated& t : at->second.blocks)
                 if (t.block->host == host && t.block->mode == mode && t.block->code)
-                    return cache_->executable(t.link);
-        return nullptr;
+                    newest = t.link;
+        return newest ? cache_->executable(newest) : nullptr;
     }
     const SpanCheck* span_check(const Insn& i, unsigned size, Access access) override
     {
