@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <deque>
 #include <unordered_map>
 #include <utility>
@@ -19,6 +20,9 @@ namespace {
 constexpr u16 never = 0xffff;
 // A page that is rewritten again and again must be run ever more often in between: twice as often after each so many.
 constexpr unsigned rewrites_to_double = 8, most_doublings = 8;
+
+// So often does a jump to another page go by the table, in a context it was not linked in, before it is linked in that one.
+constexpr u32 least_patience = 16, most_patience = 1 << 14;
 
 void stop_chain(Cpu&, const Insn*) { }
 
@@ -50,7 +54,7 @@ public:
             return false;
         }
         if (pending_link_ && linked_)
-            complete_link(b);
+            complete_link(c, b);
         begin_host_code(c);
         c.block = nullptr;
         const u64 rip = c.gpr[x86::gpr_rip];
@@ -115,12 +119,17 @@ private:
     };
     struct Page {
         std::vector<Translated> blocks;
+        std::vector<u32> far_links;    // from other pages, by number
         unsigned rewrites = 0;
     };
     struct Link {
         u8* displacement;
-        u64 host;
+        u64 host;    // 0: in another page, `far` and what follows say
         u32 mode;
+        FarJump far{};
+        u64 in_page = 0;
+        u64 target_page = 0;    // that knows of it
+        u32 patience = 0, next_patience = 0;
     };
 
     static Cpu* biased(Cpu& c) { return reinterpret_cast<Cpu*>(reinterpret_cast<u8*>(&c) + state_bias); }
@@ -190,13 +199,37 @@ private:
     static unsigned bits_of(const Block& b) { return (b.mode & x86::mode_size_mask) == x86::mode_64 ? 64 : 32; }
     Block* covering(Cpu& c, u64 linear);
 
-    void complete_link(const Block& b)
+    void complete_link(Cpu& c, Block& b)
     {
-        const Link& link = links_[pending_link_ - 1];
-        if (link.host != b.host || link.mode != b.mode)
+        Link& link = links_[pending_link_ - 1];
+        if (link.mode != b.mode)
+            return;
+        if (!link.host)
+            return complete_far_link(c, b, link);
+        if (link.host != b.host)
             return;
         if (const u8* const code = link_to(b.host, b.mode))
             Assembler::patch(link.displacement, cache_->writable(code));
+    }
+
+    // From the page that the jump would be on if it led here; if something else led here, it is never found there.
+    void complete_far_link(Cpu& c, Block& b, Link& link)
+    {
+        const u64 generation = x86::generation_of(c, b);
+        if (!generation || (link.in_page & page_mask) != b.in_page)
+            return;
+        const u64 address_mask = bits_of(b) == 64 ? ~u64(0) : 0xffffffff;
+        const u64 page = (c.gpr[x86::gpr_rip] - link.in_page) & address_mask;
+        const u64 context = jump_context(generation, c.mode);
+        const std::size_t half = generation == c.soft_tlb.global_generation() ? 1 : 0;
+        std::memcpy(link.far.page, &page, sizeof page);
+        std::memcpy(link.far.context, &context, sizeof context);
+        *link.far.half = u8(i32(offset_context + half * sizeof(u64)) - state_bias);
+        Assembler::patch(link.far.displacement, cache_->writable(b.code));
+        link.patience = link.next_patience;
+        link.next_patience = std::min(2 * link.next_patience, most_patience);
+        if (std::exchange(link.target_page, page_of(b)) != page_of(b))
+            pages_[page_of(b)].far_links.push_back(u32(pending_link_));
     }
 
     // Others of the page still jump to what the block was before it lost its spans.
@@ -229,9 +262,17 @@ private:
             Assembler(t.entry).jump_to(t.miss);
         }
         at->second.blocks.clear();
+        for (const u32 number : std::exchange(at->second.far_links, {}))
+            unlink(links_[number - 1]);
         ++counts_.pages_dropped;
         ++at->second.rewrites;
         pending_link_ = 0;
+    }
+    static void unlink(Link& link)
+    {
+        constexpr u64 nowhere = 0;
+        std::memcpy(link.far.context, &nowhere, sizeof nowhere);
+        link.target_page = 0;
     }
     void drop_all()
     {
@@ -241,6 +282,7 @@ private:
                 t.block->heat = 0;
             }
             content.blocks.clear();
+            content.far_links.clear();
         }
         forget();
     }
@@ -264,6 +306,11 @@ private:
     {
         links_.push_back({displacement, page_of(*block_) + in_page, block_->mode});
         return u32(links_.size());
+    }
+    FarLink link_far(const FarJump& jump, u64 in_page) override
+    {
+        links_.push_back({nullptr, 0, block_->mode, jump, in_page, 0, least_patience, least_patience});
+        return {u32(links_.size()), &links_.back().patience};
     }
     const u8* code_at(unsigned in_page) override { return linked_ ? link_to(page_of(*block_) + in_page, block_->mode) : nullptr; }
     const u8* link_to(u64 host, u32 mode)
@@ -299,7 +346,7 @@ private:
     Thunks thunks_;
     std::vector<JumpTarget> targets_;
     std::unordered_map<u64, Page> pages_;
-    std::vector<Link> links_;
+    std::deque<Link> links_;
     std::vector<std::unique_ptr<AloneInsn>> alone_;
     std::deque<SpanCheck> span_checks_;
     u64 pending_link_ = 0;    // 1 + index

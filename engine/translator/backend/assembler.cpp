@@ -106,9 +106,14 @@ void Assembler::load_imm(u8 to, u64 imm)
     }
     if (imm == u64(i64(i32(imm))))
         return op_imm(0xc7, 8, 0, Rm::of(to), imm, 4);
+    std::memcpy(load_long_imm(to), &imm, sizeof imm);
+}
+u8* Assembler::load_long_imm(u8 to)
+{
     byte(0x48 | to >> 3);
     byte(0xb8 | (to & 7));
-    value<u64>(imm);
+    value<u64>(0);
+    return at_ - sizeof(u64);
 }
 
 void Assembler::jump_to(const u8* target)

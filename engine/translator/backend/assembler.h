@@ -59,6 +59,7 @@ public:
     void load(unsigned size, u8 to, const Rm& from) { op(0x8b, size, to, from); }
     void store(unsigned size, const Rm& to, u8 from) { op(size == 1 ? 0x88 : 0x89, size, from, to); }
     void load_imm(u8 to, u64 imm);
+    u8* load_long_imm(u8 to);    // all 64 bits, 0 for now; returns where
     void rorx(u8 to, u8 from, u8 count);    // 32 bits; BMI2
     void lea(unsigned size, u8 to, const Rm& from);    // nothing where it would change nothing
 

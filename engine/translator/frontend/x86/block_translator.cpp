@@ -101,8 +101,10 @@ void BlockTranslator::emit_body()
     bool ended = false;
     starts_.clear();
     held_ = none;
-    for (Span& s : spans_)
+    for (Span& s : spans_) {
         s.checked = false;
+        s.aligned = 0;
+    }
     for (unsigned n = 0; n < block_.count && !ended; ++n) {
         const Insn& i = block_.insns[n];
         starts_.push_back(u32(a_.at() - entry_));

@@ -21,6 +21,19 @@ namespace engine::translator {
 using x86::Access;
 using x86::Block;
 
+// A jump to another page goes straight there if the guest's page and context are those it was linked in. What is to be filled in
+// when it is linked, in the writable mapping.
+struct FarJump {
+    u8* page;    // u64: RIP that the jump's own page begins at
+    u8* context;    // u64: HostCodeState::context
+    u8* half;    // displacement of the context that it is compared with, 8 bits
+    u8* displacement;    // of the jump
+};
+struct FarLink {
+    u32 number;    // to leave with
+    u32* patience;    // how often it may still be found to go by the table before it is linked anew
+};
+
 // What the translator asks of its surroundings while it works.
 class BlockSurroundings {
 public:
@@ -28,6 +41,8 @@ public:
     virtual const Insn* alone(const Insn& i) = 0;
     // A jump within the page that has no target yet; it gets a number to leave with, and one day the target's code.
     virtual u32 link(u8* displacement, unsigned in_page) = 0;
+    // Likewise one to another page, `in_page` bytes from the start of this one.
+    virtual FarLink link_far(const FarJump& jump, u64 in_page) = 0;
     // The executable address of the code that begins at this place of the page in this mode, null: none yet.
     virtual const u8* code_at(unsigned in_page) = 0;
     // What the interpreter needs to know where a span is not to be had; lives as long as the code.
@@ -80,6 +95,8 @@ struct Span {
     u8 slot = 0;
     u8 members = 1;
     bool checked = false;
+    u8 aligned = 0;    // what was found at `aligned_at` is a multiple of this
+    i32 aligned_at = 0;
     unsigned size() const { return unsigned(high - low); }
 };
 
@@ -185,6 +202,7 @@ private:
     std::size_t window_in_loop(Access access);
     void add_segment_base(const Insn& i);
     void require_alignment(const Insn& i, unsigned alignment);
+    void require_alignment(const Insn& i, unsigned alignment, Member member);
     // Likewise the stack's top, or with RBP the frame's.
     void access_top(const Insn& i, u8 base, i32 disp, unsigned size, Access access);
 
@@ -244,6 +262,8 @@ private:
     // Where the run goes on.
     void go_to(u64 in_page);
     void go_by_address(const Insn* unless = nullptr, unsigned popped = 0);
+    void go_far(u64 in_page);
+    void emit_far_stubs();
     void follow(unsigned in_page);
     void load_target(const Insn& i);
     void compare_canonical();
@@ -345,6 +365,11 @@ private:
         Vectors vectors;
         bool x87_loaded;
     };
+    struct FarStub {
+        u8* from[2];
+        FarJump jump;
+        u64 in_page;
+    };
     struct UnknownTarget {
         u8* from;
         const Insn* insn;
@@ -374,6 +399,7 @@ private:
     std::vector<SlowSpan> slow_spans_;
     std::vector<Exit> exits_;
     std::vector<LinkStub> links_;
+    std::vector<FarStub> far_;
     std::vector<HandlerStub> handlers_;
     std::vector<UnknownTarget> unknown_;
     std::vector<OtherReturn> other_returns_;

@@ -50,8 +50,54 @@ void BlockTranslator::go_to(u64 in_page)
 {
     if (in_page < page_size)
         return follow(unsigned(in_page));
-    rip_plus(scratch_a, in_page);
-    go_by_address();
+    go_far(in_page);
+}
+
+// Until it is linked, and where page or context are others, by the table. Nothing has context 0.
+void BlockTranslator::go_far(u64 in_page)
+{
+    const unsigned half = block_.mode & x86::mode_unprivileged ? 0 : 1;
+    FarStub far{.in_page = in_page};
+    far.jump.page = a_.load_long_imm(scratch_b);
+    a_.op(0x3b, 8, scratch_b, gpr_slot(x86::gpr_rip));
+    far.from[0] = a_.jump_if(cond_ne);
+    far.jump.context = a_.load_long_imm(scratch_a);
+    a_.op(0x3b, 8, scratch_a, state_at(offset_context + half * sizeof(u64)));
+    far.jump.half = a_.at() - 1;
+    far.from[1] = a_.jump_if(cond_ne);
+    a_.lea(address_size(), scratch_b, Rm::at(scratch_b, i32(i64(in_page & ~page_mask))));
+    a_.store(8, gpr_slot(x86::gpr_rip), scratch_b);
+    far.jump.displacement = a_.jump();
+    far_.push_back(far);
+}
+
+// What the table doesn't know is linked as soon as there is code; what it knows, when it was found there often.
+void BlockTranslator::emit_far_stubs()
+{
+    const unsigned half = block_.mode & x86::mode_unprivileged ? 0 : 1;
+    for (const FarStub& s : far_) {
+        const FarLink link = around_.link_far(s.jump, s.in_page);
+        a_.bind(s.from[0]);
+        a_.bind(s.from[1]);
+        a_.bind(s.jump.displacement);
+        rip_plus(scratch_a, s.in_page);
+        write_jump_lookup(a_);
+        a_.op(0x3b, 8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, rip)));
+        u8* const unknown = a_.jump_if(cond_ne);
+        a_.load(8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, context)));
+        a_.op(0x3b, 8, scratch_a, state_at(offset_context + half * sizeof(u64)));
+        a_.jump_if_to(cond_ne, relative(thunks_.jump_in_context[half ^ 1]));
+        a_.load_imm(scratch_a, std::bit_cast<u64>(link.patience));
+        a_.op_extended(0xff, 4, 1, Rm::at(scratch_a));
+        u8* const impatient = a_.jump_if(cond_s);
+        write_jump(a_);
+        a_.bind(impatient);
+        a_.load(8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, rip)));
+        a_.bind(unknown);
+        a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
+        a_.load_imm(scratch_b, link.number);
+        a_.jump_to(relative(thunks_.leave));
+    }
 }
 
 // Whether the target in scratch_a is canonical: "equal" if so.
@@ -126,14 +172,10 @@ void BlockTranslator::emit_jcc(const Insn& i)
     }
     if (loop_head_ && i.imm == block_.in_page)
         return a_.jump_if_to(condition, loop_head_);
-    if (vectors_.dirty || vectors_.lent || avx_used_)
+    if (vectors_.dirty || vectors_.lent || avx_used_ || i.imm >= page_size)
         return void(exits_.push_back({a_.jump_if(condition), i.imm, vectors_}));
     if (i.imm == block_.in_page) {
         a_.jump_if_to(condition, entry_);
-    } else if (i.imm >= page_size) {
-        u8* const not_taken = a_.jump_if(condition ^ 1);
-        go_to(i.imm);
-        a_.bind(not_taken);
     } else if (const u8* const code = around_.code_at(unsigned(i.imm))) {
         a_.jump_if_to(condition, relative(code));
     } else {
@@ -172,13 +214,9 @@ void BlockTranslator::begin_call(const Insn& i)
     a_.value<u32>(0);
     const u64 next = u64(i.offset) + i.length;
     a_.lea(8, host::rsp, Rm::at(host::rsp, sizeof(u64)));
-    if (next < page_size) {
-        a_.lea(address_size(), scratch_a, Rm::at(scratch_a, -i32(next)));
-        a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
-        follow(unsigned(next));
-    } else {
-        go_by_address();
-    }
+    a_.lea(address_size(), scratch_a, Rm::at(scratch_a, -i32(next)));
+    a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
+    go_to(next);
     a_.bind(over);
 }
 

@@ -98,6 +98,7 @@ void BlockTranslator::emit_loop()
     slow_.clear();
     slow_spans_.clear();
     links_.clear();
+    far_.clear();
     handlers_.clear();
     unknown_.clear();
     other_returns_.clear();

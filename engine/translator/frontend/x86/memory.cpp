@@ -149,7 +149,7 @@ void BlockTranslator::access(const Insn& i)
     if (member.span != none) {
         access_span(member);
         if (memory.aligned)
-            require_alignment(i, size);
+            require_alignment(i, size, member);
         return;
     }
     spoil_flags();
@@ -206,6 +206,19 @@ void BlockTranslator::require_alignment(const Insn& i, unsigned alignment)
     handlers_.push_back({misaligned, &i, a_.at(), vectors_, x87_loaded_});
 }
 
+// Of accesses by the same base the first speaks for others that are multiples of it away.
+void BlockTranslator::require_alignment(const Insn& i, unsigned alignment, Member member)
+{
+    Span& s = spans_[member.span];
+    if (alignment <= s.aligned && !((member.offset - s.aligned_at) & i32(alignment - 1)))
+        return;
+    require_alignment(i, alignment);
+    if (alignment >= s.aligned) {
+        s.aligned = u8(alignment);
+        s.aligned_at = member.offset;
+    }
+}
+
 void BlockTranslator::emit_stubs()
 {
     for (const Exit& s : exits_) {
@@ -236,6 +249,7 @@ void BlockTranslator::emit_stubs()
     emit_span_stubs();
     emit_return_stubs();
     emit_unknown_stubs();
+    emit_far_stubs();
     for (const LinkStub& s : links_) {
         a_.bind(s.displacement);
         rip_plus(scratch_a, s.in_page);
