@@ -20,7 +20,7 @@ template <class T> void set_wide_register(Cpu& c, u8 n, const WideElements<T>& v
     const auto halves = std::bit_cast<std::array<Xmm, 2>>(value);
     c.fpu.xmm[n] = halves[0];
     c.fpu.ymm_high[n] = halves[1];
-    c.slots.uppers_used |= 1u << n;
+    c.slots.uppers_used = true;
 }
 template <class T> unsigned element_count(const Insn* i)
 {

@@ -117,9 +117,9 @@ struct HostCodeSlots {
     std::array<u64, most_strips> strips{};    // what the running loop adds to guest addresses
     u64 strip_rounds = 0;    // still to come before it looks them up again
     Block* apart = nullptr;    // a block whose spans are mostly not to be had, and that is better off without
-    // Registers whose bits 128 to 255 may not be zero in FpuState, one each; whoever sets these bits says so. And those
-    // that are to become zero, while the thunk for it runs.
-    u32 uppers_used = 0xffff, uppers_to_clear = 0;
+    // Bits 128 to 255 of the vector registers may not be zero, wherever they are; whoever sets these bits says so. And those
+    // in FpuState may not be.
+    bool uppers_used = true, uppers_stored = true;
 };
 
 struct Cpu {
@@ -129,6 +129,7 @@ struct Cpu {
     std::array<u64, 18> gpr{};
     SoftTlbContext* tlb = nullptr;    // of the current privilege
     std::atomic<u32> request = 0;
+    u32 vectors_away = 1;    // the vector registers are in FpuState; 0: in the host's. Read together with `request`
     u32 mode = 0;    // ModeKey
     HostCodeState host_code;
     SoftTlb soft_tlb;    // begins with the stack's window

@@ -149,7 +149,7 @@ void load_state(Cpu& c, const CpuState& s)
     c.dr6 = s.dr6;
     c.dr7 = s.dr7;
     c.fpu = s.fpu;
-    c.slots.uppers_used = 0xffff;
+    c.slots.uppers_used = true;
     c.msr = s;
     c.halted = s.run_state == RunState::halted;
     c.waiting_for_sipi = s.run_state == RunState::wait_for_sipi;

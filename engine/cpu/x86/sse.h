@@ -149,7 +149,7 @@ inline void set_vector(Cpu& c, u8 n, const Wide& value)
 {
     c.fpu.xmm[n] = xmm(value.low);
     c.fpu.ymm_high[n] = xmm(value.high);
-    c.slots.uppers_used |= 1u << n;
+    c.slots.uppers_used = true;
 }
 
 // `high` is how far the immediate's bits for the upper lane are above those for the lower.

@@ -146,7 +146,7 @@ void restore(Cpu& c, const Insn* i)
         load_registers(f.xmm, present & xcr0_sse, bytes + fx_xmm_offset, register_bytes(c));
     if (wanted & xcr0_avx) {
         load_registers(f.ymm_high, present & xcr0_avx, bytes + avx_at, register_bytes(c));
-        c.slots.uppers_used = 0xffff;
+        c.slots.uppers_used = present & xcr0_avx;
     }
 }
 

@@ -49,6 +49,11 @@ FlagMask BlockTranslator::live_at(u64 in_page)
     return FlagMask(live | (all_flags & ~killed));
 }
 
+static bool uses_vectors(const Insn& i, const Lowering& l)
+{
+    return l.emit == &BlockTranslator::emit_sse || (l.emit == &BlockTranslator::emit_vex && i.row->traits & x86::avx);
+}
+
 void BlockTranslator::plan()
 {
     plan_.resize(block_.count);
@@ -71,6 +76,7 @@ void BlockTranslator::plan()
         p.memory = p.lowering && i.memory() ? p.lowering->memory(i) : MemoryUse{};
         p.operand = p.top = {};
         p.live_after = live;
+        p.vectors = p.lowering && (uses_vectors(i, *p.lowering) || (n + 1u < block_.count && plan_[n + 1].vectors));
         if (p.lowering && p.lowering->emit == &BlockTranslator::emit_jcc)
             live |= p.live_at_target = live_at(i.imm);
         live = FlagMask((live & ~p.use.kills) | p.use.reads);
@@ -81,10 +87,9 @@ void BlockTranslator::plan()
 void BlockTranslator::call_handler(const Insn& i)
 {
     spoil_flags();
-    forget_vectors();
     a_.load_imm(scratch_b, std::bit_cast<u64>(around_.alone(i)));
     a_.call_to(relative(thunks_.call_handler));
-    x87_loaded_ = false;
+    here_.vectors = uppers_told_ = x87_loaded_ = false;
     in_host_ = false;
     in_memory_ = true;
 }
@@ -120,8 +125,10 @@ void BlockTranslator::emit_body()
             lowering_ = nullptr;
         if (!lowering_ && may_leave_block(i))
             ended = true;
+        if (p.vectors && !here_.vectors && !in_host_)
+            want_vectors();
         if (ended)
-            forget_vectors();
+            return_loans();
         if (lowering_)
             (this->*lowering_->emit)(i);
         else if (ended)
@@ -132,16 +139,29 @@ void BlockTranslator::emit_body()
     if (!ended) {
         live_before_ = live_after_;
         spoil_flags();
-        forget_vectors();
+        return_loans();
         go_to(u64(block_.in_page) + block_.length);
     }
 }
 
-// Looks for requests.
+// Looks for requests and, if they are wanted, for the vector registers.
 u8* BlockTranslator::emit_request_check()
 {
-    a_.op_imm(0x83, 4, 7, state_at(offset_request), 0, 1);
+    here_.vectors = plan_.front().vectors;
+    a_.op_imm(0x83, here_.vectors ? 8 : 4, 7, state_at(offset_request), 0, 1);
     return a_.jump_if(cond_ne);
+}
+
+void BlockTranslator::emit_asked(u8* asked, const u8* back)
+{
+    a_.bind(asked);
+    if (!plan_.front().vectors)
+        return;
+    a_.op_imm(0x83, 4, 7, state_at(offset_request), 0, 1);
+    u8* const leaves = a_.jump_if(cond_ne);
+    a_.call_to(relative(thunks_.load_vectors));
+    a_.jump_to(back);
+    a_.bind(leaves);
 }
 
 // When the block is dropped, a jump to `miss` is written over its entry. A block that straddles is linked to by way of the
@@ -150,12 +170,13 @@ BlockTranslator::Result BlockTranslator::translate()
 {
     plan();
     u8* const asked = emit_request_check();
+    const u8* const begin = a_.at();
     emit_body();
     if (loops()) {
         emit_loop();
     } else {
         emit_stubs();
-        a_.bind(asked);
+        emit_asked(asked, begin);
     }
     u8* const miss = a_.at();
     rip_plus(scratch_a, block_.in_page);

@@ -58,36 +58,18 @@ protected:
     ~BlockSurroundings() = default;
 };
 
-// Which of the host's vector registers hold the guest's, a bit each, and which of those memory has yet to get; what else
-// isn't where it is from block to block.
-struct Vectors {
-    u16 loaded = 0, dirty = 0;
-    u16 high_loaded = 0, high_dirty = 0;    // bits 128 to 255
-    u16 high_zero = 0;    // these are zero, which memory may have yet to learn
+// What is not where it is from block to block, at some place of the block.
+struct Residence {
+    bool vectors = false;    // are known to be in the host's registers
     bool lent = false;    // general registers are on loan, see loop.cpp
-
-    void operator|=(const Vectors& other)
-    {
-        loaded |= other.loaded;
-        dirty |= other.dirty;
-        high_loaded |= other.high_loaded;
-        high_dirty |= other.high_dirty;
-        high_zero |= other.high_zero;
-    }
-    void write_whole(u8 number, bool wide)
-    {
-        const u16 bit = u16(1 << number);
-        for (u16* which : {&loaded, &dirty, &high_loaded, wide ? &high_dirty : &high_zero})
-            *which |= bit;
-        (wide ? high_zero : high_dirty) &= u16(~bit);
-    }
 };
 
-// Accesses of a block by the same base register that are near each other and are checked at once, before the first of
-// them: spans.cpp. Offsets are counted from what the base was when the span began.
+// Accesses of a block at [base + index * scale + disp], with the same registers, that are near each other and are checked at
+// once, before the first of them: spans.cpp. Offsets are counted from what the base was when the span began.
 struct Span {
-    u8 base;    // by number
+    u8 base, index, scale;    // registers by number
     bool writes;
+    bool open = true;    // the registers are still what they were
     bool sealed = false;    // a branch is behind it: the rest may not happen
     u16 first;    // instruction
     i32 base_there;    // what had been added to the base by then
@@ -208,7 +190,7 @@ private:
 
     // spans.cpp
     void plan_spans();
-    void join_span(Member& member, unsigned n, u8 base, i32 offset, const MemoryUse& use, i32 added, u8& open);
+    void join_span(Member& member, const Span& alone);
     void settle_spans();
     void access_span(Member member);
     void check_span(Span& s);
@@ -232,23 +214,20 @@ private:
     void emit_addend(unsigned number);
     void emit_rounds(const Stream& s);
     std::vector<u8*> emit_refill();
-    void emit_strips(const Vectors& used, const std::vector<Planned>& plan_without);
+    void emit_strips(const std::vector<Planned>& plan_without);
 
     void spoil_flags();    // before the host's flags are used for our own purposes
     void want_flags();    // the guest's are needed in the host's
     void flags_made() { in_host_ = true, in_memory_ = false; }
     void before_flags_change(FlagUse use);
 
-    // Vector registers in the host's, by number.
-    u8 xmm(u8 number, bool reads, bool writes);
-    void vector(u8 number, bool wide);    // loads what is not there yet
-    void store_vectors(const Vectors& which);
-    void load_vectors(const Vectors& which);
-    void leave_vectors();
-    void forget_vectors();    // and so has C++ the registers
-    static Rm xmm_slot(unsigned number);
-    static Rm high_slot(unsigned number);
+    u8 xmm(u8 number);    // the host's vector register that holds the guest's, with all that holds them there
+    void want_vectors();
+    void return_loans();
+    void leave(const Residence& here);    // for what a thunk does; come_back() from it
+    void come_back(const Residence& here);
     void emit_vzeroupper();
+    void tell_uppers();
     void emit_vex_general(const Insn& i);
 
     // The flags that are not arithmetic, in their slot; the host's are spoiled.
@@ -276,15 +255,15 @@ private:
     void end_with_handler(const Insn& i);
     void emit_stubs();
     u8* emit_request_check();
+    void emit_asked(u8* asked, const u8* back);
     void emit_body();
     // loop.cpp
     bool loops() const;
     void emit_loop();
-    void begin_round(const Vectors& used);
+    void begin_round();
     u16 registers_used() const;
     void lend_registers();
     void move_lent(bool to_borrowers);
-    void return_lent();
 
     void plan();
     FlagMask live_at(u64 in_page);
@@ -312,11 +291,9 @@ private:
     // A register is lent to what stands so many bytes into Cpu; 0: to the countdown.
     std::vector<std::pair<u8, std::size_t>> strip_loans_;
     u8 count_register_ = none;
-    Vectors vectors_;
-    Vectors vectors_used_;    // all that the block ever loads or changes
-    bool vectors_left_ = false;    // given up in the middle of the block
+    Residence here_;
     u8* loop_head_ = nullptr;    // of a block that jumps to itself with its vectors in place
-    bool avx_used_ = false;    // the upper halves of the host's registers may not be zero
+    bool uppers_told_ = false;    // that they are used
     bool x87_loaded_ = false;
 
     struct Planned {
@@ -325,6 +302,7 @@ private:
         MemoryUse memory;
         FlagMask live_after;
         FlagMask live_at_target = 0;    // of a conditional branch
+        bool vectors = false;    // it or one of those behind it wants vector registers, before any calls a handler
         Member operand{}, top{};    // what is pushed to or popped from
         u8 stream = none;    // that the operand is looked up with, and where it is as Stream counts
         i32 in_stream = 0;
@@ -345,14 +323,14 @@ private:
         Access access;
         u8 log_size;
         std::size_t window;    // that it was not found in; 0: in none
-        Vectors vectors;
+        Residence here;
     };
     struct SlowSpan {
         u8* from[2];
         const u8* back;
         const SpanCheck* check;
         std::size_t window;    // as above
-        Vectors vectors;
+        Residence here;
     };
     struct LinkStub {
         u8* displacement;
@@ -362,7 +340,7 @@ private:
         u8* from;
         const Insn* insn;
         const u8* back;    // null: the handler ends the block
-        Vectors vectors;
+        Residence here;
         bool x87_loaded;
     };
     struct FarStub {
@@ -387,12 +365,16 @@ private:
     struct X87Load {
         u8* from;
         const u8* back;
-        Vectors vectors;
+        Residence here;
     };
-    struct Exit {    // a branch out of the middle, with vector registers still to store
+    struct VectorLoad {
+        u8* from;
+        const u8* back;
+    };
+    struct Exit {    // a branch out of the middle
         u8* from;
         u64 target;
-        Vectors vectors;
+        Residence here;
     };
     void emit_window_miss(std::size_t window, unsigned size, Access access, const u8* back);
     std::vector<SlowAccess> slow_;
@@ -405,6 +387,7 @@ private:
     std::vector<OtherReturn> other_returns_;
     std::vector<DeepCall> deep_calls_;
     std::vector<X87Load> x87_loads_;
+    std::vector<VectorLoad> vector_loads_;
 };
 
 }

@@ -172,8 +172,8 @@ void BlockTranslator::emit_jcc(const Insn& i)
     }
     if (loop_head_ && i.imm == block_.in_page)
         return a_.jump_if_to(condition, loop_head_);
-    if (vectors_.dirty || vectors_.lent || avx_used_ || i.imm >= page_size)
-        return void(exits_.push_back({a_.jump_if(condition), i.imm, vectors_}));
+    if (here_.lent || i.imm >= page_size)
+        return void(exits_.push_back({a_.jump_if(condition), i.imm, here_}));
     if (i.imm == block_.in_page) {
         a_.jump_if_to(condition, entry_);
     } else if (const u8* const code = around_.code_at(unsigned(i.imm))) {

@@ -44,14 +44,14 @@ inline Rm gpr_slot(unsigned number)
 constexpr std::size_t offset_gpr
     = offsetof(Cpu, gpr),
     offset_tlb = offsetof(Cpu, tlb), offset_base = offsetof(Cpu, base), offset_request = offsetof(Cpu, request),
-    offset_flags = offsetof(Cpu, host_code.flags), offset_context = offsetof(Cpu, host_code.context),
-    offset_returns_base = offsetof(Cpu, slots.returns_base), offset_returns_limit = offsetof(Cpu, host_code.returns_limit),
-    offset_jump_table = offsetof(Cpu, host_code.jump_table), offset_spill = offsetof(Cpu, host_code.spill),
-    offset_x87_on_host = offsetof(Cpu, host_code.x87_on_host), offset_xmm = offsetof(Cpu, fpu.xmm),
-    offset_mxcsr = offsetof(Cpu, fpu.mxcsr), offset_ymm_high = offsetof(Cpu, fpu.ymm_high),
+    offset_vectors_away = offsetof(Cpu, vectors_away), offset_flags = offsetof(Cpu, host_code.flags),
+    offset_context = offsetof(Cpu, host_code.context), offset_returns_base = offsetof(Cpu, slots.returns_base),
+    offset_returns_limit = offsetof(Cpu, host_code.returns_limit), offset_jump_table = offsetof(Cpu, host_code.jump_table),
+    offset_spill = offsetof(Cpu, host_code.spill), offset_x87_on_host = offsetof(Cpu, host_code.x87_on_host),
+    offset_xmm = offsetof(Cpu, fpu.xmm), offset_mxcsr = offsetof(Cpu, fpu.mxcsr), offset_ymm_high = offsetof(Cpu, fpu.ymm_high),
     offset_spans = offsetof(Cpu, slots.spans), offset_strips = offsetof(Cpu, slots.strips),
     offset_strip_rounds = offsetof(Cpu, slots.strip_rounds), offset_uppers_used = offsetof(Cpu, slots.uppers_used),
-    offset_uppers_to_clear = offsetof(Cpu, slots.uppers_to_clear), offset_rflags_other = offsetof(Cpu, rflags_other),
+    offset_uppers_stored = offsetof(Cpu, slots.uppers_stored), offset_rflags_other = offsetof(Cpu, rflags_other),
     offset_cr4 = offsetof(Cpu, cr4), offset_stack_window = offsetof(Cpu, soft_tlb.stack_window),
     offset_user_loops = offsetof(Cpu, soft_tlb.user_loops), offset_supervisor_loops = offsetof(Cpu, soft_tlb.supervisor_loops),
     offset_loop_windows_used = offsetof(Cpu, soft_tlb.loop_windows_used),
@@ -59,6 +59,16 @@ constexpr std::size_t offset_gpr
     offset_kernel_gs_base = offsetof(Cpu, msr.kernel_gs_base);
 #pragma GCC diagnostic pop
 static_assert(offset_gpr == 0 && offset_stack_window + sizeof(x86::TlbWindow) <= 2 * state_bias);
+static_assert(offset_vectors_away == offset_request + sizeof(u32) && offset_request % sizeof(u64) == 0);
+
+inline Rm xmm_slot(unsigned number)
+{
+    return state_at(offset_xmm + sizeof(x86::Xmm) * number);
+}
+inline Rm high_slot(unsigned number)
+{
+    return state_at(offset_ymm_high + sizeof(x86::Xmm) * number);
+}
 
 // Of a window that stands `window` bytes into Cpu.
 inline Rm window_at(std::size_t window, std::size_t offset)

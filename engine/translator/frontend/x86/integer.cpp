@@ -278,7 +278,7 @@ void BlockTranslator::emit_divide(const Insn& i)
     a_.op(0x3b, size, host::rdx, from);
     u8* const slow = a_.jump_if(cond_ae);
     a_.op_extended(0xf7, size, 6, from);
-    handlers_.push_back({slow, &i, a_.at(), vectors_, x87_loaded_});
+    handlers_.push_back({slow, &i, a_.at(), here_, x87_loaded_});
     flags_made();
 }
 
@@ -290,7 +290,7 @@ void BlockTranslator::emit_signed_divide(const Insn& i)
     if (i.memory())
         access(i);
     const auto otherwise = [&](unsigned condition) {
-        handlers_.push_back({a_.jump_if(condition), &i, nullptr, vectors_, x87_loaded_});
+        handlers_.push_back({a_.jump_if(condition), &i, nullptr, here_, x87_loaded_});
     };
     const std::size_t first = handlers_.size();
     a_.load(size, scratch_b, Rm::of(host::rax));

@@ -7,11 +7,10 @@
 
 namespace engine::translator {
 
-// Whether the block may keep its vector registers while it runs round and round: it jumps to itself, and nothing in it calls
-// a handler.
+// Whether the block jumps to itself, and nothing in it calls a handler.
 bool BlockTranslator::loops() const
 {
-    if (vectors_left_ || !std::ranges::all_of(plan_, [](const Planned& p) { return p.lowering != nullptr; }))
+    if (!std::ranges::all_of(plan_, [](const Planned& p) { return p.lowering != nullptr; }))
         return false;
     return std::ranges::any_of(block_.insns, block_.insns + block_.count, [&](const Insn& i) {
         return i.row->forms == x86::jcc_forms.data() && i.imm == block_.in_page;
@@ -78,22 +77,35 @@ void BlockTranslator::move_lent(bool to_borrowers)
         a_.op_imm(0xc7, 8, 0, state_at(offset_strip_rounds), 0, 4);
 }
 
-void BlockTranslator::return_lent()
+void BlockTranslator::leave(const Residence& here)
 {
+    if (here.lent)
+        move_lent(false);
+}
+
+void BlockTranslator::come_back(const Residence& here)
+{
+    if (here.vectors)
+        a_.call_to(relative(thunks_.load_vectors));
+    if (here.lent)
+        move_lent(true);
+}
+
+void BlockTranslator::return_loans()
+{
+    if (!here_.lent)
+        return;
+    move_lent(false);
+    here_.lent = false;
     for (const auto& [borrower, lender] : loans_) {
         host_[borrower] = none;
         host_[lender] = host_of[lender];
     }
 }
 
-// Once more, with the vector registers that the body was seen to use loaded before the loop and stored behind it, windows
-// for its accesses to memory, and registers on loan.
+// Once more, with windows for its accesses to memory, and registers on loan.
 void BlockTranslator::emit_loop()
 {
-    Vectors used = vectors_used_;
-    // In the first round they are not zero yet.
-    avx_used_ |= used.high_zero != 0;
-    used.high_dirty |= std::exchange(used.high_zero, u16(0));
     a_ = Assembler(entry_);
     slow_.clear();
     slow_spans_.clear();
@@ -105,33 +117,36 @@ void BlockTranslator::emit_loop()
     deep_calls_.clear();
     exits_.clear();
     x87_loads_.clear();
+    vector_loads_.clear();
     lend_registers();
-    begin_round(used);
+    begin_round();
     const std::vector<Planned> plan_without = plan_;
     const bool strips = plan_streams();
     if (strips)
         lend_to_strips();
-    used.lent = strips || !loans_.empty();
-    begin_round(used);
-    load_vectors(vectors_);
+    begin_round();
+    here_.lent = strips || !loans_.empty();
+    if (here_.lent)
+        move_lent(true);
     loop_head_ = a_.at();
     u8* const asked = emit_request_check();
+    const u8* const begin = a_.at();
+    const Residence here = here_;
     if (strips)
-        emit_strips(used, plan_without);
+        emit_strips(plan_without);
     else
         emit_body();
     emit_stubs();
-    a_.bind(asked);
-    vectors_ = used;
-    forget_vectors();
+    emit_asked(asked, begin);
+    here_ = here;
+    return_loans();
 }
 
 // As every jump to the loop's head finds it.
-void BlockTranslator::begin_round(const Vectors& used)
+void BlockTranslator::begin_round()
 {
-    in_host_ = x87_loaded_ = false;
+    in_host_ = x87_loaded_ = uppers_told_ = false;
     in_memory_ = true;
-    vectors_ = used;
     for (const auto& [borrower, lender] : loans_) {
         host_[borrower] = host_of[lender];
         host_[lender] = none;

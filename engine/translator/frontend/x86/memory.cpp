@@ -88,7 +88,7 @@ void BlockTranslator::access_linear(const Insn& i, unsigned size, Access access)
     lookup(access, size);
     u8* const slow = a_.jump_if(cond_a);
     a_.op(0x03, 8, scratch_a, Rm::at(scratch_b, table_of(access) + host_in_entry));
-    slow_.push_back({slow, a_.at(), &i, access, u8(std::countr_zero(size)), 0, vectors_});
+    slow_.push_back({slow, a_.at(), &i, access, u8(std::countr_zero(size)), 0, here_});
 }
 
 // Whether a window that stands so many bytes into Cpu has the address: "above or equal" if not. Its distance from the
@@ -105,7 +105,7 @@ void BlockTranslator::access_window(const Insn& i, unsigned size, Access access,
     look_in_window(window);
     u8* const outside = a_.jump_if(cond_ae);
     a_.op(0x03, 8, scratch_a, window_at(window, offsetof(x86::TlbWindow, addend)));
-    slow_.push_back({outside, a_.at(), &i, access, u8(std::countr_zero(size)), window, vectors_});
+    slow_.push_back({outside, a_.at(), &i, access, u8(std::countr_zero(size)), window, here_});
 }
 
 void BlockTranslator::access_stack(const Insn& i, unsigned size, Access access)
@@ -142,7 +142,7 @@ void BlockTranslator::emit_window_miss(std::size_t window, unsigned size, Access
 
 void BlockTranslator::access(const Insn& i)
 {
-    const auto& [lowering, use, memory, live, at_target, member, top, stream, in_stream] = plan_[now_];
+    const auto& [lowering, use, memory, live, at_target, vectors, member, top, stream, in_stream] = plan_[now_];
     const unsigned size = memory.size;
     if (stream != none)
         return access_stream(i, stream);
@@ -203,7 +203,7 @@ void BlockTranslator::require_alignment(const Insn& i, unsigned alignment)
     }
     a_.op_imm(0xf6, 1, 0, Rm::of(address), alignment - 1, 1);
     u8* const misaligned = a_.jump_if(cond_ne);
-    handlers_.push_back({misaligned, &i, a_.at(), vectors_, x87_loaded_});
+    handlers_.push_back({misaligned, &i, a_.at(), here_, x87_loaded_});
 }
 
 // Of accesses by the same base the first speaks for others that are multiples of it away.
@@ -223,8 +223,7 @@ void BlockTranslator::emit_stubs()
 {
     for (const Exit& s : exits_) {
         a_.bind(s.from);
-        store_vectors(s.vectors);
-        leave_vectors();
+        leave(s.here);
         go_to(s.target);
     }
     hot_end_ = a_.at();
@@ -239,11 +238,10 @@ void BlockTranslator::emit_stubs()
         } else {
             a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(s.access)));
         }
-        store_vectors(s.vectors);
-        leave_vectors();
+        leave(s.here);
         a_.load_imm(scratch_b, std::bit_cast<u64>(s.insn));
         a_.call_to(relative(thunks_.slow[unsigned(s.access)][s.log_size]));
-        load_vectors(s.vectors);
+        come_back(s.here);
         a_.jump_to(s.back);
     }
     emit_span_stubs();
@@ -259,8 +257,7 @@ void BlockTranslator::emit_stubs()
     }
     for (const HandlerStub& s : handlers_) {
         a_.bind(s.from);
-        store_vectors(s.vectors);
-        leave_vectors();
+        leave(s.here);
         a_.load_imm(scratch_b, std::bit_cast<u64>(s.back ? around_.alone(*s.insn) : s.insn));
         if (!s.back) {
             a_.jump_to(relative(thunks_.end_with_handler));
@@ -269,15 +266,24 @@ void BlockTranslator::emit_stubs()
         a_.call_to(relative(thunks_.call_handler));
         if (s.x87_loaded)
             a_.call_to(relative(thunks_.load_x87));
-        load_vectors(s.vectors);
+        come_back(s.here);
+        a_.jump_to(s.back);
+    }
+    for (const VectorLoad& s : vector_loads_) {
+        a_.bind(s.from);
+        a_.call_to(relative(thunks_.load_vectors));
         a_.jump_to(s.back);
     }
     for (const X87Load& s : x87_loads_) {
         a_.bind(s.from);
-        store_vectors(s.vectors);
-        leave_vectors();
+        leave(s.here);
         a_.call_to(relative(thunks_.load_x87));
-        load_vectors(s.vectors);
+        come_back(s.here);
+        a_.jump_to(s.back);
+    }
+    for (const VectorLoad& s : vector_loads_) {
+        a_.bind(s.from);
+        a_.call_to(relative(thunks_.load_vectors));
         a_.jump_to(s.back);
     }
 }

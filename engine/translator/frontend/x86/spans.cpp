@@ -1,4 +1,4 @@
-// Spans: what a block does at [base + disp] with the same base is looked up once. Whoever comes first has the soft TLB asked
+// Spans: what a block does at [base + index * scale + disp] with the same registers is looked up once. Whoever comes first has the soft TLB asked
 // about all bytes from the lowest to the highest; the others find the host's address in a slot of Cpu, or still in
 // scratch_a, and need neither lookup nor compare, so that the flags stay where they are. Where the bytes are not to be had
 // together (two pages that are apart, registers of a device, a fault) the interpreter does the rest of the block; a block
@@ -22,29 +22,26 @@ Rm slot_of(const Span& s)
 
 }
 
-// Into the open span of its base, if it is near, or into a new one.
-void BlockTranslator::join_span(Member& member, unsigned n, u8 base, i32 offset, const MemoryUse& use, i32 added, u8& open)
+// Into an open span with the same registers, if one is near, or into a new one.
+void BlockTranslator::join_span(Member& member, const Span& alone)
 {
-    const bool writes = use.access == Access::write;
-    const i32 end = offset + use.size;
-    if (open != none) {
-        Span& s = spans_[open];
-        const i32 low = std::min(s.low, offset), high = std::max(s.high, end);
-        if (u32(high - low) <= most_bytes && (!writes || s.writes || !s.sealed)) {
-            s.low = low;
-            s.high = high;
-            s.writes |= writes;
-            ++s.members;
-            member = {open, offset};
-            return;
-        }
+    for (std::size_t n = spans_.size(); n-- > 0;) {
+        Span& s = spans_[n];
+        const i32 low = std::min(s.low, alone.low), high = std::max(s.high, alone.high);
+        const bool alike = s.open && s.base == alone.base && s.index == alone.index && s.scale == alone.scale;
+        if (!alike || u32(high - low) > most_bytes || (alone.writes && !s.writes && s.sealed))
+            continue;
+        s.low = low;
+        s.high = high;
+        s.writes |= alone.writes;
+        ++s.members;
+        member = {u8(n), alone.low};
+        return;
     }
-    open = none;
     if (spans_.size() == none)
         return;
-    open = u8(spans_.size());
-    spans_.push_back({.base = base, .writes = writes, .first = u16(n), .base_there = added, .low = offset, .high = end});
-    member = {open, offset};
+    member = {u8(spans_.size()), alone.low};
+    spans_.push_back(alone);
 }
 
 void BlockTranslator::plan_spans()
@@ -53,43 +50,51 @@ void BlockTranslator::plan_spans()
     spans_.clear();
     if (block_.no_spans)
         return;
-    std::array<u8, gpr_rip + 1> open;
     std::array<i32, gpr_rip + 1> added{};
-    open.fill(none);
-    const auto close = [&](unsigned number) {
-        open[number] = none;
-        added[number] = 0;
+    const auto close = [&](auto condition) {
+        for (Span& s : spans_)
+            s.open &= !condition(s);
     };
     for (unsigned n = 0; n < block_.count; ++n) {
         const Insn& i = block_.insns[n];
         Planned& p = plan_[n];
         if (!p.lowering) {
-            open.fill(none);
+            close([](const Span&) { return true; });
             continue;
         }
-        const auto join = [&](Member& member, u8 base, i32 disp, const MemoryUse& use) {
-            if (disp > -most_added && disp < most_added && added[base] > -most_added && added[base] < most_added)
-                join_span(member, n, base, added[base] + disp, use, added[base], open[base]);
+        const auto join = [&](Member& member, u8 base, u8 index, u8 scale, i32 disp, const MemoryUse& use) {
+            const i32 there = added[base], low = there + disp;
+            if (disp > -most_added && disp < most_added && there > -most_added && there < most_added)
+                join_span(
+                    member,
+                    {.base = base,
+                     .index = index,
+                     .scale = scale,
+                     .writes = use.access == Access::write,
+                     .first = u16(n),
+                     .base_there = there,
+                     .low = low,
+                     .high = low + use.size});
         };
-        if (i.memory() && p.memory.size && i.index == gpr_zero && i.base != gpr_zero && !based(i)
-            && i.address_size == address_size())
-            join(p.operand, i.base, i.disp, p.memory);
+        if (i.memory() && p.memory.size && i.base != gpr_zero && !based(i) && i.address_size == address_size())
+            join(p.operand, i.base, i.index, i.scale, i.disp, p.memory);
         const Stack top = stack_of(i, *p.lowering, address_size());
         if (top.use.size)
-            join(p.top, top.base, top.disp, top.use);
+            join(p.top, top.base, gpr_zero, 0, top.disp, top.use);
         added[rsp] += top.moves;
         if (p.lowering->emit == &BlockTranslator::emit_jcc)
             for (Span& s : spans_)
                 s.sealed = true;
-        i64 constant = 0;
-        if (adds_constant(i, address_size(), constant)) {
-            added[i.dst >> 3] += i32(constant);
-            continue;
-        }
         const u32 written = registers_written(i, *p.lowering);
-        for (unsigned number = 0; number < 16; ++number)
+        i64 constant = 0;
+        const bool moves = adds_constant(i, address_size(), constant);
+        const unsigned moved = i.dst >> 3;
+        if (moves)
+            added[moved] += i32(constant);
+        close([&](const Span& s) { return moves ? s.index == moved : written >> s.base & 1 || written >> s.index & 1; });
+        for (unsigned number = 0; number < 16 && !moves; ++number)
             if (written >> number & 1)
-                close(number);
+                added[number] = 0;
     }
     settle_spans();
 }
@@ -121,15 +126,10 @@ void BlockTranslator::access_span(Member member)
 void BlockTranslator::check_span(Span& s)
 {
     spoil_flags();
-    u8 base = host_[s.base];
-    if (base == none) {
-        base = scratch_a;
-        a_.load(8, base, gpr_slot(s.base));
-    }
-    a_.lea(address_size(), scratch_a, Rm::at(base, s.low - s.base_there));
+    effective_address(s.base, s.index, s.scale, s.low - s.base_there, scratch_a, address_size());
     const unsigned size = s.size();
     const Access access = s.writes ? Access::write : Access::read;
-    SlowSpan slow{{}, nullptr, around_.span_check(block_.insns[s.first], size, access), 0, vectors_};
+    SlowSpan slow{{}, nullptr, around_.span_check(block_.insns[s.first], size, access), 0, here_};
     slow.window = s.base == x86::rsp ? offset_stack_window : window_in_loop(access);
     if (slow.window) {
         look_in_window(slow.window);
@@ -174,11 +174,10 @@ void BlockTranslator::emit_span_stubs()
         } else {
             a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(access)));
         }
-        store_vectors(s.vectors);
-        leave_vectors();
+        leave(s.here);
         a_.load_imm(scratch_b, std::bit_cast<u64>(s.check));
         a_.call_to(relative(thunks_.slow_span));
-        load_vectors(s.vectors);
+        come_back(s.here);
         a_.jump_to(s.back);
     }
 }

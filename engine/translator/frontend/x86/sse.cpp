@@ -1,5 +1,5 @@
-// SSE: the guest's instruction with its own registers. XMM registers are read when a block first wants them and written
-// back before it ends or calls somebody; MXCSR is the guest's while host code runs (x86_tier.cpp).
+// SSE: the guest's instruction with its own registers. The host's vector registers hold the guest's from the first block that
+// wants them until C++ code is called, which may change them: `vectors_away` says where they are. MXCSR is the guest's while host code runs (x86_tier.cpp).
 
 #include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/decoder.h"
@@ -12,27 +12,6 @@ using enum x86::Operand;
 using x86::OpcodeMap;
 
 namespace {
-
-// Moves that give the destination a new value as a whole.
-bool overwrites(const Insn& i)
-{
-    if (!in(OpcodeMap::map_0f, i))
-        return in(OpcodeMap::map_0f38, i) && i.opcode == 0x2a;
-    switch (i.opcode) {
-    case 0x10:
-        return i.memory() || i.prefix == x86::np || i.prefix == x86::p66;
-    case 0x28:
-    case 0x6e:
-    case 0x6f:
-    case 0x70:
-    case 0x7e:
-        return true;
-    case 0xf0:
-        return i.prefix == x86::pF2;
-    default:
-        return false;
-    }
-}
 
 // PCMPESTRM, PCMPESTRI, PCMPISTRM, PCMPISTRI: RAX, RDX and RCX are where the host has them.
 bool compares_strings(const Insn& i)
@@ -152,100 +131,21 @@ FlagUse sse_flags(const Insn& i)
     return compares(i) ? FlagUse{0, all_flags, true} : FlagUse{};
 }
 
-Rm BlockTranslator::xmm_slot(unsigned number)
+// Flags spoiled where the block did not see it coming.
+void BlockTranslator::want_vectors()
 {
-    return state_at(offset_xmm + sizeof(x86::Xmm) * number);
-}
-
-Rm BlockTranslator::high_slot(unsigned number)
-{
-    return state_at(offset_ymm_high + sizeof(x86::Xmm) * number);
-}
-
-u8 BlockTranslator::xmm(u8 number, bool reads, bool writes)
-{
-    if (reads)
-        vector(number, false);
-    vectors_.loaded |= u16(1 << number);
-    if (writes)
-        vectors_.dirty |= u16(1 << number);
-    return number;
-}
-
-// Loading the lower half clears the upper.
-void BlockTranslator::vector(u8 number, bool wide)
-{
-    Vectors missing;
-    missing.loaded = u16(~vectors_.loaded & 1 << number);
-    missing.high_loaded = wide ? u16(~vectors_.high_loaded & 1 << number) : u16(0);
-    load_vectors(missing);
-    vectors_.loaded |= missing.loaded;
-    vectors_.high_loaded |= missing.high_loaded;
-}
-
-// VEX once the host's upper halves may not be zero, for a mixture costs some processors dearly. Spoils the host's flags
-// where the upper halves changed.
-void BlockTranslator::store_vectors(const Vectors& which)
-{
-    for (u8 n = 0; n < 16; ++n) {
-        if (which.dirty >> n & 1 && avx_used_)
-            a_.vex(u8(OpcodeMap::map_0f), x86::np, false, false, 0x29, n, 0, xmm_slot(n));
-        else if (which.dirty >> n & 1)
-            a_.op(0x0f29, 4, n, xmm_slot(n));
-        if (which.high_dirty >> n & 1) {
-            a_.vex(u8(OpcodeMap::map_0f3a), x86::p66, false, true, 0x19, n, 0, high_slot(n));    // VEXTRACTF128
-            a_.byte(1);
-        }
-    }
-    if (which.high_dirty)
-        a_.op_imm(0x81, 4, 1, state_at(offset_uppers_used), which.high_dirty, 4);
-    if (which.high_zero) {
-        a_.op_imm(0xf7, 4, 0, state_at(offset_uppers_used), which.high_zero, 4);
-        u8* const known = a_.jump_if(cond_e);
-        a_.op_imm(0xc7, 4, 0, state_at(offset_uppers_to_clear), which.high_zero, 4);
-        a_.call_to(relative(thunks_.clear_uppers));
-        a_.bind(known);
-    }
-    if (which.lent)
-        move_lent(false);
-}
-
-void BlockTranslator::load_vectors(const Vectors& which)
-{
-    for (u8 n = 0; n < 16; ++n) {
-        if (which.loaded >> n & 1 && avx_used_)
-            a_.vex(u8(OpcodeMap::map_0f), x86::np, false, false, 0x28, n, 0, xmm_slot(n));
-        else if (which.loaded >> n & 1)
-            a_.op(0x0f28, 4, n, xmm_slot(n));
-        if (which.high_loaded >> n & 1 && !(which.high_zero >> n & 1)) {
-            a_.vex(u8(OpcodeMap::map_0f3a), x86::p66, false, true, 0x18, n, n, high_slot(n));    // VINSERTF128
-            a_.byte(1);
-        }
-    }
-    if (which.lent)
-        move_lent(true);
-}
-
-void BlockTranslator::forget_vectors()
-{
-    vectors_used_ |= vectors_;
-    if (vectors_.high_dirty || vectors_.high_zero)
-        spoil_flags();
-    store_vectors(vectors_);
-    if (vectors_.lent)
-        return_lent();
-    vectors_ = {};
-    leave_vectors();
-}
-
-// Nobody else wants to meet upper halves.
-void BlockTranslator::leave_vectors()
-{
-    if (!avx_used_)
+    if (here_.vectors)
         return;
-    a_.byte(0xc5);
-    a_.byte(0xf8);
-    a_.byte(0x77);    // vzeroupper
+    spoil_flags();
+    a_.op_imm(0x83, 4, 7, state_at(offset_vectors_away), 0, 1);
+    vector_loads_.push_back({a_.jump_if(cond_ne), a_.at()});
+    here_.vectors = true;
+}
+
+u8 BlockTranslator::xmm(u8 number)
+{
+    want_vectors();
+    return number;
 }
 
 void BlockTranslator::emit_sse(const Insn& i)
@@ -259,37 +159,35 @@ void BlockTranslator::emit_sse(const Insn& i)
     };
     const auto& o = i.row->operands;
     const bool stores = o[1] == V;
+    want_vectors();
     if (i.memory())
         access(i);
     if (takes_xmm0(i))
-        xmm(0, true, false);
+        xmm(0);
 
     if (o[0] == U)    // shifts by an immediate
-        return op(i.modrm >> 3 & 7, Rm::of(xmm(i.rm, true, true)));
+        return op(i.modrm >> 3 & 7, Rm::of(xmm(i.rm)));
     if (o[0] == V) {
         Rm from = operand_;
         const bool general = o[1] == Ey || o[1] == Ed;
         if (!i.memory())
-            from = Rm::of(general ? in_register(u8(i.rm * 8), 8) : xmm(i.rm, true, false));
-        op(xmm(i.reg, !overwrites(i), !compares(i)), from);
+            from = Rm::of(general ? in_register(u8(i.rm * 8), 8) : xmm(i.rm));
+        op(xmm(i.reg), from);
         if (compares(i))
             flags_made();
-        const bool makes_mask = compares_strings(i) && !(i.opcode & 1);
-        if (makes_mask)
-            xmm(0, false, true);
         return;
     }
     if (stores) {
-        const u8 from = xmm(i.reg, true, false);
+        const u8 from = xmm(i.reg);
         if (i.memory())
             return op(from, operand_);
         if (o[0] != W) {    // a general register
             op(from, Rm::of(begin_destination(u8(i.rm * 8), 8, false)));
             return end_destination(u8(i.rm * 8), 8);
         }
-        return op(from, Rm::of(xmm(i.rm, true, true)));
+        return op(from, Rm::of(xmm(i.rm)));
     }
-    const Rm from = i.memory() ? operand_ : Rm::of(xmm(i.rm, true, false));
+    const Rm from = i.memory() ? operand_ : Rm::of(xmm(i.rm));
     op(begin_destination(u8(i.reg * 8), 8, false), from);
     end_destination(u8(i.reg * 8), 8);
 }

@@ -272,8 +272,9 @@ std::vector<u8*> BlockTranslator::emit_refill()
 }
 
 // After the loop's head, where requests were looked for: the loop by strips, then as it is without.
-void BlockTranslator::emit_strips(const Vectors& used, const std::vector<Planned>& plan_without)
+void BlockTranslator::emit_strips(const std::vector<Planned>& plan_without)
 {
+    const Residence here = here_;
     u8* const refill = std::exchange(loop_head_, nullptr);
     const std::vector<u8*> missed = emit_refill();
     u8* const begin = a_.jump();
@@ -284,7 +285,8 @@ void BlockTranslator::emit_strips(const Vectors& used, const std::vector<Planned
     const std::vector<u32> starts = starts_;
     for (u8* const jump : missed)
         a_.bind(jump);
-    begin_round(used);
+    begin_round();
+    here_ = here;
     plan_ = plan_without;
     loop_head_ = refill;
     emit_body();

@@ -35,13 +35,12 @@ void BlockTranslator::emit_system_flag(const Insn&)
 void BlockTranslator::emit_sti(const Insn&)
 {
     spoil_flags();
-    forget_vectors();
-    vectors_left_ = true;
     test_flags(x86::flag_i);
     u8* const open = a_.jump_if(cond_ne);
     or_flags(x86::flag_i);
     a_.call_to(relative(thunks_.look_for_interrupts));
     a_.bind(open);
+    here_.vectors = uppers_told_ = false;
 }
 
 // STAC and CLAC by lowering_->opcode: with SMAP the supervisor's context is another one.

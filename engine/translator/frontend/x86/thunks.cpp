@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "engine/cpu/x86/access.h"
+#include "engine/cpu/x86/cpuid.h"
+#include "engine/cpu/x86/decoder.h"
 #include "engine/cpu/x86/run_loop.h"
 
 namespace engine::translator {
@@ -46,6 +48,10 @@ bool may_go_on(Cpu& c)
     return true;
 }
 
+constexpr u8 map_0f = u8(x86::OpcodeMap::map_0f), map_0f38 = u8(x86::OpcodeMap::map_0f38),
+             map_0f3a = u8(x86::OpcodeMap::map_0f3a);
+constexpr unsigned vector_count = 16;
+
 enum class GoOn : u8 { no, yes, without_calls };
 
 // The handler of `i` and, from there on, of what follows it in its block. Calls are good for the context they were made in.
@@ -78,28 +84,34 @@ u8* slow_span(Cpu& c, const SpanCheck* s, u64 linear)
 
 class Writer {
 public:
-    explicit Writer(CodeCache& cache) : cache_(cache), a_(cache.reserve(CodeCache::Part::hot, 4096)) { }
+    explicit Writer(CodeCache& cache) : cache_(cache), a_(cache.reserve(CodeCache::Part::hot, most_thunks)) { }
 
     Thunks write()
     {
         Thunks t;
+        vectors(t);
         enter(t);
         leave(t);
         slow(t);
         handlers(t);
         stack_window(t);
-        clear_uppers(t);
         jump_by_address(t);
         cache_.commit(CodeCache::Part::hot, a_.at());
         return t;
     }
 
 private:
+    static constexpr u64 most_thunks = 8192;    // bytes
+
     const u8* here() const { return cache_.executable(a_.at()); }
     void save()
     {
         for (unsigned n = 0; n < pinned_count; ++n)
             a_.store(8, gpr_slot(n), host_of[n]);
+        a_.op_imm(0x83, 4, 7, state_at(offset_vectors_away), 0, 1);
+        u8* const away = a_.jump_if(cond_ne);
+        a_.call_to(store_vectors_);
+        a_.bind(away);
     }
     void restore()
     {
@@ -275,21 +287,85 @@ private:
         return at;
     }
 
-    void clear_uppers(Thunks& t)
+    void move_low(bool to_host, u8 number)
     {
-        t.clear_uppers = here();
-        a_.load(4, scratch_b, state_at(offset_uppers_to_clear));
-        for (unsigned n = 0; n < 16; ++n) {
-            a_.op_imm(0xf7, 4, 0, Rm::of(scratch_b), 1u << n, 4);
-            u8* const stays = a_.jump_if(cond_e);
-            const std::size_t upper = offset_ymm_high + n * sizeof(x86::Xmm);
-            a_.op_imm(0xc7, 8, 0, state_at(upper), 0, 4);
-            a_.op_imm(0xc7, 8, 0, state_at(upper + 8), 0, 4);
-            a_.bind(stays);
+        if (wide_)
+            a_.vex(map_0f, x86::np, false, false, to_host ? 0x28 : 0x29, number, 0, xmm_slot(number));    // VMOVAPS
+        else
+            a_.op(to_host ? 0x0f28 : 0x0f29, 4, number, xmm_slot(number));
+    }
+    void move_high(bool to_host, u8 number)    // VINSERTF128, VEXTRACTF128
+    {
+        a_.vex(map_0f3a, x86::p66, false, true, to_host ? 0x18 : 0x19, number, to_host ? number : u8(0), high_slot(number));
+        a_.byte(1);
+    }
+    void clear_highs()
+    {
+        a_.vex(map_0f, x86::np, false, false, 0x57, 0, 0, Rm::of(0));    // VXORPS
+        for (unsigned n = 0; n < vector_count; ++n)
+            a_.vex(map_0f, x86::np, false, false, 0x29, 0, 0, high_slot(n));
+    }
+    u8* jump_if_clear(std::size_t flag)
+    {
+        a_.op_imm(0x80, 1, 7, state_at(flag), 0, 1);
+        return a_.jump_if(cond_e);
+    }
+    void set(std::size_t flag, bool value) { a_.op_imm(0xc6, 1, 0, state_at(flag), value, 1); }
+
+    // Zero upper halves are not moved: some processors take long over each change between SSE and VEX once they were.
+    void look_at_highs()
+    {
+        constexpr u8 vpor = 0xeb, vptest = 0x17, vmovaps = 0x28;
+        u8* const none = jump_if_clear(offset_uppers_used);
+        a_.vex(map_0f, x86::np, false, false, vmovaps, 0, 0, high_slot(0));
+        for (unsigned n = 1; n < vector_count; ++n)
+            a_.vex(map_0f, x86::p66, false, false, vpor, 0, 0, high_slot(n));
+        a_.vex(map_0f38, x86::p66, false, false, vptest, 0, 0, Rm::of(0));
+        u8* const some = a_.jump_if(cond_ne);
+        set(offset_uppers_used, false);
+        a_.bind(some);
+        a_.bind(none);
+    }
+    void vectors(Thunks& t)
+    {
+        t.load_vectors = here();
+        if (wide_)
+            look_at_highs();
+        for (u8 n = 0; n < vector_count; ++n)
+            move_low(true, n);
+        if (wide_) {
+            u8* const none = jump_if_clear(offset_uppers_used);
+            for (u8 n = 0; n < vector_count; ++n)
+                move_high(true, n);
+            set(offset_uppers_stored, true);
+            a_.bind(none);
         }
-        a_.op_extended(0xf7, 4, 2, Rm::of(scratch_b));
-        a_.op(0x21, 4, scratch_b, state_at(offset_uppers_used));
+        a_.op_imm(0xc7, 4, 0, state_at(offset_vectors_away), 0, 4);
         a_.byte(0xc3);
+
+        store_vectors_ = a_.at();
+        for (u8 n = 0; n < vector_count; ++n)
+            move_low(false, n);
+        if (wide_)
+            store_highs();
+        a_.op_imm(0xc7, 4, 0, state_at(offset_vectors_away), 1, 4);
+        a_.byte(0xc3);
+    }
+    // What runs then is not to meet upper halves.
+    void store_highs()
+    {
+        u8* const none = jump_if_clear(offset_uppers_used);
+        for (u8 n = 0; n < vector_count; ++n)
+            move_high(false, n);
+        set(offset_uppers_stored, true);
+        u8* const stored = a_.jump();
+        a_.bind(none);
+        u8* const clear = jump_if_clear(offset_uppers_stored);
+        clear_highs();
+        set(offset_uppers_stored, false);
+        a_.bind(clear);
+        a_.bind(stored);
+        write_vzeroupper(a_);
     }
 
     void stack_window(Thunks& t)
@@ -340,8 +416,10 @@ private:
     CodeCache& cache_;
     Assembler a_;
     u8* saved_return_ = nullptr;
+    u8* store_vectors_ = nullptr;
     std::vector<u8*> go_on_;
     u8* missed_[2] = {};
+    const bool wide_ = host_has_wide_vectors();
 };
 
 }
@@ -371,6 +449,17 @@ u8* write_window_move(Assembler& a, std::size_t window, Access access)
     a.op(0x03, 8, scratch_a, Rm::of(host::rax));
     a.byte(pop_rax);
     return none;
+}
+
+bool host_has_wide_vectors()
+{
+    return x86::host_features() & x86::feature_avx2;
+}
+
+void write_vzeroupper(Assembler& a)
+{
+    for (const u8 byte : {0xc5, 0xf8, 0x77})
+        a.byte(byte);
 }
 
 // The table's entry for the address in scratch_a, into scratch_b.

@@ -34,7 +34,7 @@ struct Thunks {
     const u8* end_with_handler = nullptr;    // jump, likewise
     const u8* look_for_interrupts = nullptr;    // call
     const u8* load_x87 = nullptr;    // call: the guest's x87 goes to the host's
-    const u8* clear_uppers = nullptr;    // call: zeroes what HostCodeSlots::uppers_to_clear names; scratch_a stays
+    const u8* load_vectors = nullptr;    // call: the guest's vector registers go to the host's; general registers stay
     const u8* jump_by_address = nullptr;    // jump, with RIP in scratch_a
     // Jump, after write_jump_lookup(): RIP, in scratch_a, is not the entry's; the entry's context, in scratch_a, is not the
     // other half's of HostCodeState::context, so perhaps this one's.
@@ -47,6 +47,9 @@ struct Thunks {
 u8* write_window_move(Assembler& a, std::size_t window, x86::Access access);
 void write_jump_lookup(Assembler& a);
 void write_jump(Assembler& a);
+void write_vzeroupper(Assembler& a);
+// AVX's, with AVX2; otherwise the guest's upper halves are in FpuState always.
+bool host_has_wide_vectors();
 
 // Writes them at the cache's start.
 Thunks write_thunks(CodeCache& cache);

@@ -1,5 +1,4 @@
-// AVX, AVX2, FMA, F16C and BMI: as sse.cpp, with VEX before them. A vector register is the host's YMM register, its two
-// halves read and written back apart, since Cpu keeps them so.
+// AVX, AVX2, FMA, F16C and BMI: as sse.cpp, with VEX before them.
 
 #include "engine/cpu/x86/avx_handlers.h"
 #include "engine/cpu/x86/cpuid.h"
@@ -202,7 +201,7 @@ bool vex_suits(const Insn& i, u32 mode)
 {
     if (i.memory() && (i.flags & Insn::flag_checked || i.address_size == 2))
         return false;
-    const u32 features = needed_features(i);
+    const u32 features = needed_features(i) | x86::feature_avx2;    // without it the upper halves are not the host's
     if ((x86::host_features() & features) != features)
         return false;
     if (i.row->forms == &x86::mulx_forms)
@@ -225,52 +224,48 @@ FlagUse vex_flags(const Insn& i)
     return counts || compares(i) ? FlagUse{0, all_flags, true} : FlagUse{};
 }
 
-// Nothing to do, mostly.
+// In 32-bit code the other eight keep their upper halves.
 void BlockTranslator::emit_vzeroupper()
 {
-    spoil_flags();
-    forget_vectors();
-    vectors_left_ = true;
-    const u32 all = in_64() ? 0xffff : 0xff;
-    a_.op_imm(0xf7, 4, 0, state_at(offset_uppers_used), all, 4);
-    u8* const clear = a_.jump_if(cond_e);
-    a_.op_imm(0x81, 4, 4, state_at(offset_uppers_used), ~all, 4);
-    a_.vex(u8(OpcodeMap::map_0f), x86::np, false, false, 0x57, 0, 0, Rm::of(0));    // VXORPS
-    for (unsigned n = 0; n < (in_64() ? 16u : 8u); ++n)
-        a_.vex(u8(OpcodeMap::map_0f), x86::np, false, false, 0x29, 0, 0, high_slot(n));    // VMOVAPS
-    a_.bind(clear);
+    want_vectors();
+    if (in_64()) {
+        write_vzeroupper(a_);
+        a_.op_imm(0xc6, 1, 0, state_at(offset_uppers_used), 0, 1);
+        uppers_told_ = false;
+        return;
+    }
+    for (u8 n = 0; n < 8; ++n)
+        a_.vex(u8(OpcodeMap::map_0f), x86::np, false, false, 0x28, n, 0, Rm::of(n));    // VMOVAPS
+}
+
+void BlockTranslator::tell_uppers()
+{
+    if (!std::exchange(uppers_told_, true))
+        a_.op_imm(0xc6, 1, 0, state_at(offset_uppers_used), 1, 1);
 }
 
 void BlockTranslator::emit_vex(const Insn& i)
 {
     if (in(OpcodeMap::map_0f, i) && i.opcode == 0x77)
         return emit_vzeroupper();
-    if (i.memory())
-        access(i);
     if (is_general(i))
         return emit_vex_general(i);
-    avx_used_ |= i.wide();
+    want_vectors();
+    if (i.memory())
+        access(i);
+    if (i.wide())
+        tell_uppers();
     const auto& o = i.row->operands;
     const bool no_vvvv = i.row->traits & x86::register_vvvv && i.memory();
-    u8 reg = u8(i.modrm >> 3 & 7), vvvv = 0, written = none;
+    u8 reg = u8(i.modrm >> 3 & 7), vvvv = 0;
     Rm rm = operand_;
     for (unsigned n = 0; n < o.size(); ++n) {
-        const bool reads = n > 0 || is_fused(i) || compares(i);
-        const auto operand = [&](u8 number) {
-            if (reads)
-                vector(number, i.wide());
-            else
-                written = number;
-            return number;
-        };
         if (o[n] == V)
-            reg = operand(i.reg);
+            reg = i.reg;
         else if (o[n] == H && !no_vvvv)
-            vvvv = operand(i.vvvv);
-        else if (o[n] == L)
-            operand(u8(in_64() ? i.imm >> 4 & 15 : i.imm >> 4 & 7));
+            vvvv = i.vvvv;
         else if ((o[n] == W || o[n] == U) && !i.memory())
-            rm = Rm::of(operand(i.rm));
+            rm = Rm::of(i.rm);
         else if ((o[n] == Ey || o[n] == Ed) && !i.memory())
             rm = Rm::of(n == 0 ? begin_destination(u8(i.rm * 8), 8, false) : in_register(u8(i.rm * 8), 8));
         else if (o[n] == Gd || o[n] == Gy)
@@ -283,10 +278,6 @@ void BlockTranslator::emit_vex(const Insn& i)
         end_destination(u8(i.reg * 8), 8);
     else if ((o[0] == Ey || o[0] == Ed) && !i.memory())
         end_destination(u8(i.rm * 8), 8);
-    if (is_fused(i))
-        written = i.reg;
-    if (written != none)
-        vectors_.write_whole(written, i.wide());
     if (compares(i))
         flags_made();
 }
@@ -297,6 +288,8 @@ void BlockTranslator::emit_vex_general(const Insn& i)
     const auto& o = i.row->operands;
     const FlagUse use = vex_flags(i);
     const bool vvvv_is_destination = o[0] == By;
+    if (i.memory())
+        access(i);
     u8 vvvv = 0, reg = u8(i.modrm >> 3 & 7);
     if (o[0] == By || o[1] == By || o[2] == By) {
         const u8 offset = u8(i.vvvv * 8);

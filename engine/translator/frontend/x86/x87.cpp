@@ -132,7 +132,7 @@ void BlockTranslator::want_x87()
     spoil_flags();
     a_.op_imm(0x80, 1, 7, state_at(offset_x87_on_host), 0, 1);
     u8* const absent = a_.jump_if(cond_e);
-    x87_loads_.push_back({absent, a_.at(), vectors_});
+    x87_loads_.push_back({absent, a_.at(), here_});
     x87_loaded_ = true;
 }
 
