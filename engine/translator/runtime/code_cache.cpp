@@ -10,16 +10,31 @@ namespace engine::translator {
 
 namespace {
 
-// Room for a mapping between two pages that nobody may touch.
+// Room for a mapping that begins with a large page, between two pages at the least that nobody may touch.
 u8* reserve_guarded(u64 size)
 {
-    void* const whole = mmap(nullptr, size + 2 * page_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return whole == MAP_FAILED ? nullptr : static_cast<u8*>(whole) + page_size;
+    constexpr u64 around = 2 * CodeCache::large_page;
+    void* const whole = mmap(nullptr, size + around, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (whole == MAP_FAILED)
+        return nullptr;
+    u8* const begin = static_cast<u8*>(whole);
+    u8* const inner = begin + (round_up(u64(whole) + page_size, CodeCache::large_page) - u64(whole));
+    u8* const end = inner + size + page_size;
+    munmap(begin, u64(inner - page_size - begin));
+    munmap(end, u64(begin + size + around - end));
+    return inner;
 }
 void unmap_guarded(u8* inner, u64 size)
 {
     if (inner)
         munmap(inner - page_size, size + 2 * page_size);
+}
+
+// The host's TLB then has one entry for all of it. Kernels before 6.1 refuse, and small pages do as well.
+void make_large_page(u8* at)
+{
+    constexpr int madv_collapse = 25;
+    madvise(at, CodeCache::large_page, madv_collapse);
 }
 
 // Memory without a name, which profilers take for code made at run time. An old size of 0 maps it once more.
@@ -57,6 +72,11 @@ u8* CodeCache::reserve(Part part, u64 most)
             return nullptr;
         chunk = {taken_, taken_ + chunk_size()};
         taken_ = chunk.end;
+        if (chunk_size() == large_page) {
+            writable_[chunk.used] = 0;
+            make_large_page(writable_ + chunk.used);
+            make_large_page(executable_ + chunk.used);
+        }
     }
     return writable_ + chunk.used;
 }

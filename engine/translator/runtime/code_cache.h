@@ -15,7 +15,8 @@ namespace engine::translator {
 class CodeCache {
 public:
     enum class Part { hot, cold };
-    // `size` in bytes, rounded up to whole pages; host memory is taken as it fills. A part has at most half of it in one piece.
+    static constexpr u64 large_page = 2 << 20;    // bytes
+    // `size` in bytes, rounded up to whole pages; host memory is taken as it fills, in large pages where the host can. A part has at most half of it in one piece.
     static Result<std::unique_ptr<CodeCache>> create(u64 size);
     ~CodeCache();
     CodeCache(const CodeCache&) = delete;
@@ -44,10 +45,8 @@ private:
     struct Chunk {
         u64 used = 0, end = 0;    // from the mapping's start
     };
-    static constexpr u64 largest_chunk = 1 << 20;
-
     CodeCache(u64 size, u8* writable, u8* executable) : size_(size), writable_(writable), executable_(executable) { }
-    u64 chunk_size() const { return std::min(largest_chunk, size_ / 2); }
+    u64 chunk_size() const { return std::min(large_page, size_ / 2); }
 
     u64 size_;
     u8* writable_;
