@@ -22,19 +22,14 @@ BlockTranslator::BlockTranslator(const Block& block, const Thunks& thunks, CodeC
     std::ranges::copy(host_of, host_.begin());
 }
 
-// Flags that may be read before they are given a new value, from a place in this page on. Looks a few instructions ahead.
-FlagMask BlockTranslator::live_at(u64 in_page)
+// Flags that may be read before they are given a new value, from a place in this page on. Looks at `left` instructions at the
+// most, both ways where the run may go two.
+FlagMask BlockTranslator::live_at(u64 in_page, unsigned& left)
 {
-    if (in_page >= page_size)
-        return all_flags;
     const u8* const page = reinterpret_cast<const u8*>(block_.host - block_.in_page);
-    constexpr unsigned most = 8;
     FlagMask live = 0, killed = 0;
-    u64 at = in_page;
-    for (unsigned n = 0; n < most && killed != all_flags; ++n) {
+    for (u64 at = in_page; at < page_size && killed != all_flags && left != 0; --left) {
         Insn insn;
-        if (at >= page_size)
-            break;
         const u64 here = std::min<u64>(x86::longest_instruction, page_size - at);
         around_.looked_at(unsigned(at), unsigned(here));
         if (x86::decode({page + at, here}, block_.mode, u16(at), insn) != x86::Decoded::ok)
@@ -43,10 +38,22 @@ FlagMask BlockTranslator::live_at(u64 in_page)
         const FlagUse use = flag_use(insn, lowering_of(insn, block_.mode));
         live |= use.reads & ~killed;
         killed |= use.kills;
-        if (ends_block(insn) || may_leave_block(insn))
+        if (insn.row->forms == x86::jcc_forms.data())
+            live |= live_at(insn.imm, left) & ~killed;
+        else if (insn.row->forms == &x86::jmp_forms || insn.row->forms == &x86::call_forms)
+            at = insn.imm;
+        else if (ends_block(insn) || may_leave_block(insn))
+            break;
+        if (left == 0)
             break;
     }
     return FlagMask(live | (all_flags & ~killed));
+}
+
+FlagMask BlockTranslator::live_at(u64 in_page)
+{
+    unsigned left = 16;
+    return live_at(in_page, left);
 }
 
 static bool uses_vectors(const Insn& i, const Lowering& l)

@@ -216,6 +216,7 @@ private:
     std::vector<u8*> emit_refill();
     void emit_strips(const std::vector<Planned>& plan_without);
 
+    void save_flags();
     void spoil_flags();    // before the host's flags are used for our own purposes
     void want_flags();    // the guest's are needed in the host's
     void flags_made() { in_host_ = true, in_memory_ = false; }
@@ -267,6 +268,7 @@ private:
 
     void plan();
     FlagMask live_at(u64 in_page);
+    FlagMask live_at(u64 in_page, unsigned& left);
     // One vCPU alone needs no LOCK: nothing else makes a read and a write one.
     bool locks(const Insn& i) const { return i.lock() && shared_; }
     bool based(const Insn& i) const { return in_64() && i.segment >= x86::fs; }
@@ -375,6 +377,7 @@ private:
         u8* from;
         u64 target;
         Residence here;
+        bool wants_flags;    // in their slot
     };
     void emit_window_miss(std::size_t window, unsigned size, Access access, const u8* back);
     std::vector<SlowAccess> slow_;

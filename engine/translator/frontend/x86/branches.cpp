@@ -165,15 +165,18 @@ void BlockTranslator::emit_jcc(const Insn& i)
 {
     const unsigned condition = i.opcode & 15;
     want_flags();
-    if (live_at_target_ && !in_memory_) {
-        live_before_ = all_flags;
-        spoil_flags();
-        in_host_ = true;    // they were not spoiled
+    const bool to_head = loop_head_ && i.imm == block_.in_page;
+    bool wants_flags = live_at_target_ && !in_memory_;
+    // Backwards means mostly taken.
+    if (wants_flags && (to_head || i.imm < i.offset)) {
+        save_flags();
+        in_memory_ = true;
+        wants_flags = false;
     }
-    if (loop_head_ && i.imm == block_.in_page)
+    if (to_head)
         return a_.jump_if_to(condition, loop_head_);
-    if (here_.lent || i.imm >= page_size)
-        return void(exits_.push_back({a_.jump_if(condition), i.imm, here_}));
+    if (wants_flags || here_.lent || i.imm >= page_size)
+        return void(exits_.push_back({a_.jump_if(condition), i.imm, here_, wants_flags}));
     if (i.imm == block_.in_page) {
         a_.jump_if_to(condition, entry_);
     } else if (const u8* const code = around_.code_at(unsigned(i.imm))) {

@@ -7,14 +7,19 @@
 namespace engine::translator {
 
 // Packed as LAHF and SETO leave them; see pack_flags().
+void BlockTranslator::save_flags()
+{
+    a_.mov(scratch_b, host::rax);
+    a_.byte(0x9f);    // lahf
+    a_.op_extended(0x0f90, 1, 0, Rm::of(host::rax));    // seto al
+    a_.store(2, state_at(offset_flags), host::rax);
+    a_.mov(host::rax, scratch_b);
+}
+
 void BlockTranslator::spoil_flags()
 {
     if (in_host_ && !in_memory_ && live_before_) {
-        a_.mov(scratch_b, host::rax);
-        a_.byte(0x9f);    // lahf
-        a_.op_extended(0x0f90, 1, 0, Rm::of(host::rax));    // seto al
-        a_.store(2, state_at(offset_flags), host::rax);
-        a_.mov(host::rax, scratch_b);
+        save_flags();
         in_memory_ = true;
     }
     in_host_ = false;
@@ -223,6 +228,8 @@ void BlockTranslator::emit_stubs()
 {
     for (const Exit& s : exits_) {
         a_.bind(s.from);
+        if (s.wants_flags)
+            save_flags();
         leave(s.here);
         go_to(s.target);
     }
