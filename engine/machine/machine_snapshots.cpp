@@ -4,6 +4,7 @@
 #include <future>
 
 #include <pthread.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "engine/base/text.h"
@@ -78,12 +79,15 @@ MachineSnapshots::open(const MachineDefinition& definition, LifeCycle& life, Lis
 
 Result<void> MachineSnapshots::read_present()
 {
+    branch_off();
     if (directory_.path().empty() || trial_)
         return {};
     auto present = directory_.present();
     if (!present)
         return present.error();
     before_ = present_ = std::move(*present);
+    if (present_.generation_low || present_.generation_high)
+        generation_ = {present_.generation_low, present_.generation_high};
     if (present_.disks.empty() || disks_.stand_on(present_.disks))
         return {};
     return other_disks();
@@ -98,6 +102,8 @@ Result<void> MachineSnapshots::choose_start(const std::string& wanted)
     const std::string id = wanted.empty() ? present_.saved_state : wanted;
     if (id.empty())
         return {};
+    if (!wanted.empty())
+        branch_off();
     if (directory_.path().empty())
         return no_place();
     auto content = directory_.snapshot(id, store_);
@@ -118,6 +124,12 @@ Result<void> MachineSnapshots::choose_start(const std::string& wanted)
     }
     start_ = std::move(*content);
     return {};
+}
+
+// Time goes two ways from here on: whoever knows the machine by its generation takes it for another.
+void MachineSnapshots::branch_off()
+{
+    while (::getrandom(&generation_, sizeof generation_, 0) != sizeof generation_) { }
 }
 
 Result<void> MachineSnapshots::attach(Board& board)
@@ -174,11 +186,17 @@ std::string MachineSnapshots::present() const
 
 Result<void> MachineSnapshots::about_to_start()
 {
+    // Its generation is kept from the first start on.
+    if (!directory_.path().empty())
+        if (auto made = directory_.make(); !made)
+            return made;
     return move_present([this](Present& present) {
         if (start_)
             present.snapshot = start_->info.id;
         present.saved_state.clear();
         present.running = true;
+        present.generation_low = generation_.low;
+        present.generation_high = generation_.high;
         present.disks = disks_.layers();
     });
 }
@@ -188,6 +206,7 @@ Result<void> MachineSnapshots::begin()
     // The disk is slow; what it is told has to be there only before the guest runs.
     auto written = std::async(std::launch::async, [this] { return about_to_start(); });
     auto begun = begin_with_start();
+    board_->set_generation(generation_);
     auto noted = written.get();
     // What could not be gone on from is not lost by that.
     if (!begun)
@@ -455,6 +474,7 @@ Result<void> MachineSnapshots::go_back(const std::string& id)
     if (!branch)
         return branch.error();
     const std::string before = present();
+    branch_off();
     if (auto moved = move_to(id, branch->layers); !moved)
         return moved;
     source_->stop();
@@ -485,6 +505,7 @@ Result<void> MachineSnapshots::apply(const SnapshotContent& content, const Snaps
         return damaged(
             directory_.file(content.info.id + ".snapshot"), text("It describes a part of the machine as it can't be: ", trouble));
     }
+    board_->set_generation(generation_);
     replace_memory(content.pages);
     if (!source_->sound())
         return damaged(directory_.file(content.info.id + ".snapshot"), "The memory of its display can't be read");
@@ -509,6 +530,8 @@ Result<void> MachineSnapshots::move_to(const std::string& id, const std::vector<
     return move_present([&](Present& present) {
         present.snapshot = id;
         present.saved_state.clear();
+        present.generation_low = generation_.low;
+        present.generation_high = generation_.high;
         present.disks = layers;
     });
 }

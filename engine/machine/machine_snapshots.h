@@ -56,6 +56,7 @@ private:
     Result<void> choose_start(const std::string& wanted);
     Result<void> about_to_start();
     Result<void> begin_with_start();
+    void branch_off();
     Result<void> check(const SnapshotContent& content) const;
 
     Result<void> begin_job(std::function<void()> job);
@@ -88,6 +89,7 @@ private:
     std::unique_ptr<MemoryKeeper> keeper_;
     std::unique_ptr<MemorySource> source_;
     std::optional<SnapshotContent> start_;    // what the machine begins with
+    GenerationId generation_;    // from the start on
     FileDescriptor start_lock_;    // until it is written down that it does
 
     mutable std::mutex present_mutex_;

@@ -259,6 +259,8 @@ std::vector<u8> pack_present(const Present& present)
     put(fields, "snapshot", present.snapshot);
     put(fields, "saved_state", present.saved_state);
     fields.scalars["running"] = present.running;
+    fields.scalars["generation_low"] = present.generation_low;
+    fields.scalars["generation_high"] = present.generation_high;
     out.add(meta, {}, fields);
     add_disks(out, present.disks);
     return out.finish();
@@ -276,6 +278,8 @@ Result<Present> unpack_present(std::span<const u8> bytes, const std::string& nam
     present.snapshot = words(*fields, "snapshot", 16);
     present.saved_state = words(*fields, "saved_state", 16);
     present.running = number(*fields, "running");
+    present.generation_low = number(*fields, "generation_low");
+    present.generation_high = number(*fields, "generation_high");
     for (const Section& section : container.value().sections())
         if (section.type == disk)
             if (auto added = add_disk(present.disks, section, name); !added)

@@ -44,6 +44,7 @@ struct Present {
     std::string snapshot;    // the one it grew from
     std::string saved_state;    // the one to go on from
     bool running = false;
+    u64 generation_low = 0, generation_high = 0;    // the machine's generation ID; 0: none yet
     std::vector<DiskLayers> disks;    // the topmost layer is the one that is written
 };
 std::vector<u8> pack_present(const Present& present);

@@ -24,6 +24,11 @@ public:
     virtual void request_quiet(std::function<void()> work) = 0;
 };
 
+// 128 random bits; see vm_generation_id.h.
+struct GenerationId {
+    u64 low = 0, high = 0;
+};
+
 using DeviceStates = std::map<std::string, StateMap>;    // by device
 
 // Called with the machine's lock held unless it says otherwise.
@@ -59,6 +64,9 @@ public:
     // Power-on state, then this one. Empty, or the name of a part that can't exist as it is described; then the state is
     // half loaded.
     virtual std::string load(const DeviceStates&) { return "board"; }
+
+    // Which branch of the machine's life this is; the guest is told if it has known another.
+    virtual void set_generation(const GenerationId&) { }
 
     virtual void press_power_button() = 0;
     virtual void key(u16 code, bool down) = 0;

@@ -46,6 +46,7 @@ PcBoard::PcBoard(PcParts parts, const Surroundings& surroundings)
            interrupts_.hpet_legacy(0), interrupts_.hpet_legacy(1), [this](bool active) { interrupts_.replace_timers(active); }}),
       reset_control_({[this](bool) { update_a20(); }, [this](ResetControl::Reset) { around_.host.request_reset(); }}),
       coprocessor_error_(interrupts_.isa(13)),
+      generation_id_([this] { pm_->raise_gpe(VmGenerationId::event); }),
       dma_(memory_),
       keyboard_([this](u8 leds) { around_.listener.keyboard_leds(leds); }),
       i8042_(
@@ -125,6 +126,7 @@ void PcBoard::place_memory()
     memory_.add_rom("BIOS", four_gib - parts_.bios->size(), parts_.bios->size(), chip_priority, *parts_.bios, 0);
     memory_.add_io("I/O APIC", ioapic_base, ioapic_size, chip_priority, ioapic_);
     memory_.add_io("HPET", hpet_base, hpet_size, chip_priority, hpet_);
+    memory_.add_io("VM generation ID", VmGenerationId::base, VmGenerationId::size, chip_priority, generation_id_);
 }
 
 Result<void> PcBoard::add_pci_functions()
@@ -259,24 +261,26 @@ void PcBoard::claim_ports()
 
 void PcBoard::list_devices()
 {
-    devices_ = {host_bridge_.get(),
-                isa_bridge_.get(),
-                ide_.get(),
-                pm_.get(),
-                vga_.get(),
-                &pci_,
-                &pit_,
-                &system_control_,
-                &rtc_,
-                &hpet_,
-                &reset_control_,
-                &coprocessor_error_,
-                &dma_,
-                &keyboard_,
-                &mouse_,
-                &i8042_,
-                &floppy_,
-                &fw_cfg_};
+    devices_
+        = {host_bridge_.get(),
+           isa_bridge_.get(),
+           ide_.get(),
+           pm_.get(),
+           vga_.get(),
+           &pci_,
+           &pit_,
+           &system_control_,
+           &rtc_,
+           &hpet_,
+           &reset_control_,
+           &coprocessor_error_,
+           &generation_id_,
+           &dma_,
+           &keyboard_,
+           &mouse_,
+           &i8042_,
+           &floppy_,
+           &fw_cfg_};
     if (serial_)
         devices_.push_back(&*serial_);
     if (test_device_)

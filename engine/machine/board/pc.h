@@ -21,6 +21,7 @@
 #include "engine/device/platform/reset_control.h"
 #include "engine/device/platform/system_control.h"
 #include "engine/device/platform/test_device.h"
+#include "engine/device/platform/vm_generation_id.h"
 #include "engine/device/serial/uart16550.h"
 #include "engine/device/storage/floppy_controller.h"
 #include "engine/device/storage/piix3_ide.h"
@@ -66,6 +67,7 @@ public:
     DeviceStates save() override;
     std::string load(const DeviceStates& states) override;
 
+    void set_generation(const GenerationId& id) override { generation_id_.set({id.low, id.high}); }
     void press_power_button() override { pm_->press_power_button(); }
     void key(u16 code, bool down) override { keys_.push(code, down); }
     void pointer(int dx, int dy, int wheel, u8 buttons) override { mouse_.move(dx, dy, wheel, buttons); }
@@ -117,6 +119,7 @@ private:
     Hpet hpet_;
     ResetControl reset_control_;
     CoprocessorError coprocessor_error_;
+    VmGenerationId generation_id_;
     bool keyboard_a20_ = true;
 
     // ISA

@@ -27,6 +27,7 @@ enum Opcode : u8 {
     store_op = 0x70,
     and_op = 0x7b,
     or_op = 0x7d,
+    notify_op = 0x86,
     create_dword_field_op = 0x8a,
     if_op = 0xa0,
     return_op = 0xa4,
@@ -143,7 +144,7 @@ Bytes integer(u64 value)
 Bytes string(std::string_view text)
 {
     Bytes out{string_prefix};
-    out.insert(out.end(), text.begin(), text.end());
+    std::ranges::copy(text, std::back_inserter(out));
     out.push_back(0);
     return out;
 }
@@ -254,6 +255,11 @@ Bytes bit_or(const Bytes& left, const Bytes& right, const Bytes& target)
 Bytes if_true(const Bytes& condition, const Bytes& body)
 {
     return with_length({{if_op}}, concatenate({condition, body}));
+}
+
+Bytes notify(std::string_view path, u64 value)
+{
+    return concatenate({{notify_op}, name_string(path), integer(value)});
 }
 
 Bytes create_dword_field(const Bytes& source, u64 byte_offset, std::string_view field)

@@ -45,6 +45,7 @@ Bytes store(const Bytes& value, const Bytes& target);
 Bytes bit_and(const Bytes& left, const Bytes& right);    // without a target
 Bytes bit_or(const Bytes& left, const Bytes& right, const Bytes& target);
 Bytes if_true(const Bytes& condition, const Bytes& body);
+Bytes notify(std::string_view path, u64 value);
 Bytes create_dword_field(const Bytes& source, u64 byte_offset, std::string_view field);
 
 // Resource descriptors, gathered by resources() into a template with its end tag.

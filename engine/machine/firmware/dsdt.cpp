@@ -3,6 +3,7 @@
 #include "engine/base/text.h"
 #include "engine/device/pci/pci_bus.h"
 #include "engine/device/pci/piix4_pm.h"
+#include "engine/device/platform/vm_generation_id.h"
 #include "engine/machine/firmware/aml.h"
 
 namespace engine {
@@ -149,6 +150,27 @@ Bytes hpet_device()
              name("_CRS", resources({memory32_fixed(hpet_base, hpet_size, false)}))}));
 }
 
+// The longer name is Microsoft's, the shorter one what ACPI has room for.
+Bytes generation_id_device()
+{
+    return device(
+        "VGEN",
+        concatenate({
+            name("_HID", string("PDDK0001")),
+            name("_CID", package({string("VM_Gen_Counter"), string("VMGENCTR")})),
+            name("_DDN", string("VM_Gen_Counter")),
+            name("_CRS", resources({memory32_fixed(u32(VmGenerationId::base), u32(VmGenerationId::size), false)})),
+            name("ADDR", package({integer(VmGenerationId::base), integer(0)})),
+        }));
+}
+
+Bytes general_purpose_events()
+{
+    constexpr u64 device_specific = 0x80;
+    static_assert(VmGenerationId::event == 5);
+    return scope("\\_GPE", method("_E05", 0, notify("\\_SB.VGEN", device_specific)));
+}
+
 Bytes processors(unsigned count)
 {
     Bytes all;
@@ -169,9 +191,11 @@ std::vector<u8> build_dsdt_body(const BoardDescription& board)
     add(sci_link());
     if (board.hpet)
         add(hpet_device());
+    add(generation_id_device());
     return concatenate({
         processors(board.cpus),
         scope("\\_SB", system),
+        general_purpose_events(),
         name("\\_S5", package({integer(0), integer(0), integer(0), integer(0)})),
     });
 }
