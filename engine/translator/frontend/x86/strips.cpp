@@ -203,23 +203,22 @@ void BlockTranslator::emit_count_down(const u8* refill)
     a_.jump_if_to(cond_s, refill);
 }
 
-// What host addresses are above guest addresses, with the registers that don't move added to it. The table's entry is in
-// scratch_b.
+// What host addresses are above guest addresses, with the registers that don't move added to it, into the stream's register
+// if it has one. The table's entry is in scratch_b.
 void BlockTranslator::emit_addend(unsigned number)
 {
     const Stream& s = streams_[number];
     const i32 table = table_of(s.writes ? Access::write : Access::read);
-    a_.load(8, scratch_a, Rm::at(scratch_b, table + host_in_entry));
-    a_.op(0x2b, 8, scratch_a, Rm::at(scratch_b, table));
+    const u8 to = s.reg != none ? s.reg : scratch_a;
+    a_.load(8, to, Rm::at(scratch_b, table + host_in_entry));
+    a_.op(0x2b, 8, to, Rm::at(scratch_b, table));
     if (!s.base_moves)
-        a_.op(0x03, 8, scratch_a, guest(u8(s.base * 8)));
+        a_.op(0x03, 8, to, guest(u8(s.base * 8)));
     if (s.index != x86::gpr_zero && !s.index_moves) {
         a_.load(8, scratch_b, guest(u8(s.index * 8)));
-        a_.lea(8, scratch_a, Rm::at(scratch_a, scratch_b, s.scale));
+        a_.lea(8, to, Rm::at(to, scratch_b, s.scale));
     }
-    a_.store(8, slot_of(number), scratch_a);
-    if (s.reg != none)
-        a_.mov(s.reg, scratch_a);
+    a_.store(8, slot_of(number), to);
 }
 
 // The countdown is at most what the offset in the page, in scratch_a, has room for.
@@ -260,13 +259,14 @@ std::vector<u8*> BlockTranslator::emit_refill()
         }
         lookup(s.writes ? Access::write : Access::read, unsigned(s.high - s.low));
         missed.push_back(a_.jump_if(cond_a));
-        if (s.step)
+        const bool spills = s.step && s.reg == none;
+        if (spills)
             a_.store(8, state_at(offset_spill), scratch_a);
         emit_addend(number);
-        if (s.step) {
+        if (spills)
             a_.load(8, scratch_a, state_at(offset_spill));
+        if (s.step)
             emit_rounds(s);
-        }
     }
     return missed;
 }
