@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
 
 #include "engine/base/bits.h"
 
@@ -84,18 +83,33 @@ int DirectFile::read(u64 offset, std::span<const iovec> to)
 int DirectFile::write(u64 offset, std::span<const iovec> from)
 {
     if (fits(offset, from)) {
-        const std::shared_lock lock(partly_);
+        const RangeLocks::Guard guard(blocks_, first_block(offset), last_block(offset, sum_of(from)), RangeLocks::Use::shared);
         return file_->write(offset, from);
     }
-    return write_in_part(offset, from, sum_of(from));
+    return write_by_buffer(offset, from, sum_of(from));
 }
 
-int DirectFile::write_in_part(u64 offset, std::span<const iovec> from, u64 length)
+ImageFile::Direct DirectFile::way_to_write(u64 offset, std::span<const iovec> from)
+{
+    if (!fits(offset, from))
+        return {};
+    const u64 last = last_block(offset, sum_of(from));
+    const std::shared_ptr<RangeLocks::Guard> guard(
+        new RangeLocks::Guard(RangeLocks::Guard::attempt(blocks_, first_block(offset), last, RangeLocks::Use::shared)));
+    return *guard ? Direct{file_->descriptor(offset, from), guard} : Direct{};
+}
+
+int DirectFile::write_by_buffer(u64 offset, std::span<const iovec> from, u64 length)
 {
     const Buffer buffer = aligned(std::max(block_, memory_), std::min(length, most_at_once) + 2 * block_);
     if (!buffer)
         return ENOMEM;
-    const std::lock_guard lock(partly_);
+    const bool in_part = offset % block_ || length % block_;
+    // Who makes the file longer by a part of a block cuts it afterwards; nobody may write behind it meanwhile.
+    const bool cuts = in_part && round_up(offset + length, block_) > file_->size();
+    const RangeLocks::Guard guard(
+        blocks_, first_block(offset), cuts ? ~u64(0) : last_block(offset, length),
+        in_part ? RangeLocks::Use::alone : RangeLocks::Use::shared);
     const u64 size = std::max(file_->size(), offset + length);
     for (u64 done = 0; done < length;) {
         const u64 part = std::min(length - done, most_at_once), begin = (offset + done) / block_ * block_;
@@ -115,12 +129,12 @@ int DirectFile::write_in_part(u64 offset, std::span<const iovec> from, u64 lengt
         done += part;
     }
     // The file's last block may be cut short, and stays so.
-    return file_->size() > size ? file_->resize(size) : 0;
+    return cuts && file_->size() > size ? file_->resize(size) : 0;
 }
 
 int DirectFile::resize(u64 size)
 {
-    const std::lock_guard lock(partly_);
+    const RangeLocks::Guard guard(blocks_, 0, ~u64(0), RangeLocks::Use::alone);
     return file_->resize(size);
 }
 

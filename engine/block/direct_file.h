@@ -2,11 +2,10 @@
 // A file of the host that is read and written past the host's cache (open(2), O_DIRECT): what the disk wants in whole blocks
 // at aligned places of memory may be asked for in any bytes here.
 //
-// Blocks that are written in part are read first. That is done by one thread at a time, with no other write to the file.
-
-#include <shared_mutex>
+// Blocks that are written in part are read first, and no other write to them is under way meanwhile.
 
 #include "engine/block/image_file.h"
+#include "engine/block/range_locks.h"
 
 namespace engine {
 
@@ -25,6 +24,8 @@ public:
     {
         return fits(offset, to) ? file_->descriptor(offset, to) : -1;
     }
+    bool past_cache() const override { return true; }
+    Direct way_to_write(u64 offset, std::span<const iovec> from) override;
     int flush() override { return file_->flush(); }
     int punch(u64 offset, u64 length) override { return file_->punch(offset, length); }
     int resize(u64 size) override;
@@ -35,11 +36,13 @@ public:
 
 private:
     bool fits(u64 offset, std::span<const iovec> parts) const;
-    int write_in_part(u64 offset, std::span<const iovec> from, u64 length);
+    int write_by_buffer(u64 offset, std::span<const iovec> from, u64 length);
+    u64 first_block(u64 offset) const { return offset / block_; }
+    u64 last_block(u64 offset, u64 length) const { return (offset + std::max<u64>(length, 1) - 1) / block_; }
 
     std::unique_ptr<ImageFile> file_;
     u64 block_, memory_;
-    std::shared_mutex partly_;    // alone: blocks are written in part, or the size changes
+    RangeLocks blocks_;    // alone: they are written in part, or the size changes
 };
 
 }

@@ -37,6 +37,15 @@ public:
     virtual bool read_at_once(u64 offset, std::span<const iovec> to) { return (void)offset, (void)to, false; }
     // For reading these bytes by other calls of the host; -1 where they can't be read just so.
     virtual int descriptor(u64 offset, std::span<const iovec> to) { return (void)offset, (void)to, -1; }
+    // Past the host's cache, where each write waits for the disk.
+    virtual bool past_cache() const { return false; }
+    // For writing these bytes past the cache by other calls of the host, as long as `hold` lives; -1 where they can't be
+    // written just so, or not at once.
+    struct Direct {
+        int descriptor = -1;
+        std::shared_ptr<void> hold{};
+    };
+    virtual Direct way_to_write(u64 offset, std::span<const iovec> from) { return (void)offset, (void)from, Direct{}; }
     // Where the next stretch from `offset` on that may hold something other than zeroes begins, and where it ends. Both are the
     // file's size where there is none.
     struct Stretch {

@@ -25,14 +25,17 @@ public:
     // A read that needs no waiting for the host's disk. False: nothing is done, the request has to be executed.
     virtual bool read_at_once(const BlockRequest& request) { return (void)request, false; }
 
-    // Where the bytes that a read asks for lie in one piece in a file of the host; they stay there as long as `hold` lives.
+    // Where the bytes that a read asks for lie in one piece in a file of the host, or where a write may put its own past the
+    // host's cache with nothing else to be changed; they stay there as long as `hold` lives.
     struct Place {
         int descriptor = -1;
         u64 offset = 0;
         std::vector<std::shared_ptr<void>> hold{};
     };
     // Nothing where they don't, or where that can't be said at once.
-    virtual std::optional<Place> place(const BlockRequest& read) { return (void)read, std::nullopt; }
+    virtual std::optional<Place> place(const BlockRequest& request) { return (void)request, std::nullopt; }
+    // Whether writes wait for the host's disk.
+    virtual bool past_cache() const { return false; }
     // A write that changes nothing but bytes of this layer's file which are this disk's already, and waits for no more than that
     // file. False: the request has to be executed.
     virtual bool write_in_place(const BlockRequest& request) { return (void)request, false; }

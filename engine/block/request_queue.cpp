@@ -9,7 +9,7 @@ namespace engine {
 
 namespace {
 
-constexpr u64 largest_at_once = 128 * 1024;    // bytes copied on the submitting thread
+constexpr u64 largest_at_once = 128 * 1024;    // bytes copied or handed to the host on the submitting thread
 constexpr u64 largest_small_write = 32 * 1024;    // bytes; larger ones rather overlap with each other's completion
 constexpr std::size_t most_in_group = 4;    // completed together
 constexpr unsigned most_writers = 2;    // one writes while the other one completes
@@ -44,34 +44,47 @@ void RequestQueue::submit(BlockRequest request, CancelToken token, BlockDevice::
     ++waiting_;
     if (must_wait(entry))
         return;
-    if (entry->request.operation != BlockOperation::read || entry->request.length > largest_at_once) {
+    if (!may_go_at_once(*entry)) {
         start(entry);
         return;
     }
     entry->running = true;
     --waiting_;
     lock.unlock();
-    if (wanted(*entry) && entry->layer->read_at_once(entry->request)) {
+    try_at_once(entry);
+}
+
+bool RequestQueue::may_go_at_once(const Entry& entry)
+{
+    const BlockRequest& request = entry.request;
+    return request.length <= largest_at_once
+        && (request.operation == BlockOperation::read
+            || (request.operation == BlockOperation::write && !request.durable && entry.layer->past_cache()));
+}
+
+void RequestQueue::try_at_once(Entries::iterator entry)
+{
+    if (entry->request.operation == BlockOperation::read && wanted(*entry) && entry->layer->read_at_once(entry->request)) {
         entry->request.memory.reset();
         entry->done({});
-        lock.lock();
+        const std::lock_guard lock(mutex_);
         finish(entry);
         return;
     }
-    if (!read_by_ring(entry))
+    if (!move_by_ring(entry))
         workers_.run([this, entry] { run(entry); });
 }
 
-bool RequestQueue::read_by_ring(Entries::iterator entry)
+bool RequestQueue::move_by_ring(Entries::iterator entry)
 {
     Ring* const ring = workers_.ring();
     auto place = ring && wanted(*entry) ? entry->layer->place(entry->request) : std::nullopt;
     if (!place)
         return false;
     auto hold = std::make_shared<std::vector<std::shared_ptr<void>>>(std::move(place->hold));
-    return ring->read(
-        place->descriptor, place->offset, slice(entry->request.segments, 0, entry->request.length),
-        [this, entry, hold](int result) {
+    return ring->move(
+        entry->request.operation == BlockOperation::write ? Ring::Way::write : Ring::Way::read, place->descriptor, place->offset,
+        slice(entry->request.segments, 0, entry->request.length), [this, entry, hold](int result) {
             hold->clear();
             // A worker finds out what is wrong.
             if (result < 0 || u64(result) != entry->request.length)
@@ -111,7 +124,7 @@ bool RequestQueue::must_wait(Entries::const_iterator entry) const
 bool RequestQueue::is_small_write(const Entry& entry)
 {
     return !entry.changes_layer && entry.request.operation == BlockOperation::write && !entry.request.durable
-        && entry.request.length <= largest_small_write;
+        && entry.request.length <= largest_small_write && !entry.layer->past_cache();
 }
 
 void RequestQueue::start(Entries::iterator entry)

@@ -1,7 +1,9 @@
 #pragma once
 // Runs a disk's requests on the worker pool: in parallel, except that requests which overlap with a write between them
-// keep their order. Small writes are done by two workers at most, in groups whose requester is woken once: the host lets one
-// thread at a time write to a file, and waking threads costs more than the writing. What block_device.h promises about order, cancellation and the end is kept here, for every format.
+// keep their order. What waits for the host's disk and changes no tables goes by the ring, where there is one. Small writes to
+// the host's cache are done by two workers at most, in groups whose requester is woken once: the host lets one thread at a time
+// write to a file, and waking threads costs more than the writing. What block_device.h promises about order, cancellation and
+// the end is kept here, for every format.
 
 #include <atomic>
 #include <condition_variable>
@@ -45,9 +47,11 @@ private:
     void start(Entries::iterator entry);
     void start_what_can();
     void run(Entries::iterator entry);
-    bool read_by_ring(Entries::iterator entry);
+    void try_at_once(Entries::iterator entry);
+    bool move_by_ring(Entries::iterator entry);
     void write_what_is_ready();
     void write_group(std::vector<Entries::iterator>& group);
+    static bool may_go_at_once(const Entry& entry);
     static bool is_small_write(const Entry& entry);
     bool wanted(const Entry& entry) const;
     void run_change(Entries::iterator entry);

@@ -44,16 +44,17 @@ public:
         io_uring_queue_exit(&ring_);
     }
 
-    bool read(int file, u64 offset, std::vector<iovec> to, std::function<void(int)> done) override
+    bool move(Way way, int file, u64 offset, std::vector<iovec> parts, std::function<void(int)> done) override
     {
-        if (to.size() > IOV_MAX)
+        if (parts.size() > IOV_MAX)
             return false;
-        auto job = std::make_unique<Job>(Job{std::move(to), std::move(done)});
+        auto job = std::make_unique<Job>(Job{std::move(parts), std::move(done)});
         const std::lock_guard lock(mutex_);
         io_uring_sqe* const entry = under_way_ < most_under_way ? io_uring_get_sqe(&ring_) : nullptr;
         if (!entry)
             return false;
-        io_uring_prep_readv(entry, file, job->parts.data(), unsigned(job->parts.size()), offset);
+        const auto prepare = way == Way::read ? io_uring_prep_readv : io_uring_prep_writev;
+        prepare(entry, file, job->parts.data(), unsigned(job->parts.size()), offset);
         io_uring_sqe_set_data(entry, job.release());
         ++under_way_;
         // What the kernel does not take now, it takes with the next one or when it has been asked again.

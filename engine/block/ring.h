@@ -1,5 +1,5 @@
 #pragma once
-// Reads that wait for the host's disk, many at a time without a thread for each: io_uring(7), by liburing.
+// Reads and writes that wait for the host's disk, many at a time without a thread for each: io_uring(7), by liburing.
 
 #include <functional>
 #include <memory>
@@ -18,9 +18,10 @@ public:
     // Nothing is under way any more.
     virtual ~Ring() = default;
 
-    // Any thread; returns at once. `done` is called on the ring's thread with the number of bytes read, which may be too
+    // Any thread; returns at once. `done` is called on the ring's thread with the number of bytes moved, which may be too
     // small, or a negative error number. Descriptor and memory last until then. False: there is no room, and nothing happens.
-    virtual bool read(int file, u64 offset, std::vector<iovec> to, std::function<void(int)> done) = 0;
+    enum class Way : u8 { read, write };
+    virtual bool move(Way way, int file, u64 offset, std::vector<iovec> parts, std::function<void(int)> done) = 0;
 };
 
 }

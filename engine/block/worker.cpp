@@ -1,12 +1,12 @@
 #include "engine/block/worker.h"
 
-#include <algorithm>
 #include <csignal>
 #include <pthread.h>
 
 namespace engine {
 
 namespace {
+constexpr unsigned beside_a_ring = 4, without_a_ring = 16;    // threads
 constexpr unsigned turns_of_looking_out = 100;    // of some 40 to 150 cycles each: 2 to 5 µs
 }
 
@@ -16,7 +16,9 @@ WorkerPool::WorkerPool(unsigned threads)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (unsigned n = 0; n < std::max(threads, 1u); ++n)
+    if (threads == 0)
+        threads = ring_ ? beside_a_ring : without_a_ring;
+    for (unsigned n = 0; n < threads; ++n)
         threads_.emplace_back([this] { work(); });
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

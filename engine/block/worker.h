@@ -16,7 +16,8 @@ namespace engine {
 
 class WorkerPool {
 public:
-    explicit WorkerPool(unsigned threads = 4);
+    // Without a number: as many as are of use, which are more where each request that waits for the disk needs one.
+    explicit WorkerPool(unsigned threads = 0);
     // Finishes what was handed in. Whatever uses the pool is gone by then.
     ~WorkerPool();
     WorkerPool(const WorkerPool&) = delete;
@@ -25,7 +26,7 @@ public:
     // Any thread. Jobs begin in the order in which they were handed in.
     void run(std::function<void()> job);
 
-    // For reads that need no thread; null where there is none.
+    // For requests that need no thread; null where there is none.
     Ring* ring() const { return ring_.get(); }
 
 private:

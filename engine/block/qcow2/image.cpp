@@ -170,22 +170,33 @@ RangeLocks::Guard Image::lock_clusters(u64 offset, u64 length, RangeLocks::Use u
     return {ranges_, offset >> header_.cluster_bits, (offset + std::max<u64>(length, 1) - 1) >> header_.cluster_bits, use};
 }
 
-bool Image::read_at_once(const BlockRequest& request)
+RangeLocks::Guard Image::try_clusters(const BlockRequest& request)
 {
-    const auto guard = RangeLocks::Guard::attempt(
+    return RangeLocks::Guard::attempt(
         ranges_, request.offset >> header_.cluster_bits,
         (request.offset + std::max<u64>(request.length, 1) - 1) >> header_.cluster_bits, RangeLocks::Use::shared);
+}
+
+// Without waiting for the lock or for a table.
+bool Image::map_at_once(u64 offset, u64 most, Mapping& mapping)
+{
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock)
+        return false;
+    const u64 index = offset / header_.l2_reach();
+    const u64 table = index < l1_.size() ? l1_[index] & offset_bits : 0;
+    return (!table || l2_.holds(table)) && map(offset, most, mapping) == 0;
+}
+
+bool Image::read_at_once(const BlockRequest& request)
+{
+    const auto guard = try_clusters(request);
     if (!guard)
         return false;
     for (u64 done = 0; done < request.length;) {
         Mapping mapping;
-        {
-            const std::unique_lock lock(mutex_, std::try_to_lock);
-            const u64 index = (request.offset + done) / header_.l2_reach();
-            if (!lock || (l1_[index] & offset_bits && !l2_.holds(l1_[index] & offset_bits))
-                || map(request.offset + done, request.length - done, mapping) != 0)
-                return false;
-        }
+        if (!map_at_once(request.offset + done, request.length - done, mapping))
+            return false;
         const auto part = slice(request.segments, done, mapping.length);
         const bool nothing_below = mapping.entry.kind == Kind::absent && !mapping.below;
         if (mapping.entry.kind == Kind::zero || nothing_below)
@@ -205,26 +216,13 @@ struct HeldBelow {
 };
 }
 
-std::optional<ImageLayer::Place> Image::place(const BlockRequest& read)
+std::optional<ImageLayer::Place> Image::place(const BlockRequest& request)
 {
-    const u64 last = (read.offset + std::max<u64>(read.length, 1) - 1) >> header_.cluster_bits;
-    const std::shared_ptr<RangeLocks::Guard> guard(new RangeLocks::Guard(
-        RangeLocks::Guard::attempt(ranges_, read.offset >> header_.cluster_bits, last, RangeLocks::Use::shared)));
-    if (!*guard)
-        return std::nullopt;
+    const std::shared_ptr<RangeLocks::Guard> guard(new RangeLocks::Guard(try_clusters(request)));
     Mapping mapping;
-    {
-        const std::unique_lock lock(mutex_, std::try_to_lock);
-        const u64 index = read.offset / header_.l2_reach();
-        if (!lock || (l1_[index] & offset_bits && !l2_.holds(l1_[index] & offset_bits))
-            || map(read.offset, read.length, mapping) != 0 || mapping.length < read.length)
-            return std::nullopt;
-    }
-    std::optional<Place> found;
-    if (mapping.entry.kind == Kind::data)
-        found = Place{file_->descriptor(mapping.entry.host, slice(read.segments, 0, read.length)), mapping.entry.host, {}};
-    else if (mapping.below && read.offset + read.length <= mapping.below->size())
-        found = mapping.below->place(read);
+    if (!*guard || !map_at_once(request.offset, request.length, mapping) || mapping.length < request.length)
+        return std::nullopt;
+    auto found = place_of(mapping, request);
     if (!found || found->descriptor < 0)
         return std::nullopt;
     // The layer below may be given up for another meanwhile.
@@ -234,18 +232,31 @@ std::optional<ImageLayer::Place> Image::place(const BlockRequest& read)
     return found;
 }
 
+std::optional<ImageLayer::Place> Image::place_of(const Mapping& mapping, const BlockRequest& request)
+{
+    const auto parts = [&] { return slice(request.segments, 0, request.length); };
+    if (request.operation == BlockOperation::write) {
+        if (!mapping.writable || read_only_ || !prepared_)
+            return std::nullopt;
+        ImageFile::Direct way = file_->way_to_write(mapping.entry.host, parts());
+        return Place{way.descriptor, mapping.entry.host, {std::move(way.hold)}};
+    }
+    if (mapping.entry.kind == Kind::data)
+        return Place{file_->descriptor(mapping.entry.host, parts()), mapping.entry.host, {}};
+    const bool below = mapping.below && request.offset + request.length <= mapping.below->size();
+    return below ? mapping.below->place(request) : std::nullopt;
+}
+
 bool Image::write_in_place(const BlockRequest& request)
 {
-    const auto guard = RangeLocks::Guard::attempt(
-        ranges_, request.offset >> header_.cluster_bits,
-        (request.offset + std::max<u64>(request.length, 1) - 1) >> header_.cluster_bits, RangeLocks::Use::shared);
-    if (!guard || read_only_)
+    const auto guard = try_clusters(request);
+    if (!guard || read_only_ || !prepared_)
         return false;
     for (u64 done = 0; done < request.length;) {
         Mapping mapping;
         {
             const std::lock_guard lock(mutex_);
-            if (!prepared_ || map(request.offset + done, request.length - done, mapping) != 0)
+            if (map(request.offset + done, request.length - done, mapping) != 0)
                 return false;
         }
         if (!mapping.writable || file_->write(mapping.entry.host, slice(request.segments, done, mapping.length)) != 0)

@@ -17,7 +17,7 @@
 #include <mutex>
 
 #include "engine/block/image_layer.h"
-#include "engine/block/qcow2/range_locks.h"
+#include "engine/block/range_locks.h"
 #include "engine/block/qcow2/refcounts.h"
 #include "engine/block/qcow2/snapshot_table.h"
 
@@ -37,7 +37,8 @@ public:
 
     BlockResult execute(const BlockRequest& request) override;
     bool read_at_once(const BlockRequest& request) override;
-    std::optional<Place> place(const BlockRequest& read) override;
+    std::optional<Place> place(const BlockRequest& request) override;
+    bool past_cache() const override { return file_->past_cache(); }
     bool write_in_place(const BlockRequest& request) override;
     u64 size() const override { return size_; }
     bool read_only() const override { return read_only_; }
@@ -118,6 +119,9 @@ private:
     int free_given_up(std::vector<u64>& clusters);
     BlockResult failure(const char* doing, int error_number);
     RangeLocks::Guard lock_clusters(u64 offset, u64 length, RangeLocks::Use use);
+    RangeLocks::Guard try_clusters(const BlockRequest& request);    // shared; empty where it would have to wait
+    bool map_at_once(u64 offset, u64 most, Mapping& mapping);
+    std::optional<Place> place_of(const Mapping& mapping, const BlockRequest& request);
     u64 cluster_start(u64 offset) const { return offset & ~(header_.cluster_size() - 1); }
 
     std::string path_;
@@ -125,6 +129,7 @@ private:
     Header header_;
     std::vector<Snapshot> snapshots_;
     std::atomic<bool> read_only_;
+    std::atomic<bool> prepared_ = false;    // to be written to
     u64 size_ = 0;    // of the disk, whole sectors
 
     RangeLocks ranges_;
@@ -135,7 +140,6 @@ private:
     TableCache l2_;
     std::vector<u64> l1_;
     u64 l1_dirty_from_ = ~u64(0), l1_dirty_to_ = 0;    // entries
-    bool prepared_ = false;    // to be written to
 
     std::mutex decompressed_mutex_;
     u64 decompressed_from_ = ~u64(0);

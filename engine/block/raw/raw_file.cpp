@@ -87,12 +87,17 @@ bool RawFile::read_at_once(const BlockRequest& request)
     return file_->read_at_once(request.offset, slice(request.segments, 0, request.length));
 }
 
-std::optional<ImageLayer::Place> RawFile::place(const BlockRequest& read)
+std::optional<ImageLayer::Place> RawFile::place(const BlockRequest& request)
 {
-    const int descriptor = file_->descriptor(read.offset, slice(read.segments, 0, read.length));
-    if (descriptor < 0 || read.offset + read.length > file_size_)
+    if (request.offset + request.length > file_size_)
         return std::nullopt;
-    return Place{descriptor, read.offset, {}};
+    const auto parts = slice(request.segments, 0, request.length);
+    if (request.operation == BlockOperation::write) {
+        const ImageFile::Direct way = read_only_ ? ImageFile::Direct{} : file_->way_to_write(request.offset, parts);
+        return way.descriptor < 0 ? std::nullopt : std::optional(Place{way.descriptor, request.offset, {way.hold}});
+    }
+    const int descriptor = file_->descriptor(request.offset, parts);
+    return descriptor < 0 ? std::nullopt : std::optional(Place{descriptor, request.offset, {}});
 }
 
 bool RawFile::write_in_place(const BlockRequest& request)

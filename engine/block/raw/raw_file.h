@@ -22,7 +22,8 @@ public:
 
     BlockResult execute(const BlockRequest& request) override;
     bool read_at_once(const BlockRequest& request) override;
-    std::optional<Place> place(const BlockRequest& read) override;
+    std::optional<Place> place(const BlockRequest& request) override;
+    bool past_cache() const override { return file_->past_cache(); }
     bool write_in_place(const BlockRequest& request) override;
     u64 size() const override { return size_; }
     u32 sector_size() const override { return sector_size_; }

@@ -1,5 +1,7 @@
 #include "engine/block/direct_file.h"
 
+#include <thread>
+
 #include "tests/engine/block/disk_fixture.h"
 #include "tests/engine/block/memory_file.h"
 
@@ -69,6 +71,47 @@ TEST(DirectFileTest, a_write_beyond_the_end_makes_the_file_just_so_long)
     std::vector<u8> found(700);
     ASSERT_EQ(file.ImageFile::read(5000, found), 0);
     EXPECT_EQ(found, bytes);
+}
+
+// The way is what the ring writes by.
+TEST(DirectFileTest, a_block_that_is_written_by_another_way_is_not_written_in_part_meanwhile)
+{
+    const auto host = std::make_shared<MemoryFile>(std::vector<u8>(4 * block));
+    class WayFile final : public SharedFile {
+    public:
+        using SharedFile::SharedFile;
+        int descriptor(u64, std::span<const iovec>) override { return 7; }
+    };
+    DirectFile file(std::make_unique<WayFile>(host), block, memory);
+    struct alignas(4096) Block {
+        std::array<u8, block> bytes;
+    };
+    const auto whole = std::make_unique<Block>();
+    const iovec parts{whole->bytes.data(), block};
+    const auto way = [&](u64 offset, u64 odd = 0) {
+        const iovec here{whole->bytes.data() + odd, block};
+        return file.way_to_write(offset, std::span(&here, 1));
+    };
+    EXPECT_EQ(way(512).descriptor, -1);
+    EXPECT_EQ(way(block, 1).descriptor, -1);
+    for (unsigned round = 1; round < 200; ++round) {
+        auto held = way(block);
+        ASSERT_EQ(held.descriptor, 7);
+        whole->bytes.fill(u8(round));
+        std::vector<u8> bytes(100, u8(round + 1));
+        std::thread other([&] { EXPECT_EQ(file.ImageFile::write(block + 50, bytes), 0); });
+        // The neighbours are free.
+        EXPECT_EQ(way(0).descriptor, 7);
+        EXPECT_EQ(way(2 * block).descriptor, 7);
+        ASSERT_EQ(host->write(block, std::span(&parts, 1)), 0);
+        held.hold.reset();
+        other.join();
+        std::vector<u8> expected(block, u8(round));
+        std::ranges::copy(bytes, expected.begin() + 50);
+        std::vector<u8> found(block);
+        ASSERT_EQ(file.ImageFile::read(block, found), 0);
+        ASSERT_EQ(found, expected) << round;
+    }
 }
 
 class CachePolicyTest : public DiskTest, public testing::WithParamInterface<DiskCache> { };

@@ -36,7 +36,8 @@ TEST_F(RingTest, reads_of_many_threads_are_each_completed_once)
                         || !std::equal(bytes->begin(), bytes->end(), expected.begin() + std::ptrdiff_t(offset));
                     ++completed;
                 };
-                while (!ring->read(file, offset, {{bytes->data(), 100}, {bytes->data() + 100, bytes->size() - 100}}, done))
+                while (!ring->move(
+                    Ring::Way::read, file, offset, {{bytes->data(), 100}, {bytes->data() + 100, bytes->size() - 100}}, done))
                     std::this_thread::yield();
             }
         });
@@ -48,8 +49,8 @@ TEST_F(RingTest, reads_of_many_threads_are_each_completed_once)
     // Beyond the end, and of no file at all.
     std::atomic<int> nothing = -1, trouble = 0;
     std::vector<u8> bytes(512);
-    EXPECT_TRUE(ring->read(file, 2 << 20, {{bytes.data(), 512}}, [&](int result) { nothing = result; }));
-    EXPECT_TRUE(ring->read(-1, 0, {{bytes.data(), 512}}, [&](int result) { trouble = result; }));
+    EXPECT_TRUE(ring->move(Ring::Way::read, file, 2 << 20, {{bytes.data(), 512}}, [&](int result) { nothing = result; }));
+    EXPECT_TRUE(ring->move(Ring::Way::read, -1, 0, {{bytes.data(), 512}}, [&](int result) { trouble = result; }));
     while (nothing < 0 || trouble == 0)
         std::this_thread::yield();
     EXPECT_EQ(nothing, 0);
@@ -57,8 +58,40 @@ TEST_F(RingTest, reads_of_many_threads_are_each_completed_once)
     ::close(file);
 }
 
-// Past the cache nothing is read at once, so that all of it goes by the ring where there is one.
-TEST_F(RingTest, a_disk_is_read_by_it_while_others_write_and_the_disk_is_pushed_down)
+TEST_F(RingTest, what_is_written_by_it_is_in_the_file)
+{
+    const auto ring = Ring::make();
+    if (!ring)
+        GTEST_SKIP() << "the kernel gives no ring, or liburing was not there";
+    auto expected = noise(256 * 1024, 2);
+    put("file", std::vector<u8>(expected.size()));
+    const int file = ::open(path("file").c_str(), O_RDWR | O_CLOEXEC);
+    std::atomic<unsigned> completed = 0, wrong = 0;
+    constexpr u64 piece = 1024;
+    for (u64 offset = 0; offset < expected.size(); offset += piece) {
+        const auto done = [&](int result) {
+            wrong += result != int(piece);
+            ++completed;
+        };
+        u8* const bytes = expected.data() + offset;
+        while (!ring->move(Ring::Way::write, file, offset, {{bytes, 100}, {bytes + 100, piece - 100}}, done))
+            std::this_thread::yield();
+    }
+    while (completed < expected.size() / piece)
+        std::this_thread::yield();
+    EXPECT_EQ(wrong, 0u);
+    EXPECT_EQ(contents("file"), expected);
+    std::atomic<int> trouble = 0;
+    EXPECT_TRUE(ring->move(Ring::Way::write, -1, 0, {{expected.data(), 512}}, [&](int result) { trouble = result; }));
+    while (trouble == 0)
+        std::this_thread::yield();
+    EXPECT_EQ(trouble, -EBADF);
+    ::close(file);
+}
+
+// Past the cache nothing is read at once, so that all of it goes by the ring where there is one; so do writes to what has its
+// place.
+TEST_F(RingTest, a_disk_is_read_and_written_by_it_while_it_is_pushed_down)
 {
     constexpr u64 size = 2 << 20;
     ASSERT_TRUE(create_raw(path("below.raw"), size));

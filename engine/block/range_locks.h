@@ -1,5 +1,5 @@
 #pragma once
-// Ranges of clusters that threads use at a time: shared by those who leave the map as it is, alone by one who changes it.
+// Ranges of clusters or blocks that are used at a time: shared by those who move data there, alone by one who changes more.
 
 #include <condition_variable>
 #include <mutex>
@@ -7,7 +7,7 @@
 
 #include "engine/base/types.h"
 
-namespace engine::qcow2 {
+namespace engine {
 
 class RangeLocks {
 public:

@@ -1,8 +1,8 @@
-#include "engine/block/qcow2/range_locks.h"
+#include "engine/block/range_locks.h"
 
 #include <algorithm>
 
-namespace engine::qcow2 {
+namespace engine {
 
 bool RangeLocks::free(u64 first, u64 last, Use use) const
 {
