@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "engine/base/file_descriptor.h"
+#include "engine/base/read_file.h"
 #include "engine/base/text.h"
 
 namespace engine {
@@ -139,21 +140,6 @@ private:
     bool begun_ = false, between_members_ = false;
 };
 
-// Fills `to` entirely.
-bool read_at(const FileDescriptor& file, u64 offset, std::span<u8> to)
-{
-    while (!to.empty()) {
-        const ssize_t count = ::pread(file.get(), to.data(), to.size(), off_t(offset));
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count <= 0)
-            return false;
-        to = to.subspan(std::size_t(count));
-        offset += u64(count);
-    }
-    return true;
-}
-
 }
 
 Result<void>
@@ -175,7 +161,7 @@ copy_pieces(const PiecedFile& from, const std::string& to, PieceObserver* observ
             return unreadable(piece.path, source.valid() ? "It is no file" : system_error_text(errno));
         for (u64 done = 0; done < piece.size;) {
             const std::span<u8> part(buffer.data(), std::min(piece.size - done, buffer_size));
-            if (!read_at(source, piece.offset + done, part))
+            if (!read_file(source.get(), piece.offset + done, part))
                 return unreadable(piece.path, "It is cut short");
             if (observer)
                 observer->bytes(part);

@@ -11,6 +11,7 @@
 
 #include "engine/base/bits.h"
 #include "engine/base/file_descriptor.h"
+#include "engine/base/read_file.h"
 #include "engine/base/text.h"
 
 namespace engine {
@@ -253,19 +254,7 @@ class IsoFile final : public IsoSource {
 public:
     IsoFile(FileDescriptor file, u64 size) : file_(std::move(file)), size_(size) { }
     u64 size() const override { return size_; }
-    bool read(u64 offset, std::span<u8> to) override
-    {
-        while (!to.empty()) {
-            const ssize_t moved = pread(file_.get(), to.data(), to.size(), off_t(offset));
-            if (moved < 0 && errno == EINTR)
-                continue;
-            if (moved <= 0)
-                return false;
-            to = to.subspan(std::size_t(moved));
-            offset += u64(moved);
-        }
-        return true;
-    }
+    bool read(u64 offset, std::span<u8> to) override { return read_file(file_.get(), offset, to); }
 
 private:
     FileDescriptor file_;

@@ -6,9 +6,9 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "engine/base/file_descriptor.h"
+#include "engine/base/read_file.h"
 #include "engine/base/text.h"
 
 namespace engine {
@@ -87,18 +87,7 @@ public:
             size_ = u64(about.st_size);
     }
     u64 size() const override { return size_; }
-    bool read(u64 offset, std::span<u8> to) override
-    {
-        for (std::size_t done = 0; done < to.size();) {
-            const ssize_t count = ::pread(file_.get(), &to[done], to.size() - done, off_t(offset + done));
-            if (count < 0 && errno == EINTR)
-                continue;
-            if (count <= 0)
-                return false;
-            done += std::size_t(count);
-        }
-        return true;
-    }
+    bool read(u64 offset, std::span<u8> to) override { return read_file(file_.get(), offset, to); }
 
 private:
     FileDescriptor file_;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/base/bits.h"
+#include "engine/base/read_file.h"
 #include "engine/base/text.h"
 #include "engine/snapshot/compression.h"
 #include "engine/snapshot/container.h"
@@ -45,20 +46,6 @@ struct stat status_of(int file)
     return status;
 }
 
-bool read_whole(int file, u64 offset, std::span<u8> to)
-{
-    while (!to.empty()) {
-        const ssize_t count = ::pread(file, to.data(), to.size(), off_t(offset));
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count <= 0)
-            return false;
-        to = to.subspan(std::size_t(count));
-        offset += u64(count);
-    }
-    return true;
-}
-
 // A chunk's header as it stands in the file; `pages` 0 where there is none.
 struct ChunkHeader {
     unsigned pages = 0;
@@ -70,7 +57,7 @@ struct ChunkHeader {
 ChunkHeader read_header(int file, u64 offset)
 {
     ChunkHeader header;
-    if (!read_whole(file, offset, header.bytes) || load_le<u32>(header.bytes.data()) != chunk_magic)
+    if (!read_file(file, offset, header.bytes) || load_le<u32>(header.bytes.data()) != chunk_magic)
         return {};
     header.pages = header.bytes[4];
     header.flags = header.bytes[5];
@@ -140,7 +127,7 @@ std::shared_ptr<const FileDescriptor> PageStore::file_of(u32 number)
     if (!segment.file && !std::exchange(segment.tried, true)) {
         FileDescriptor file{::open(path(segment.id).c_str(), O_RDONLY | O_CLOEXEC)};
         std::array<u8, segment_header> header{};
-        if (file.valid() && read_whole(file.get(), 0, header) && header == header_of(segment.id)) {
+        if (file.valid() && read_file(file.get(), 0, header) && header == header_of(segment.id)) {
             segment.changed = status_of(file.get()).st_ctim;
             segment.file = std::make_shared<FileDescriptor>(std::move(file));
         }
@@ -220,7 +207,7 @@ Result<std::shared_ptr<const Chunk>> PageStore::load(PageRef ref)
     if (!header.pages)
         return damaged(name, "It is damaged: a page of memory is not where it should be");
     std::vector<u8> whole(chunk_header + 8 * header.pages + header.stored);
-    if (!read_whole(file, offset_of(ref), whole))
+    if (!read_file(file, offset_of(ref), whole))
         return damaged(name, "It ends too early, or can't be read");
     const u32 checksum = load_le<u32>(&whole[checksum_at]);
     store_le<u32>(&whole[checksum_at], 0);
@@ -322,7 +309,7 @@ void PageStore::learn(PageRef ref)
     const auto file = file_of(segment_of(ref));
     const ChunkHeader header = file ? read_header(file->get(), offset_of(ref)) : ChunkHeader{};
     std::array<u8, 8 * pages_in_chunk> hashes{};
-    if (!header.pages || !read_whole(file->get(), offset_of(ref) + chunk_header, std::span(hashes).first(8 * header.pages)))
+    if (!header.pages || !read_file(file->get(), offset_of(ref) + chunk_header, std::span(hashes).first(8 * header.pages)))
         return;
     for (unsigned slot = 0; slot < header.pages; ++slot)
         by_hash_.emplace(load_le<u64>(&hashes[8 * slot]), chunk_of(ref) | slot);
