@@ -26,7 +26,8 @@ struct Image::Checkpoint {
 BlockResult Image::prepare_to_write()
 {
     const std::lock_guard lock(mutex_);
-    if (header_.corrupt())
+    // Found once, it is not looked for again at each write.
+    if (damaged_)
         return {
             BlockFault::input_output,
             {"The image " + in_quotes(path_) + " is damaged", refcounts_.damage, "Repair it with “paddock disk check --repair”"}};

@@ -128,6 +128,7 @@ BlockResult Image::failure(const char* doing, int error_number)
         return image_failure(path_, doing, error_number);
     // Marked, so that nobody writes to it before it is repaired.
     const std::lock_guard lock(mutex_);
+    damaged_ = true;
     if (!read_only_ && header_.version >= 3 && !header_.corrupt()) {
         std::array<u8, 8> features{};
         header_.incompatible_features |= incompatible_corrupt;

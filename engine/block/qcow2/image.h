@@ -130,6 +130,7 @@ private:
     std::vector<Snapshot> snapshots_;
     std::atomic<bool> read_only_;
     std::atomic<bool> prepared_ = false;    // to be written to
+    bool damaged_ = false;    // as far as this object knows; guarded by mutex_
     u64 size_ = 0;    // of the disk, whole sectors
 
     RangeLocks ranges_;

@@ -110,4 +110,36 @@ TEST_F(Qcow2Hostile, bitmaps_that_share_their_tables_are_not_all_looked_at)
     EXPECT_LT(cost(bytes), most_cost);
 }
 
+// Four million clusters that are counted, and none of them there. Version 2 has no bit that says an image is damaged.
+TEST_F(Qcow2Hostile, a_free_cluster_that_is_nowhere_is_looked_for_once)
+{
+    constexpr u64 cluster = 512, blocks = 16800, table = 1 << 20, first_block = 2 << 20;
+    MemoryFile made;
+    ASSERT_TRUE(qcow2::write_new_image(made, {.size = 1 << 20, .version = 2, .cluster_bits = 9}, "hostile"));
+    std::vector<u8> bytes = made.bytes();
+    bytes.resize(first_block + blocks * cluster);
+    store_be(&bytes[qcow2::header_refcount_table_offset], table);
+    store_be(&bytes[qcow2::header_refcount_table_clusters], u32(blocks * 8 / cluster + 1));
+    for (u64 n = 0; n < blocks; ++n) {
+        store_be(&bytes[table + 8 * n], first_block + n * cluster);
+        for (u64 count = 0; count < cluster / 2; ++count)
+            store_be(&bytes[first_block + n * cluster + 2 * count], u16(1));
+    }
+    const auto counting = std::make_shared<CountingFile>(bytes);
+    const auto header = qcow2::read_header(*counting, "hostile");
+    ASSERT_TRUE(header) << header.error().text();
+    auto image = qcow2::Image::open("hostile", std::make_unique<SharedFile>(counting), header.value(), {});
+    ASSERT_TRUE(image) << image.error().text();
+    std::vector<u8> sector(512);
+    const auto write = [&](u64 offset) {
+        return (*image)->execute({.operation = BlockOperation::write, .offset = offset, .length = 512, .segments = {sector}});
+    };
+    const BlockResult first = write(0);
+    EXPECT_NE(first.error.text().find("count more clusters than the file has"), std::string::npos) << first.error.text();
+    const u64 before = counting->bytes_read;
+    for (u64 n = 0; n < 1000; ++n)
+        EXPECT_EQ(write(n * 1024).error.text(), first.error.text());
+    EXPECT_EQ(counting->bytes_read, before);
+}
+
 }
