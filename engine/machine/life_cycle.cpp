@@ -87,18 +87,30 @@ void LifeCycle::request_pause()
     want(Wish::paused);
 }
 
-void LifeCycle::at_rest(std::function<void()> work)
+void LifeCycle::at_rest(std::function<void()> work, std::function<void()> afterwards)
 {
-    events_.post([this, work = std::move(work)] {
-        rest_began_ = host_nanoseconds();
-        request_quiet([this, work] {
-            clock_.stop();
-            work();
-        });
+    events_.post([this, work = std::move(work), afterwards = std::move(afterwards)] {
+        const u64 began = host_nanoseconds();
+        ask_for_quiet(
+            {.work =
+                 [this, work] {
+                     clock_.stop();
+                     work();
+                 },
+             .afterwards =
+                 [this, began, afterwards] {
+                     last_rest_.store(host_nanoseconds() - began, std::memory_order_relaxed);
+                     afterwards();
+                 }});
     });
 }
 
 void LifeCycle::request_quiet(std::function<void()> work)
+{
+    ask_for_quiet({.work = std::move(work)});
+}
+
+void LifeCycle::ask_for_quiet(QuietWork work)
 {
     quiet_work_.push_back(std::move(work));
     vcpus_.hold();
@@ -145,35 +157,47 @@ bool LifeCycle::something_to_change()
     return stop_ || !quiet_work_.empty();
 }
 
+// The machine's lock held, every vCPU out of the guest. Returns the work that was done.
+std::vector<LifeCycle::QuietWork> LifeCycle::change_at_rest()
+{
+    std::vector<QuietWork> done;
+    if (stop_)
+        return done;
+    if (reset_wanted_.exchange(false)) {
+        board_->reset();
+        // What a device asked for goes with what it was; the host still waits.
+        std::erase_if(quiet_work_, [](const QuietWork& quiet) { return !quiet.afterwards; });
+        return done;
+    }
+    done.swap(quiet_work_);
+    for (const QuietWork& quiet : done)
+        quiet.work();
+    return done;
+}
+
 void LifeCycle::between()
 {
     while (something_to_change()) {
         vcpus_.hold();
         vcpus_.wait_held();
         std::optional<StopReason> stop;
+        std::vector<QuietWork> done;
         bool run = false;
-        u64 rest_began = 0;
         {
             const std::lock_guard lock(lock_);
+            done = change_at_rest();
             stop = stop_;
-            const auto quiet_work = std::exchange(quiet_work_, {});
-            if (!stop && reset_wanted_.exchange(false))
-                board_->reset();
-            else if (!stop)
-                for (const auto& work : quiet_work)
-                    work();
-            stop = stop ? stop : stop_;
-            run = wish_ == Wish::running;
-            rest_began = std::exchange(rest_began_, 0);
-            run && !stop ? clock_.start() : clock_.stop();
-            board_->running(run && !stop);
+            run = wish_ == Wish::running && !stop;
+            run ? clock_.start() : clock_.stop();
+            board_->running(run);
         }
-        if (stop)
-            return end(*stop);
         if (run)
             vcpus_.go();
-        if (rest_began)
-            last_rest_.store(host_nanoseconds() - rest_began, std::memory_order_relaxed);
+        for (const QuietWork& quiet : done)
+            if (quiet.afterwards)
+                quiet.afterwards();
+        if (stop)
+            return end(*stop);
         enter(run ? MachineState::running : MachineState::paused);
     }
 }

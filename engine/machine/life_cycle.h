@@ -36,8 +36,10 @@ public:
     MachineState state() const { return state_.load(); }
 
     // Any thread: runs `work` soon, on the machine thread, with the machine's lock held, every vCPU out of the guest and the
-    // clock standing still. `work` may ask for anything; that takes effect before the guest runs on.
-    void at_rest(std::function<void()> work);
+    // clock standing still. `work` may ask for anything; that takes effect before the guest runs on. `afterwards` runs once it
+    // does, or would: whoever is woken by it does not take the processor that the guest waits for. Neither runs where the
+    // machine stops first.
+    void at_rest(std::function<void()> work, std::function<void()> afterwards);
     // How long the guest stood still for the last such work: nanoseconds.
     u64 last_rest() const { return last_rest_.load(std::memory_order_relaxed); }
 
@@ -52,12 +54,18 @@ public:
 
 private:
     enum class Wish : u8 { paused, running };
+    struct QuietWork {
+        std::function<void()> work;
+        std::function<void()> afterwards{};    // of what the host asks for
+    };
 
     void want(Wish wish);
     void vcpu_left(unsigned index, VcpuExit exit);
     bool gave_up(u64 now);
     void between();
     bool something_to_change();
+    std::vector<QuietWork> change_at_rest();
+    void ask_for_quiet(QuietWork work);
     void end(const StopReason& reason);
     void enter(MachineState state);
 
@@ -73,9 +81,8 @@ private:
     std::atomic<Wish> wish_ = Wish::paused;
     std::atomic<bool> reset_wanted_ = false;
     std::optional<StopReason> stop_;    // machine's lock held
-    u64 rest_began_ = 0;    // host's nanoseconds; machine's lock held
     std::atomic<u64> last_rest_ = 0;
-    std::vector<std::function<void()>> quiet_work_;    // machine's lock held
+    std::vector<QuietWork> quiet_work_;    // machine's lock held
     std::array<u64, 2> triple_faults_{};    // virtual times of the last ones; 0: none
     VcpuThreads vcpus_;
     MachineThread thread_;

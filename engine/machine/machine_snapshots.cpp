@@ -277,13 +277,13 @@ bool MachineSnapshots::at_rest(std::function<void()> work)
     const auto turn = std::make_shared<Turn>();
     turn->work = std::move(work);
     auto done = turn->done.get_future();
-    life_.at_rest([turn] {
-        const std::lock_guard lock(turn->mutex);
-        if (!turn->work)
-            return;
-        turn->work();
-        turn->done.set_value();
-    });
+    life_.at_rest(
+        [turn] {
+            const std::lock_guard lock(turn->mutex);
+            if (turn->work)
+                turn->work();
+        },
+        [turn] { turn->done.set_value(); });
     while (done.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
         if (life_.state() != MachineState::stopped)
             continue;

@@ -274,6 +274,51 @@ TEST(LifeCycle, quiet_work_finds_every_processor_out_of_the_guest)
     EXPECT_TRUE(b.all_inside());
 }
 
+TEST(LifeCycle, who_asked_for_a_rest_hears_of_it_once_the_guest_runs_on)
+{
+    Bench b;
+    b.start();
+    std::atomic<bool> quiet = false, runs_on = false, heard = false;
+    b.life.at_rest(
+        [&] {
+            quiet
+                = !b.board.processors[0].is_inside() && !b.board.processors[1].is_inside() && !b.board.processors[2].is_inside();
+        },
+        [&] {
+            runs_on = b.all_inside();
+            heard = true;
+        });
+    ASSERT_TRUE(soon([&] { return heard.load(); }));
+    EXPECT_TRUE(quiet);
+    EXPECT_TRUE(runs_on);
+    EXPECT_GT(b.life.last_rest(), 0u);
+}
+
+TEST(LifeCycle, a_reset_drops_what_a_device_asked_for_and_keeps_what_the_host_did)
+{
+    Bench b;
+    b.start();
+    std::atomic<bool> devices = false, hosts = false, heard = false;
+    int resets_before = -1;
+    // Both are there before the machine comes to rest.
+    b.life.events().post([&] {
+        b.life.at_rest(
+            [&] {
+                resets_before = b.board.resets;
+                hosts = true;
+            },
+            [&] { heard = true; });
+        b.life.events().post([&] {
+            b.life.request_quiet([&] { devices = true; });
+            b.life.request_reset();
+        });
+    });
+    ASSERT_TRUE(soon([&] { return heard.load(); }));
+    EXPECT_TRUE(hosts);
+    EXPECT_FALSE(devices);
+    EXPECT_EQ(resets_before, 2);
+}
+
 TEST(LifeCycle, the_plug_can_be_pulled_in_any_state)
 {
     Bench b;
