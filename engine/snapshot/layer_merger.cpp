@@ -100,20 +100,28 @@ u64 LayerMerger::merge(
     return freed;
 }
 
+Result<LayerMerger::Survey> LayerMerger::survey() const
+{
+    auto lock = directory_.lock(SnapshotDirectory::Use::exclusive);
+    if (!lock)
+        return lock.error();
+    auto use = LayerUse::survey(directory_);
+    if (!use)
+        return use.error();
+    return Survey{std::move(*lock), std::move(*use)};
+}
+
 Result<std::optional<std::vector<std::string>>>
 LayerMerger::find_work(const Unfinished& unfinished, const std::set<std::string>& failed) const
 {
     if (!directory_.has("."))
         return std::optional<std::vector<std::string>>();
-    const auto lock = directory_.lock(SnapshotDirectory::Use::exclusive);
-    if (!lock)
-        return lock.error();
-    const auto use = LayerUse::survey(directory_);
-    if (!use)
-        return use.error();
+    const auto survey = this->survey();
+    if (!survey)
+        return survey.error();
     std::set<std::string> left_alone = unfinished();
     left_alone.insert(failed.begin(), failed.end());
-    return choose_merge(use.value().runs(left_alone));
+    return choose_merge(survey.value().use.runs(left_alone));
 }
 
 Result<u64> LayerMerger::merge_run(
@@ -133,14 +141,11 @@ Result<u64> LayerMerger::merge_run(
         return Error{"The layers can't be merged", "The host's disk is too full", "Make room on it"};
     if (auto copied = copy_aside(*merge, room.to_leave, go_on); !copied)
         return copied.error();
-    const auto lock = directory_.lock(SnapshotDirectory::Use::exclusive);
-    if (!lock)
-        return lock.error();
     // The snapshots may have been put in order meanwhile.
-    const auto use = LayerUse::survey(directory_);
-    if (!use)
-        return use.error();
-    const auto runs = use.value().runs(unfinished());
+    const auto survey = this->survey();
+    if (!survey)
+        return survey.error();
+    const auto runs = survey.value().use.runs(unfinished());
     if (std::ranges::none_of(runs, [&](const LayerRun& now) { return now.contains(run); }))
         return Error{"The layers can't be merged", "They are needed apart again", ""};
     if (auto replaced = merge->replace_topmost(); !replaced)

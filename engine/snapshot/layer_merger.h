@@ -33,6 +33,12 @@ public:
     u64 merge(const Unfinished& unfinished, const std::function<bool()>& go_on, const std::function<void()>& merged = {}) const;
 
 private:
+    // What needs which layers, which stays so while it is held.
+    struct Survey {
+        FileDescriptor lock;
+        LayerUse use;
+    };
+    Result<Survey> survey() const;
     Result<std::optional<std::vector<std::string>>>
     find_work(const Unfinished& unfinished, const std::set<std::string>& failed) const;
     Result<u64>

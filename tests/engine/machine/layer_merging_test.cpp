@@ -1,11 +1,7 @@
 // Layers of disks merged in machines that run meanwhile.
 
-#include <csignal>
 #include <map>
 #include <random>
-#include <thread>
-
-#include <sys/wait.h>
 
 #include "engine/base/text.h"
 #include "engine/snapshot/disk_layers.h"
@@ -152,30 +148,17 @@ TEST(LayerMerging, OutlivesTheMachinesDeath)
     std::mt19937_64 random(11);
     WithDisks pc("merge-killed");
     for (unsigned turn = 0; turn < 8; ++turn) {
-        const pid_t child = ::fork();
-        if (child == 0) {
-            WithDisks* const guest = &pc;
-            if (!guest->open())
-                ::_exit(1);
-            guest->machine->start();
-            const auto tree = tree_of(pc);
-            std::mt19937_64 choice(turn);
-            for (unsigned n = 0; n < 1000; ++n) {
-                guest->ask(1);
-                guest->ask(1, "w");
-                guest->take(hex(u8(guest->ask(1, "r")[0]), 2));
-                const auto all = tree->list(false);
-                if (all.size() > 5)
-                    (void)tree->drop({all[choice() % (all.size() - 1)].id});
-                guest->machine->merge_layers();
-            }
-            ::_exit(0);
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(200 + random() % 700));
-        ::kill(child, SIGKILL);
-        int status = 0;
-        ::waitpid(child, &status, 0);
-        ASSERT_TRUE(WIFSIGNALED(status)) << "turn " << turn;
+        std::mt19937_64 choice(turn);
+        const auto take_and_drop = [&](unsigned) {
+            pc.ask(1);
+            pc.ask(1, "w");
+            pc.take(hex(u8(pc.ask(1, "r")[0]), 2));
+            const auto all = tree_of(pc)->list(false);
+            if (all.size() > 5)
+                (void)tree_of(pc)->drop({all[choice() % (all.size() - 1)].id});
+            pc.machine->merge_layers();
+        };
+        ASSERT_NO_FATAL_FAILURE(work_until_killed(pc, std::chrono::milliseconds(200 + random() % 700), take_and_drop)) << turn;
         const auto tree = tree_of(pc);
         for (unsigned round = 0; round < 2; ++round) {
             for (const SnapshotInfo& info : tree->list()) {

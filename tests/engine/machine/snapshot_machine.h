@@ -4,10 +4,14 @@
 // first sector with that letter and says 'W', for an 'r' it says what stands there.
 
 #include <condition_variable>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <mutex>
+#include <thread>
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -193,6 +197,27 @@ struct WithDisks : SnapshotMachine {
         definition.cdrom = folder / "disc.iso";
     }
 };
+
+// A child starts the machine and does `work` with it, turn by turn, until it is killed after `time`.
+inline void work_until_killed(SnapshotMachine& pc, std::chrono::milliseconds time, const std::function<void(unsigned turn)>& work)
+{
+    constexpr unsigned most_turns = 1000;
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        if (!pc.open())
+            ::_exit(1);
+        pc.machine->start();
+        for (unsigned turn = 0; turn < most_turns; ++turn)
+            work(turn);
+        ::_exit(0);
+    }
+    std::this_thread::sleep_for(time);
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "it ended by itself";
+}
 
 inline std::unique_ptr<SnapshotTree> tree_of(const SnapshotMachine& machine)
 {
