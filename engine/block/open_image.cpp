@@ -304,6 +304,22 @@ open_image(const std::string& path, ImageAccess access, WorkerPool& workers, con
     return std::make_unique<DiskImage>(std::move(*layer), workers);
 }
 
+Result<u64> size_of_image(const std::string& path, const OpenOptions& options)
+{
+    const auto format = options.format == ImageFormat::by_name ? decide_format(path) : Result<ImageFormat>(options.format);
+    if (!format)
+        return format.error();
+    if (format.value() != ImageFormat::qcow2 || !options.snapshot.empty()) {
+        const auto layer = open_layer(path, ImageAccess::read_only, options);
+        return layer ? Result<u64>(layer.value()->size()) : layer.error();
+    }
+    const auto file = open_image_file(path, ImageAccess::read_only, options.cache);
+    if (!file)
+        return file.error();
+    const auto header = qcow2::read_header(*file.value(), path);
+    return header ? Result<u64>(round_up(header.value().size, 512)) : header.error();
+}
+
 std::string path_from(const std::string& from, const std::string& to)
 {
     return real(to).lexically_proximate(real(from).parent_path()).string();

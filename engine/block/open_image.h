@@ -42,6 +42,10 @@ Result<std::shared_ptr<ImageLayer>> open_layer(const std::string& path, ImageAcc
 Result<std::unique_ptr<DiskImage>>
 open_image(const std::string& path, ImageAccess access, WorkerPool& workers, const OpenOptions& options = {});
 
+// Bytes of the disk that an image shows, without a look at those below it. Errors as open_layer has them for the image itself, so
+// also where somebody writes to it.
+Result<u64> size_of_image(const std::string& path, const OpenOptions& options = {});
+
 // Makes a qcow2 image at `path` that shows what the image `below` shows, and keeps what is written from then on. `size` in bytes
 // is that of the disk below. It is complete and durable, or not there at all. The path of `below` is kept relative to the
 // overlay's folder, so that both can move together. `below` need not be open, nor closed.

@@ -137,12 +137,11 @@ Result<SnapshotInfo> take_snapshot_of_stopped(const MachineDefinition& definitio
     SnapshotContent content;
     content.disks = disks.layers();
     for (std::size_t n = 0; n < content.disks.size(); ++n) {
-        const auto layer = open_layer(
-            now.disks[n], ImageAccess::read_only,
-            {.format = format_named(now.disk_formats[n]).value_or(ImageFormat::by_name), .trusted_folders = now.image_folders});
-        if (!layer)
-            return layer.error();
-        content.disks[n].size = layer.value()->size();
+        const auto size
+            = size_of_image(now.disks[n], {.format = format_named(now.disk_formats[n]).value_or(ImageFormat::by_name)});
+        if (!size)
+            return size.error();
+        content.disks[n].size = size.value();
     }
     const SnapshotInfo& info = content.info = new_snapshot_of_disks(request, present->snapshot, definition);
     auto layers = disks.make_layers(content.disks, info.id);

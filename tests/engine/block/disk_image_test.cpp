@@ -249,6 +249,23 @@ TEST_F(DiskImageTest, images_below_come_only_from_where_they_may)
     EXPECT_NE(try_below(path("outside/c.img"), {.trusted_folders = {path("out")}}), "");
 }
 
+TEST_F(DiskImageTest, the_size_of_an_overlay_is_known_without_what_lies_below_it)
+{
+    ASSERT_TRUE(create_raw(path("below.img"), disk_size));
+    ASSERT_TRUE(create_overlay(path("over.qcow2"), path("below.img"), ImageFormat::raw, disk_size));
+    EXPECT_EQ(size_of_image(path("below.img")).value(), disk_size);
+    std::filesystem::remove(path("below.img"));
+    EXPECT_NE(refusal("over.qcow2"), "");
+    const auto size = size_of_image(path("over.qcow2"));
+    ASSERT_TRUE(size) << size.error().text();
+    EXPECT_EQ(size.value(), disk_size);
+    EXPECT_FALSE(size_of_image(path("below.img")));
+    // Whoever writes to it may change it.
+    ASSERT_TRUE(create_raw(path("below.img"), disk_size));
+    const auto disk = open("over.qcow2");
+    EXPECT_NE(size_of_image(path("over.qcow2")).error().text().find("another machine"), std::string::npos);
+}
+
 TEST_F(DiskImageTest, a_chain_that_bites_its_tail_is_refused)
 {
     ASSERT_TRUE(create_overlay(path("a.qcow2"), path("b.qcow2"), ImageFormat::qcow2, disk_size));
