@@ -179,12 +179,23 @@ Result<SnapshotInfo> SnapshotDirectory::info(const std::string& id, const std::s
     if (!info)
         return info;
     info->id = id;
-    if (const auto changed = read(id + ".label", front_of_file))
-        if (const auto label = unpack_label(changed.value(), file(id + ".label"))) {
-            info->name = label.value().name;
-            info->note = label.value().note;
-        }
+    if (auto label = this->label(id)) {
+        info->name = std::move(label->name);
+        info->note = std::move(label->note);
+    }
     return info;
+}
+
+std::optional<Label> SnapshotDirectory::label(const std::string& id) const
+{
+    const auto bytes = has(id + label_suffix) ? read(id + label_suffix, front_of_file) : Result<std::vector<u8>>(Error{});
+    auto label = bytes ? unpack_label(bytes.value(), file(id + label_suffix)) : Result<Label>(Error{});
+    return label ? std::optional(std::move(*label)) : std::nullopt;
+}
+
+Result<void> SnapshotDirectory::set_label(const std::string& id, const Label& label) const
+{
+    return write(id + label_suffix, pack_label(label));
 }
 
 Result<SnapshotContent> SnapshotDirectory::snapshot(const std::string& id, PageStore& store, const std::string& suffix) const

@@ -13,6 +13,7 @@ namespace engine {
 constexpr const char* snapshot_suffix = ".snapshot";
 constexpr const char* removed_suffix = ".removed";
 constexpr const char* linked_suffix = ".linked";
+constexpr const char* label_suffix = ".label";
 
 class SnapshotDirectory {
 public:
@@ -54,6 +55,8 @@ public:
     Result<void> set_present(const Present& present) const;
     void remove_present() const { remove(present_name_); }
     Result<Present> link(const std::string& id) const;    // ID.linked
+    std::optional<Label> label(const std::string& id) const;    // ID.label; nothing where there is none, or it can't be read
+    Result<void> set_label(const std::string& id, const Label& label) const;
 
     // Shared while a snapshot is written or looked at for its pages, exclusive while space is freed. Waits five seconds for
     // others.

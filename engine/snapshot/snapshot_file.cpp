@@ -293,6 +293,8 @@ std::vector<u8> pack_label(const Label& label)
     StateMap fields;
     put(fields, "name", std::string_view(label.name).substr(0, longest_name));
     put(fields, "note", std::string_view(label.note).substr(0, longest_note));
+    if (!label.parent.empty())
+        put(fields, "parent", label.parent);
     out.add(meta, {}, fields);
     return out.finish();
 }
@@ -305,7 +307,8 @@ Result<Label> unpack_label(std::span<const u8> bytes, const std::string& name)
     auto fields = meta_of(container.value(), name);
     if (!fields)
         return fields.error();
-    return Label{words(*fields, "name", longest_name), words(*fields, "note", longest_note)};
+    return Label{
+        words(*fields, "name", longest_name), words(*fields, "note", longest_note), words(*fields, "parent", longest_name)};
 }
 
 }

@@ -52,6 +52,7 @@ Result<Present> unpack_present(std::span<const u8> bytes, const std::string& nam
 
 struct Label {
     std::string name, note;
+    std::string parent{};    // of a snapshot that is gone for good: its nearest ancestor that was not
 };
 std::vector<u8> pack_label(const Label& label);
 Result<Label> unpack_label(std::span<const u8> bytes, const std::string& name);

@@ -60,7 +60,7 @@ public:
 
     std::vector<SnapshotInfo> list(bool whole) override;
     Result<SnapshotInfo> find(const std::string& id_or_name) override;
-    std::string present() override { return state().snapshot; }
+    std::string present() override { return living_parent(state().snapshot); }
     std::string saved_state() override { return state().saved_state; }
     bool interrupted() override { return state().running; }
     std::string newest() override;
@@ -81,6 +81,12 @@ private:
     Result<u64> free(Removed removed, const std::vector<std::string>& dropped = {});
     Result<void> change_label(const std::string& id, const std::function<void(Label&)>& change);
     std::string living_parent(const std::string& id) const;
+    bool is_there(const std::string& id) const
+    {
+        return directory_.has(id + snapshot_suffix) || directory_.has(id + removed_suffix);
+    }
+    std::string told_parent(const std::string& id, const std::string& suffix) const;
+    void forget(const std::vector<std::string>& gone, const std::vector<Present>& presents);
     void add_sizes(std::vector<SnapshotInfo>& all);
     u64 free_pages(const std::set<PageRef>& chunks, PageStore& store);
     u64 free_layers(const std::set<std::string>& layers);
@@ -95,17 +101,24 @@ Present Tree::state() const
     return present ? present.value() : Present{};
 }
 
-// A removed snapshot's children are its parent's; its file still tells who that is.
+// A removed snapshot's children are its parent's. Its file still tells who that is, or its label once it is gone.
 std::string Tree::living_parent(const std::string& id) const
 {
     std::string at = id;
-    for (unsigned step = 0; !at.empty() && step < 4096; ++step) {
+    for (unsigned step = 0; SnapshotDirectory::is_id(at) && step < 4096; ++step) {
         if (directory_.has(at + snapshot_suffix))
             return at;
-        const auto info = directory_.info(at, removed_suffix);
-        at = info ? info.value().parent : std::string();
+        at = told_parent(at, removed_suffix);
     }
     return {};
+}
+
+std::string Tree::told_parent(const std::string& id, const std::string& suffix) const
+{
+    if (const auto info = directory_.info(id, suffix))
+        return info.value().parent;
+    const auto label = directory_.label(id);
+    return label ? label->parent : std::string();
 }
 
 std::vector<SnapshotInfo> Tree::list(bool whole)
@@ -197,7 +210,7 @@ Result<void> Tree::change_label(const std::string& id, const std::function<void(
         return info.error();
     Label label{info.value().name, info.value().note};
     change(label);
-    return directory_.write(id + ".label", pack_label(label));
+    return directory_.set_label(id, label);
 }
 
 Result<void> Tree::rename(const std::string& id, const std::string& name)
@@ -282,7 +295,7 @@ Result<u64> Tree::free(Removed removed, const std::vector<std::string>& dropped)
             return marked.error();
     for (const Present& present : presents.value())
         needed.layers.merge(layers_of(present.disks, chains));
-    u64 freed = 0;
+    std::vector<std::string> gone;
     for (const std::string& id : directory_.names(removed_suffix)) {
         // A running machine may still bring in memory of the snapshot that it grew from.
         const bool in_use = std::ranges::any_of(
@@ -290,13 +303,49 @@ Result<u64> Tree::free(Removed removed, const std::vector<std::string>& dropped)
         const bool kept = in_use || (removed == Removed::kept && std::ranges::find(dropped, id) == dropped.end());
         if (kept && mark(id, removed_suffix))
             continue;
-        freed += directory_.size(id + removed_suffix);
-        directory_.remove(id + removed_suffix);
-        directory_.remove(id + ".label");
+        gone.push_back(id);
     }
+    u64 freed = 0;
+    for (const std::string& id : gone)
+        freed += directory_.size(id + removed_suffix);
+    forget(gone, presents.value());
     if (removed == Removed::freed)
         remove_unfinished();
     return freed + free_layers(needed.layers) + free_pages(needed.chunks, store);
+}
+
+// Of those that go, and went before, the labels stay of which a snapshot or a present is a child: with the nearest ancestor that
+// is there, so that they are no more than those.
+void Tree::forget(const std::vector<std::string>& gone, const std::vector<Present>& presents)
+{
+    std::map<std::string, std::string> parents;    // of those that are gone
+    for (const std::string& id : gone)
+        parents[id] = told_parent(id, removed_suffix);
+    for (const std::string& id : directory_.names(label_suffix))
+        if (!is_there(id))
+            parents[id] = told_parent(id, removed_suffix);
+    std::set<std::string> named;
+    for (const Present& present : presents)
+        named.insert(present.snapshot);
+    for (const char* const suffix : {snapshot_suffix, removed_suffix})
+        for (const std::string& id : directory_.names(suffix))
+            if (!parents.contains(id))
+                named.insert(told_parent(id, suffix));
+    for (const auto& [id, parent] : parents) {
+        std::string there = parent;
+        for (std::size_t step = 0; parents.contains(there) && step <= parents.size(); ++step)
+            there = parents.at(there);
+        if (parents.contains(there) || !is_there(there))
+            there.clear();
+        Label label = directory_.label(id).value_or(Label{});
+        if (!named.contains(id)) {
+            directory_.remove(id + label_suffix);
+        } else if (label.parent != there) {
+            label.parent = there;
+            (void)directory_.set_label(id, label);
+        }
+        directory_.remove(id + removed_suffix);
+    }
 }
 
 // With the lock nothing is being written but, perhaps, a merged layer, which is then written anew.

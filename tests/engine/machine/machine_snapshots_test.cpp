@@ -1,10 +1,8 @@
-#include <csignal>
 #include <random>
 #include <thread>
 
-#include <sys/wait.h>
-
 #include "engine/memory/memory_block.h"
+#include "engine/snapshot/snapshot_directory.h"
 #include "tests/engine/machine/snapshot_machine.h"
 
 namespace engine {
@@ -440,23 +438,11 @@ TEST(MachineSnapshots, OutliveTheirMachinesDeath)
     std::mt19937_64 random(7);
     WithDisks pc("killed");
     for (unsigned turn = 0; turn < 8; ++turn) {
-        const pid_t child = ::fork();
-        if (child == 0) {
-            WithDisks* const guest = &pc;
-            if (!guest->open())
-                ::_exit(1);
-            guest->machine->start();
-            for (unsigned n = 0; n < 1000; ++n) {
-                guest->ask(1, n % 2 ? "w" : "x");
-                guest->take("point");
-            }
-            ::_exit(0);
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(100 + random() % 700));
-        ::kill(child, SIGKILL);
-        int status = 0;
-        ::waitpid(child, &status, 0);
-        ASSERT_TRUE(WIFSIGNALED(status)) << "turn " << turn;
+        const auto write_and_take = [&](unsigned n) {
+            pc.ask(1, n % 2 ? "w" : "x");
+            pc.take("point");
+        };
+        ASSERT_NO_FATAL_FAILURE(work_until_killed(pc, std::chrono::milliseconds(100 + random() % 700), write_and_take)) << turn;
         const auto tree = tree_of(pc);
         for (const SnapshotInfo& info : tree->list())
             EXPECT_EQ(info.trouble, "") << info.id;
@@ -500,6 +486,51 @@ TEST(SnapshotTree, RenamesRemovesAndBringsBack)
     ASSERT_TRUE(tree->undo_remove(second.id));
     EXPECT_EQ(tree->find(third.id).value().parent, second.id);
     EXPECT_FALSE(tree->remove("nonsense"));
+    pc.clean();
+}
+
+TEST(SnapshotTree, HangsWhatLosesItsParentOnTheNearestAncestorThatIsThere)
+{
+    WithDisks pc("lineage");
+    const auto take = [&] {
+        const auto taken = take_snapshot_of_stopped(pc.definition, {});
+        EXPECT_TRUE(taken) << taken.error().text();
+        return taken ? taken.value().id : std::string();
+    };
+    std::vector<std::string> ids;
+    for (unsigned n = 0; n < 6; ++n)
+        ids.push_back(take());
+    const auto tree = tree_of(pc);
+    const auto parent = [&](const std::string& id) { return tree->find(id).value().parent; };
+    const auto labels = [&] { return SnapshotDirectory(pc.definition.snapshots).names(".label").size(); };
+    ASSERT_TRUE(tree->rename(ids[2], "a name of its own"));
+    ASSERT_TRUE(tree->drop({ids[1], ids[2]}));
+    EXPECT_EQ(parent(ids[3]), ids[0]);
+    EXPECT_EQ(labels(), 1u);
+    // Where the machine stands is no other thing.
+    ASSERT_TRUE(tree->drop({ids[5]}));
+    EXPECT_EQ(tree->present(), ids[4]);
+    const std::string next = take();
+    EXPECT_EQ(parent(next), ids[4]);
+    // One after the other, some to be brought back yet.
+    ASSERT_TRUE(tree->remove(ids[4]));
+    ASSERT_TRUE(tree->drop({ids[3]}));
+    EXPECT_EQ(parent(next), ids[0]);
+    ASSERT_TRUE(tree->undo_remove(ids[4]));
+    EXPECT_EQ(parent(next), ids[4]);
+    EXPECT_EQ(parent(ids[4]), ids[0]);
+    ASSERT_TRUE(tree->remove(ids[4]));
+    ASSERT_TRUE(tree->sweep());
+    EXPECT_EQ(parent(next), ids[0]);
+    ASSERT_TRUE(tree->drop({ids[0]}));
+    EXPECT_EQ(parent(next), "");
+    // What nobody is a child of is forgotten.
+    EXPECT_LE(labels(), 1u);
+    const std::string last = take();
+    ASSERT_TRUE(tree->drop({next}));
+    ASSERT_TRUE(tree->drop({last}));
+    EXPECT_EQ(tree->present(), "");
+    EXPECT_EQ(labels(), 0u);
     pc.clean();
 }
 
