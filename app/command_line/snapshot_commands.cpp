@@ -11,6 +11,7 @@
 #include "app/library/problem.h"
 #include "app/session/control_socket.h"
 #include "app/session/hosted_machine.h"
+#include "app/session/layer_upkeep.h"
 
 namespace app {
 
@@ -152,6 +153,25 @@ int remove(const Arguments& arguments, engine::SnapshotTree& tree, const std::st
         QString("Deleted; %1 are free again.").arg(QLocale().formattedDataSize(qint64(freed))));
 }
 
+int compact(const Arguments& arguments)
+{
+    const QString& machine = arguments.positional(0);
+    if (isMachineRunning(machine)) {
+        waitUntilBegun(machine);
+        return answered(
+            arguments, callMachine(machine, "merge_layers", {}),
+            QString("“%1” is running, and does so beside its guest.").arg(machine));
+    }
+    const auto definition = MachineLibrary().find(machine);
+    const auto freed = definition ? freeDisksOf(machine, definition.value(), [] { return true; })
+                                  : engine::Result<quint64>(definition.error());
+    if (!freed)
+        return refuse(freed.error());
+    return answered(
+        arguments, QJsonValue(QJsonObject{{"freed_bytes", double(freed.value())}}),
+        QString("%1 are free again.").arg(QLocale().formattedDataSize(qint64(freed.value()))));
+}
+
 int clone(const Arguments& arguments, const SnapshotInfo& info)
 {
     const QString& machine = arguments.positional(0);
@@ -177,11 +197,13 @@ int snapshot(const Arguments& arguments)
         return list(arguments, *tree.value());
     if (action == "take")
         return take(arguments);
+    if (action == "compact")
+        return compact(arguments);
     const QString which = arguments.positionalOr(2, {}), words = arguments.positionalOr(3, {});
     if (action != "restore" && action != "delete" && action != "rename" && action != "note" && action != "clone")
         return refuse(problem(
             QString("A snapshot can't be asked to “%1”").arg(action), {},
-            "Write take, list, restore, delete, rename, note or clone; “paddock snapshot --help” has the details"));
+            "Write take, list, restore, delete, rename, note, clone or compact; “paddock snapshot --help” has the details"));
     const auto found = tree.value()->find(which.toStdString());
     if (!found)
         return refuse(found.error());
@@ -231,6 +253,7 @@ std::vector<RunnableCommand> snapshotCommands()
         "  rename SNAPSHOT TEXT      gives it another name\n"
         "  note SNAPSHOT TEXT        gives it another note\n"
         "  clone SNAPSHOT NAME       makes a machine of that name that goes on from there\n"
+        "  compact                   gives back the room that only deleted snapshots needed, and shortens the disks' chains\n"
         "SNAPSHOT is a name or an id; of several of one name, the newest. A machine that is off begins with one by\n"
         "“paddock start NAME --from SNAPSHOT”.",
     };

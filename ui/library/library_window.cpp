@@ -21,6 +21,9 @@ namespace ui {
 
 namespace {
 
+// Nobody waits for it, and whoever opens the library or closes a machine may be about to start one.
+constexpr std::chrono::seconds upkeep_after_opening{30}, upkeep_after_an_end{5};
+
 const QString geometry_key = QStringLiteral("library"), panes_key = QStringLiteral("library-panes");
 
 QString droppedFile(const QMimeData* data)
@@ -39,6 +42,7 @@ LibraryWindow::LibraryWindow(app::MachineLibrary& library, app::Settings& settin
       m_settings(settings),
       m_program(program.isEmpty() ? QCoreApplication::applicationFilePath() : program),
       m_machines(library),
+      m_upkeep([&library](const QString& name) { return library.find(name); }),
       m_pages(new QStackedWidget),
       m_empty(new EmptyPage),
       m_list(new QListView),
@@ -72,6 +76,9 @@ LibraryWindow::LibraryWindow(app::MachineLibrary& library, app::Settings& settin
         connect(&m_machines, signal, this, &LibraryWindow::showWhatIsThere);
     connect(&m_machines, &MachineList::dataChanged, this, &LibraryWindow::showWhatIsThere);
     connect(&m_machines, &MachineList::failed, this, [this](const engine::Error& error) { m_messages->say(error); });
+
+    connect(&m_machines, &MachineList::ended, this, [this](const QString& name) { m_upkeep.look({name}, upkeep_after_an_end); });
+    m_upkeep.look(m_library.names(), upkeep_after_opening);
 
     m_library.emptyTrash();
     if (!restoreGeometry(settings.windowGeometry(geometry_key)))

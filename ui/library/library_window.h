@@ -11,6 +11,7 @@
 #include <QStackedWidget>
 
 #include "app/library/machine_library.h"
+#include "app/session/layer_upkeep.h"
 #include "app/settings/settings.h"
 #include "ui/library/empty_page.h"
 #include "ui/library/machine_list.h"
@@ -66,6 +67,7 @@ private:
     app::Settings& m_settings;
     QString m_program;
     MachineList m_machines;
+    app::LayerUpkeep m_upkeep;
     QStackedWidget* m_pages;
     EmptyPage* m_empty;
     QListView* m_list;

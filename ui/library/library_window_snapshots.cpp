@@ -8,6 +8,10 @@
 
 namespace ui {
 
+namespace {
+constexpr std::chrono::seconds upkeep_after_a_move{30};
+}
+
 LibraryWindow::~LibraryWindow()
 {
     // It tells of its end, when there is nobody left to hear it.
@@ -71,6 +75,8 @@ void LibraryWindow::letGoOfSnapshots(const QString& name)
     if (m_snapshotsOf == name)
         showSnapshotsOf({});
     m_shelves.erase(name);
+    m_upkeep.giveUp();
+    m_upkeep.look(m_library.names(), upkeep_after_a_move);
 }
 
 void LibraryWindow::showSnapshotsOf(const QString& name)

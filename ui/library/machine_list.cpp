@@ -112,7 +112,11 @@ void MachineList::send(const QString& name, const QString& method, const QJsonOb
 MachineList::Entry MachineList::makeEntry(const QString& name, const QString& trialOf)
 {
     Entry entry{.name = name, .trialOf = trialOf, .link = std::make_unique<app::ControlLink>(name)};
-    connect(entry.link.get(), &app::ControlLink::stateChanged, this, [this, name] { changed(name); });
+    connect(entry.link.get(), &app::ControlLink::stateChanged, this, [this, name, link = entry.link.get()] {
+        changed(name);
+        if (link->state().isEmpty())
+            emit ended(name);
+    });
     connect(entry.link.get(), &app::ControlLink::failed, this, &MachineList::failed);
     describe(entry);
     return entry;

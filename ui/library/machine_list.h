@@ -40,6 +40,7 @@ public:
 
 signals:
     void failed(const engine::Error& error);
+    void ended(const QString& name);    // a machine or a trial is off now
 
 private:
     struct Entry {
