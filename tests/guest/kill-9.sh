@@ -23,17 +23,18 @@ disk=$work/disk.qcow2 snapshots=$work/snapshots
 failures=0
 
 fails() {
-    echo "FAILED in round $round: $*"
+    echo "FAILED in round $round, cache $cache_policy: $*"
     failures=$((failures + 1))
 }
 
-# begin [ID]: the machine runs as $machine, is told things on descriptor 7, and what it says goes to $said
+# begin [ID]: the machine runs as $machine, its disk through the host's cache or past it, is told things on descriptor 7, and what it says goes to $said
 begin() {
     said=$work/said
     : >"$said"
+    ((RANDOM % 2)) && cache_policy=none || cache_policy=writeback
     rm -f "$work/to"
     mkfifo "$work/to"
-    "$KILL_MACHINE" run "$disk" "$snapshots" "$kernel" "$initrd" "$@" <"$work/to" >"$said" 2>"$work/trouble" &
+    "$KILL_MACHINE" run "$cache_policy" "$disk" "$snapshots" "$kernel" "$initrd" "$@" <"$work/to" >"$said" 2>"$work/trouble" &
     machine=$!
     exec 7>"$work/to"
 }
@@ -93,6 +94,7 @@ for ((round = 1; round <= kills; ++round)); do
     done
     "$KILL_MACHINE" read "$(newest_layer)" "$work" "$work/raw" || fails "the disk can't be read"
     "$work/initrd/bin/records" verify "$work/raw" $seed "$acknowledged" || fails "acknowledged records are lost"
+    ((round % 10)) || echo "after $round kills: $acknowledged_in_all records acknowledged, $failures failures"
 done
 echo "$name: $kills kills, $acknowledged_in_all records acknowledged, $snapshots_in_all snapshots taken among them, $resumed rounds" \
     "went on from one, $failures failures, after $SECONDS s"

@@ -1,7 +1,7 @@
 // The machine that tests/guest/kill-9.sh kills: a Linux guest with a disk and a place for snapshots, its serial port on the
 // standard streams.
 //
-//     kill_machine run DISK SNAPSHOTS KERNEL INITRD [ID]    starts, from the snapshot ID where one is given. A line
+//     kill_machine run CACHE DISK SNAPSHOTS KERNEL INITRD [ID]    starts, from the snapshot ID where one is given. A line
 //         "@snapshot NAME" on standard input takes one, and "@taken ID" says when it is kept; "@off" ends it.
 //     kill_machine read IMAGE FOLDER FILE    writes what the disk IMAGE holds into FILE; images below may lie in FOLDER
 
@@ -72,13 +72,14 @@ int run(int argc, char** argv)
     MachineDefinition definition;
     definition.memory_mib = 128;
     definition.accelerator = Accelerator::translator;
-    definition.disks = {argv[2]};
+    definition.disk_caches = {argv[2]};
+    definition.disks = {argv[3]};
     definition.disk_formats = {"qcow2"};
-    definition.snapshots = argv[3];
-    definition.kernel = argv[4];
-    definition.initrd = argv[5];
+    definition.snapshots = argv[4];
+    definition.kernel = argv[5];
+    definition.initrd = argv[6];
     definition.append = "console=ttyS0 quiet";
-    definition.start_from = argc > 6 ? argv[6] : MachineDefinition::start_cold;
+    definition.start_from = argc > 7 ? argv[7] : MachineDefinition::start_cold;
     Ears ears;
     auto machine = Machine::create(definition, ears);
     if (!machine)
@@ -119,7 +120,7 @@ int read(char** argv)
 int main(int argc, char** argv)
 {
     const std::string what = argc > 1 ? argv[1] : "";
-    if (what == "run" && argc >= 6)
+    if (what == "run" && argc >= 7)
         return run(argc, argv);
     if (what == "read" && argc == 5)
         return read(argv);
