@@ -41,6 +41,7 @@ struct MachineSnapshots::Cut {
     SnapshotDisks::Branch branch;    // where the machine writes on
     Result<void> changed;
     bool was_running = false;
+    bool waits = false;    // the guest, for its memory to be saved
 };
 
 MachineSnapshots::MachineSnapshots(const MachineDefinition& definition, LifeCycle& life, Listener& listener)
@@ -136,8 +137,9 @@ Result<void> MachineSnapshots::attach(Board& board)
 {
     board_ = &board;
     disks_.attach(board.disks());
-    const auto writers = board.tells_of_writes() ? MemoryKeeper::Writers::told : MemoryKeeper::Writers::untold;
-    keeper_ = std::make_unique<MemoryKeeper>(board.memories(), writers);
+    keeper_ = board.tells_of_writes()
+        ? std::make_unique<MemoryKeeper>(board.memories())
+        : std::make_unique<MemoryKeeper>(board.memories(), MemoryKeeper::Writers::logged, MemoryKeeper::pool_for_logged);
     source_ = std::make_unique<MemorySource>(board.memories(), store_, [this](const Error& error) {
         life_.events().post([this, error] { life_.request_stop({.kind = StopReason::Kind::crashed, .text = error.text()}); });
     });
@@ -322,11 +324,24 @@ void MachineSnapshots::cut(Cut& cut, Afterwards afterwards)
     cut.content.disks = disks_.layers();
     cut.frame = board_->frame();
     cut.was_running = life_.state() == MachineState::running;
-    keeper_->freeze();
+    board_->collect_writes();
+    const auto writing = afterwards == Afterwards::stops ? MemoryKeeper::Writing::waits : MemoryKeeper::Writing::goes_on;
+    cut.waits = keeper_->freeze(writing) == MemoryKeeper::Writing::waits;
     board_->forget_writable();
     cut.changed = disks_.change(cut.branch);
-    if (afterwards == Afterwards::stops || !board_->tells_of_writes())
+    if (cut.waits)
         life_.request_pause();
+}
+
+// Where the guest's writes are only logged.
+Result<void> MachineSnapshots::copy_ahead(const MemoryKeeper::Progress& progress)
+{
+    const auto read_log = [this](const std::function<void()>& then) {
+        const std::lock_guard lock(life_.lock());
+        board_->collect_writes();
+        then();
+    };
+    return keeper_->copy_ahead(store_, read_log, progress);
 }
 
 Result<SnapshotInfo> MachineSnapshots::save(const SnapshotRequest& request, Afterwards afterwards)
@@ -342,55 +357,61 @@ Result<SnapshotInfo> MachineSnapshots::save(const SnapshotRequest& request, Afte
     SnapshotInfo& info = cut.content.info = new_snapshot(request, present());
     if (afterwards == Afterwards::stops && !trial_)
         info.kind = SnapshotInfo::Kind::closing;
-    auto branch = disks_.branch_here(info.id);
-    if (!branch)
-        return branch.error();
-    cut.branch = std::move(*branch);
-    if (auto moved = move_present([&](Present& present) { present.disks = cut.branch.layers; }); !moved)
-        return moved.error();
     if (!keeper_->has_base())
         learn_from(info.parent);
-    if (auto begun = store_.begin(info.id); !begun) {
-        write_on_here();
+    if (auto begun = store_.begin(info.id); !begun)
         return begun.error();
-    }
+    const auto progress = [&](u64 done, u64 total) {
+        listener_.snapshot_progress({info.id, done * page_size, total * page_size});
+    };
+    if (afterwards != Afterwards::stops && !board_->tells_of_writes())
+        if (auto copied = copy_ahead(progress); !copied)
+            return give_up(cut, copied.error());
+    auto branch = disks_.branch_here(info.id);
+    if (!branch)
+        return give_up(cut, branch.error());
+    cut.branch = std::move(*branch);
+    if (auto moved = move_present([&](Present& present) { present.disks = cut.branch.layers; }); !moved)
+        return give_up(cut, moved.error());
     if (!at_rest([&] { this->cut(cut, afterwards); }))
-        return give_up(
-            cut, afterwards, Error{"The snapshot was not taken", "The machine has stopped meanwhile", "Start it again first"});
+        return give_up(cut, Error{"The snapshot was not taken", "The machine has stopped meanwhile", "Start it again first"});
     info.taken_at = milliseconds_now();
     info.screen_text = board_->screen_text().rows.substr(0, most_screen_text);
-    auto tables = keeper_->save(store_, [&](u64 done, u64 total) {
-        listener_.snapshot_progress({info.id, done * page_size, total * page_size});
-    });
+    auto tables = keeper_->save(store_, progress);
     keeper_->release();
     if (!tables)
-        return give_up(cut, afterwards, tables.error());
+        return give_up(cut, tables.error());
+    if (afterwards == Afterwards::runs_on)
+        go_on(cut);
     if (auto sealed = disks_.wait_sealed(); !sealed || !cut.changed)
-        return give_up(cut, afterwards, sealed ? cut.changed.error() : sealed.error());
+        return give_up(cut, sealed ? cut.changed.error() : sealed.error());
     const auto bytes = store_.finish();
     if (!bytes)
-        return give_up(cut, afterwards, bytes.error());
+        return give_up(cut, bytes.error());
     cut.content.pages = *tables;
     cut.content.machine = board_->description();
     info.memory_bytes = cut.content.machine.scalars["bytes of memory"];
     if (cut.frame)
         info.thumbnail = make_thumbnail(*cut.frame);
     if (auto written = write_down(cut.content, bytes.value(), afterwards); !written)
-        return give_up(cut, afterwards, written.error());
+        return give_up(cut, written.error());
     keeper_->accept(std::move(*tables));
-    if (afterwards == Afterwards::runs_on && !board_->tells_of_writes() && cut.was_running)
-        life_.resume();
     return std::move(info);
 }
 
+void MachineSnapshots::go_on(Cut& cut)
+{
+    if (std::exchange(cut.waits, false) && cut.was_running)
+        life_.resume();
+}
+
 // The machine goes on as if nothing had been asked.
-Result<SnapshotInfo> MachineSnapshots::give_up(Cut& cut, Afterwards afterwards, const Error& error)
+Result<SnapshotInfo> MachineSnapshots::give_up(Cut& cut, const Error& error)
 {
     keeper_->release();
     store_.abandon();
     write_on_here();
-    if (cut.was_running && (afterwards == Afterwards::stops || !board_->tells_of_writes()))
-        life_.resume();
+    go_on(cut);
     return error;
 }
 
@@ -539,6 +560,7 @@ Result<void> MachineSnapshots::move_to(const std::string& id, const std::vector<
 void MachineSnapshots::replace_memory(const SharedTables& tables)
 {
     const auto& blocks = keeper_->blocks();
+    board_->collect_writes();
     for (unsigned n = 0; n < blocks.size(); ++n)
         replace_block(n, tables->at(blocks[n]->name()));
     source_->set_tables(tables);
@@ -560,7 +582,7 @@ void MachineSnapshots::replace_block(unsigned n, const PageTable& wanted)
                 block.set_missing(page);
         return;
     }
-    const PageTable* const had = keeper_->knows_changes() ? &keeper_->base()->at(block.name()) : nullptr;
+    const PageTable* const had = keeper_->has_base() ? &keeper_->base()->at(block.name()) : nullptr;
     for (u64 page = 0; page < block.pages(); ++page) {
         // Without a base only memory that nobody touched is known.
         const bool untouched = had ? !keeper_->changed(n, page) && (*had)[page] == wanted[page]

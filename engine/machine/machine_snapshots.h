@@ -65,7 +65,9 @@ private:
     void cut(Cut& cut, Afterwards afterwards);
     void write_on_here();
     Result<void> write_down(SnapshotContent& content, u64 bytes, Afterwards afterwards);
-    Result<SnapshotInfo> give_up(Cut& cut, Afterwards afterwards, const Error& error);
+    Result<void> copy_ahead(const MemoryKeeper::Progress& progress);
+    void go_on(Cut& cut);
+    Result<SnapshotInfo> give_up(Cut& cut, const Error& error);
     void forget_closing(const std::string& but);
     void learn_from(const std::string& id);
 

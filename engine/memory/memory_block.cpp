@@ -76,6 +76,9 @@ void MemoryBlock::written(u64 offset, u64 length)
         const u64 page = offset >> page_shift;
         const u64 here = std::min(length, page_size - (offset & page_mask));
         set_dirty(page);
+        // An epoch that began between the question and the write has it too: where vCPUs run on, epochs do not wait for devices.
+        if (const u32 asked = written_in(page); asked != epoch() && asked != missing) [[unlikely]]
+            epochs_[page].store(epoch(), std::memory_order_seq_cst);
         if (holds_code(page)) {
             const bool worn
                 = here == page_size || slow_writes_[page].fetch_add(1, std::memory_order_relaxed) + 1 >= most_slow_writes;
@@ -135,6 +138,25 @@ void MemoryBlock::fill(u64 page, const u8* content)
     std::memcpy(back_door_ + (page << page_shift), content, page_size);
     protect(page, 1, PROT_READ);
     epochs_[page].store(0, std::memory_order_release);
+}
+
+u64 MemoryBlock::written_after(u32 epoch, u64 page) const
+{
+    const u64 end = pages();
+    const std::atomic<u32>* const epochs = epochs_.begin();
+    for (; page < end; ++page)
+        if (const u32 written = epochs[page].load(std::memory_order_relaxed); written > epoch && written != missing)
+            break;
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return page;
+}
+
+bool MemoryBlock::settle(u64 page)
+{
+    if (epochs_[page].load(std::memory_order_acquire) != missing)
+        return false;
+    set_clean(page);
+    return true;
 }
 
 u32 MemoryBlock::begin_epoch(PageKeeper* keeper)

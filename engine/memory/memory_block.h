@@ -116,16 +116,29 @@ public:
 
     u32 epoch() const { return epoch_.load(std::memory_order_relaxed); }
     u32 written_in(u64 page) const { return epochs_[page].load(std::memory_order_seq_cst); }
+    // The first page from `page` on that was written after that epoch; pages() where there is none. Millions of pages a
+    // millisecond.
+    u64 written_after(u32 epoch, u64 page) const;
     // With every writer standing still. Returns the epoch that has ended. Either may be null.
     u32 begin_epoch(PageKeeper* keeper);
     void set_keeper(PageKeeper* keeper) { keeper_.store(keeper, std::memory_order_release); }
     void own(u64 page);
+    // For writers that nobody tells of before: the page was written since the last time it was asked, in this epoch or the
+    // one before it. Any thread.
+    void note_written(u64 page)
+    {
+        set_dirty(page);
+        if (written_in(page) != missing)
+            epochs_[page].store(epoch(), std::memory_order_seq_cst);
+    }
     // With every accessor standing still: the pages from `first` on are to be brought in, or are as they were in no epoch.
     void set_source(PageSource* source) { source_.store(source, std::memory_order_release); }
     void set_missing(u64 page);
     void set_clean(u64 page) { epochs_[page].store(0, std::memory_order_release); }
     // Gives a missing page its content, unless somebody else was quicker. The source calls it with a lock held.
     void fill(u64 page, const u8* content);
+    // For a source that gives content otherwise, with the same lock held: the page is as it was in no epoch, if it was missing.
+    bool settle(u64 page);
 
     // For tests, before blocks are made: the host's page protection follows the epochs, so that whoever forgets to ask is
     // stopped by SIGSEGV. Slow, and good for small memories.

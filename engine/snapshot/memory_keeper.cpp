@@ -47,7 +47,18 @@ void MemoryKeeper::set_base(SharedTables tables)
 
 bool MemoryKeeper::dirty(unsigned block, u32 written_in) const
 {
-    return written_in != MemoryBlock::missing && (!knows_changes() || written_in > parts_[block].clean);
+    return written_in != MemoryBlock::missing && (!has_base() || written_in > parts_[block].clean);
+}
+
+// By the saver who walks the pages.
+bool MemoryKeeper::wanted(unsigned block, u32 written_in) const
+{
+    const Part& part = parts_[block];
+    if (part.copied)
+        return written_in > part.copied && written_in != MemoryBlock::missing;
+    // Claimed since it was frozen: it may have been dirty before.
+    const bool claimed = writers_ == Writers::told && written_in > part.frozen && written_in != MemoryBlock::missing;
+    return claimed || dirty(block, written_in);
 }
 
 bool MemoryKeeper::changed(unsigned block, u64 page) const
@@ -55,23 +66,38 @@ bool MemoryKeeper::changed(unsigned block, u64 page) const
     return dirty(block, blocks_[block]->written_in(page));
 }
 
-void MemoryKeeper::freeze()
+MemoryKeeper::Writing MemoryKeeper::freeze(Writing wish)
 {
     const std::lock_guard lock(mutex_);
-    for (unsigned n = 0; n < blocks_.size(); ++n) {
+    PageKeeper* const keeper = writers_ == Writers::told ? this : nullptr;
+    for (unsigned n = 0; n < blocks_.size(); ++n)
+        parts_[n].frozen = blocks_[n]->begin_epoch(keeper);
+    rewind();
+    copies_ = waits_ = 0;
+    if (writers_ == Writers::logged)
+        return writing_ = wish == Writing::goes_on && keep_rest() ? Writing::goes_on : Writing::waits;
+    for (unsigned n = 0; n < blocks_.size(); ++n)
         parts_[n].saved.assign(blocks_[n]->pages(), false);
-        parts_[n].kept.clear();
-        parts_[n].frozen = blocks_[n]->begin_epoch(this);
-    }
+    empty_pool();
+    active_ = true;
+    return wish;
+}
+
+void MemoryKeeper::rewind()
+{
+    block_ = 0;
+    page_ = data_ = passed_ = reported_ = 0;
+}
+
+void MemoryKeeper::empty_pool()
+{
+    for (Part& part : parts_)
+        part.kept.clear();
     free_.resize(pool_pages_);
     for (u32 number = 0; number < pool_pages_; ++number)
         free_[number] = u32(pool_pages_ - 1 - number);
     oldest_.clear();
     oldest_at_ = 0;
-    copies_ = waits_ = 0;
-    block_ = 0;
-    page_ = data_ = passed_ = 0;
-    active_ = true;
 }
 
 void MemoryKeeper::keep(MemoryBlock& memory, u64 page)
@@ -121,28 +147,35 @@ void MemoryKeeper::take_kept(Batch& batch)
     }
 }
 
-void MemoryKeeper::walk(Batch& batch)
+// The saver's next page; false behind the last one.
+bool MemoryKeeper::next(Place& place)
 {
     for (; block_ < blocks_.size(); ++block_, page_ = data_ = 0) {
-        MemoryBlock& memory = *blocks_[block_];
-        for (; page_ < memory.pages() && batch.count < pages_in_chunk; ++page_, ++passed_) {
-            if (!knows_changes() && page_ >= data_) {
+        const MemoryBlock& memory = *blocks_[block_];
+        const bool all = !has_base() && !parts_[block_].copied;    // that were ever touched
+        while (page_ < memory.pages()) {
+            if (all && page_ >= data_) {
                 const off_t data = ::lseek(memory.file(), off_t(page_ << page_shift), SEEK_DATA);
-                const u64 next = data < 0 ? memory.pages() : u64(data) >> page_shift;
-                passed_ += next - page_;
-                page_ = next;
+                const u64 begin = data < 0 ? memory.pages() : u64(data) >> page_shift;
+                passed_ += begin - page_;
+                page_ = begin;
                 const off_t hole = data < 0 ? -1 : ::lseek(memory.file(), data, SEEK_HOLE);
                 data_ = hole < 0 ? memory.pages() : (u64(hole) + page_mask) >> page_shift;
-                if (page_ >= memory.pages())
+                continue;
+            }
+            if (const u32 copied = parts_[block_].copied) {
+                const u64 found = memory.written_after(copied, page_);
+                passed_ += found - page_;
+                if ((page_ = found) == memory.pages())
                     break;
             }
-            const u32 written = memory.written_in(page_);
-            if (written != MemoryBlock::missing && (written > parts_[block_].frozen || dirty(block_, written)))
-                batch.places[batch.count++] = {block_, page_};
+            place = {block_, page_++};
+            ++passed_;
+            if (wanted(place.block, memory.written_in(place.page)))
+                return true;
         }
-        if (page_ < memory.pages())
-            return;
     }
+    return false;
 }
 
 // The pages as they were at freeze(). A page that is written meanwhile is in the pool by then.
@@ -184,7 +217,7 @@ PageTables MemoryKeeper::tables_to_change() const
     PageTables tables;
     for (const MemoryBlock* const block : blocks_) {
         PageTable& table = tables[block->name()] = PageTable(block->pages());
-        if (!knows_changes())
+        if (!has_base())
             continue;
         const PageTable& before = base_->at(block->name());
         for (u64 page = 0; page < table.size(); ++page)
@@ -194,40 +227,64 @@ PageTables MemoryKeeper::tables_to_change() const
     return tables;
 }
 
-Result<SharedTables> MemoryKeeper::save(PageStore& store, const Progress& progress)
+void MemoryKeeper::begin_tables(PageStore& store)
 {
     if (base_)
         for (const auto& [name, table] : *base_)
             for (const PageRef ref : table)
                 store.learn(ref);
-    auto tables = std::make_shared<PageTables>(tables_to_change());
-    std::vector<PageTable*> by_block;
-    u64 total = 0;
-    for (const MemoryBlock* const block : blocks_) {
-        by_block.push_back(&tables->at(block->name()));
-        total += block->pages();
-    }
+    tables_ = std::make_shared<PageTables>(tables_to_change());
+    by_block_.clear();
+    for (const MemoryBlock* const block : blocks_)
+        by_block_.push_back(&tables_->at(block->name()));
+}
+
+Result<void> MemoryKeeper::put(PageStore& store, Place place, const u8* page)
+{
+    const auto ref = store.add(page);
+    if (!ref)
+        return ref.error();
+    (*by_block_[place.block])[place.page] = ref.value();
+    return {};
+}
+
+void MemoryKeeper::report(const Progress& progress)
+{
     constexpr u64 between_reports = 8192;    // pages
-    u64 reported = 0;
+    if (!progress || passed_ - reported_ < between_reports)
+        return;
+    u64 total = 0;
+    for (const MemoryBlock* const block : blocks_)
+        total += block->pages();
+    progress(reported_ = passed_, total);
+}
+
+Result<SharedTables> MemoryKeeper::save(PageStore& store, const Progress& progress)
+{
+    if (!tables_)
+        begin_tables(store);
+    const auto saved = writers_ == Writers::told ? save_told(store, progress) : save_logged(store, progress);
+    if (!saved)
+        return saved.error();
+    return SharedTables(std::exchange(tables_, nullptr));
+}
+
+Result<void> MemoryKeeper::save_told(PageStore& store, const Progress& progress)
+{
     for (Batch batch;; batch.count = 0) {
         take_kept(batch);
         if (!batch.count)
-            walk(batch);
+            while (batch.count < pages_in_chunk && next(batch.places[batch.count]))
+                ++batch.count;
         if (!batch.count)
-            break;
+            return {};
         copy(batch);
-        for (unsigned n = 0; n < batch.count; ++n) {
-            if (!batch.wanted[n])
-                continue;
-            const auto ref = store.add(batch.page(n));
-            if (!ref)
-                return ref.error();
-            (*by_block[batch.places[n].block])[batch.places[n].page] = ref.value();
-        }
-        if (progress && passed_ - reported >= between_reports)
-            progress(reported = passed_, total);
+        for (unsigned n = 0; n < batch.count; ++n)
+            if (batch.wanted[n])
+                if (auto put_there = put(store, batch.places[n], batch.page(n)); !put_there)
+                    return put_there;
+        report(progress);
     }
-    return SharedTables(std::move(tables));
 }
 
 void MemoryKeeper::accept(SharedTables tables)
@@ -247,6 +304,11 @@ void MemoryKeeper::release()
     room_.notify_all();
     for (MemoryBlock* const block : blocks_)
         block->set_keeper(nullptr);
+    for (Part& part : parts_) {
+        part.copied = 0;
+        part.kept.clear();
+    }
+    tables_.reset();
     if (pool_)
         madvise(pool_, pool_pages_ * page_size, MADV_DONTNEED);
 }

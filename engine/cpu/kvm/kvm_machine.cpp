@@ -51,11 +51,20 @@ Result<void> KvmMachine::build(unsigned count)
     model_.cpus = count;
     choose_tsc_rate();
     time_ = std::make_unique<KvmTime>(wires_.clock, model_.tsc_hz);
-    memory_ = std::make_unique<KvmMemory>(vm_, wires_.memory, gate_, unsigned(device_.extension(KVM_CAP_NR_MEMSLOTS)));
+    memory_
+        = std::make_unique<KvmMemory>(vm_, wires_.memory, gate_, unsigned(device_.extension(KVM_CAP_NR_MEMSLOTS)), choose_log());
     for (unsigned index = 0; index < count; ++index)
         if (auto added = add_vcpu(index); !added)
             return added;
     return {};
+}
+
+KvmMemory::LogClears KvmMachine::choose_log()
+{
+    kvm_enable_cap manual{.cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, .args = {KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE}};
+    const bool offered = device_.extension(KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2) & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE;
+    return offered && control(vm_, KVM_ENABLE_CAP, &manual) == 0 ? KvmMemory::LogClears::when_asked
+                                                                 : KvmMemory::LogClears::at_once;
 }
 
 // The model's rate where the host's processor can scale, so that machines move between hosts; else the host's own.

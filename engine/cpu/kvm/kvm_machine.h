@@ -42,7 +42,7 @@ public:
     // Every vCPU out of the guest: vectors once level-triggered that are neither requested nor in service anywhere. The
     // kernel may still owe the report of their end, which is no part of the state.
     std::vector<u8> finished_vectors() const;
-    // Before the display looks at `block`'s dirty flags.
+    // Before the display looks at `block`'s dirty flags, or a snapshot at its epochs.
     void flag_writes(MemoryBlock& block) { memory_->flag_writes(block); }
     // Every vCPU out of the guest.
     void reset();
@@ -56,6 +56,7 @@ private:
     }
     Result<void> build(unsigned count);
     Result<void> add_vcpu(unsigned index);
+    KvmMemory::LogClears choose_log();
     void choose_tsc_rate();
     void watch_end_of_interrupt(u8 vector);
 

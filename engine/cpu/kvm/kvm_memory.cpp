@@ -11,15 +11,26 @@
 
 namespace engine {
 
-KvmMemory::KvmMemory(const FileDescriptor& vm, AddressSpace& memory, KvmGate& gate, unsigned slot_limit)
+KvmMemory::KvmMemory(const FileDescriptor& vm, AddressSpace& memory, KvmGate& gate, unsigned slot_limit, LogClears clears)
     : vm_(vm),
       memory_(memory),
-      gate_(gate)
+      gate_(gate),
+      clears_(clears)
 {
     for (u32 id = slot_limit; id-- > 0;)
         free_ids_.push_back(id);
     memory_.on_change([this] { update(); });
     update();
+}
+
+bool KvmMemory::Slot::read_only() const
+{
+    return flags & KVM_MEM_READONLY;
+}
+
+bool KvmMemory::Slot::logged() const
+{
+    return flags & KVM_MEM_LOG_DIRTY_PAGES;
 }
 
 u32 KvmMemory::flags_for(const MemoryBlock& block, bool writable) const
@@ -84,23 +95,29 @@ void KvmMemory::update()
             gone.push_back(slot);
             continue;
         }
-        kept.push_back(slot);
+        // Only the log begins: the vCPUs needn't leave for that.
+        const u32 id = slot.id;
+        const bool differs = same->flags != slot.flags;
+        kept.push_back(*same);
+        kept.back().id = id;
         fresh.erase(same);
+        if (differs && !set(kept.back(), slot.size))
+            kept.back().flags = slot.flags;
     }
+    slots_ = std::move(kept);
     if (gone.empty() && fresh.empty())
         return;
-    slots_ = std::move(kept);
     gate_.while_empty([&] { exchange(gone, fresh); });
 }
 
 void KvmMemory::exchange(const std::vector<Slot>& gone, std::vector<Slot>& fresh)
 {
     for (const Slot& slot : gone) {
+        // The log goes with the slot.
+        if (slot.logged())
+            take_log(slot);
         set(slot, 0);
         free_ids_.push_back(slot.id);
-        // The log went with the slot.
-        if (slot.flags & KVM_MEM_LOG_DIRTY_PAGES)
-            slot.block->written(slot.offset, slot.size);
     }
     failure_.clear();
     for (Slot& slot : fresh) {
@@ -123,23 +140,44 @@ void KvmMemory::flag_writes(MemoryBlock& block)
     if (std::ranges::find(logged_, &block) == logged_.end()) {
         logged_.push_back(&block);
         update();
-        return block.written(0, block.size());
+        for (u64 page = 0; page < block.pages(); ++page)
+            block.set_dirty(page);
+        return;
     }
-    for (const Slot& slot : slots_) {
-        if (slot.block != &block || !(slot.flags & KVM_MEM_LOG_DIRTY_PAGES))
-            continue;
-        const u64 pages = slot.size >> page_shift, first = slot.offset >> page_shift;
-        bitmap_.assign((pages + 63) / 64, 0);
-        kvm_dirty_log log{.slot = slot.id};
-        log.dirty_bitmap = bitmap_.data();
-        if (control(vm_, KVM_GET_DIRTY_LOG, &log) != 0) {
-            block.written(slot.offset, slot.size);
-            continue;
-        }
-        for (u64 word = 0; word < bitmap_.size(); ++word)
-            for (u64 left = bitmap_[word]; left; left &= left - 1)
-                block.set_dirty(first + 64 * word + u64(std::countr_zero(left)));
+    for (const Slot& slot : slots_)
+        if (slot.block == &block && !slot.read_only())
+            take_log(slot);
+}
+
+// What can't be read is taken for written.
+void KvmMemory::take_log(const Slot& slot)
+{
+    const u64 pages = slot.size >> page_shift, first = slot.offset >> page_shift;
+    if (!slot.logged() || !read_log(slot)) {
+        for (u64 page = 0; page < pages; ++page)
+            slot.block->note_written(first + page);
+        return;
     }
+    for (u64 word = 0; word < bitmap_.size(); ++word)
+        for (u64 left = bitmap_[word]; left; left &= left - 1)
+            slot.block->note_written(first + 64 * word + u64(std::countr_zero(left)));
+}
+
+// A page that is written after it was reported is reported again, from the clearing on: whoever copies pages does so later.
+bool KvmMemory::read_log(const Slot& slot)
+{
+    const u64 pages = slot.size >> page_shift;
+    bitmap_.assign((pages + 63) / 64, 0);
+    kvm_dirty_log log{.slot = slot.id};
+    log.dirty_bitmap = bitmap_.data();
+    if (control(vm_, KVM_GET_DIRTY_LOG, &log) != 0)
+        return false;
+    if (clears_ == LogClears::at_once || std::ranges::all_of(bitmap_, [](u64 word) { return word == 0; }))
+        return true;
+    constexpr u64 most_pages = 0xffffffff;
+    kvm_clear_dirty_log clear{.slot = slot.id, .num_pages = u32(pages), .first_page = 0};
+    clear.dirty_bitmap = bitmap_.data();
+    return pages <= most_pages && control(vm_, KVM_CLEAR_DIRTY_LOG, &clear) == 0;
 }
 
 }

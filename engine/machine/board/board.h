@@ -56,8 +56,10 @@ public:
     virtual std::vector<MemoryBlock*> memories_at_hand() { return {}; }
     // The vCPUs ask again before they write to memory.
     virtual void forget_writable() { }
-    // Whether memory knows of each write before it happens; under KVM it does not.
+    // Whether memory knows of each write before it happens. Under KVM it does not, but collect_writes() tells of those since
+    // it was called last (MemoryBlock::note_written); the first call only begins to log them. Any state of the vCPUs.
     virtual bool tells_of_writes() { return true; }
+    virtual void collect_writes() { }
     // What a snapshot must agree with to be loaded into this board: numbers are compared, words are for people.
     virtual StateMap description() { return {}; }
     virtual DeviceStates save() { return {}; }

@@ -63,6 +63,7 @@ public:
     std::vector<DiskImage*> disks() override { return disks_; }
     void forget_writable() override { processors_->dirty_rounds().begin(); }
     bool tells_of_writes() override { return processors_->tells_of_writes(); }
+    void collect_writes() override;
     StateMap description() override;
     DeviceStates save() override;
     std::string load(const DeviceStates& states) override;

@@ -27,6 +27,12 @@ std::vector<MemoryBlock*> PcBoard::memories_at_hand()
     return {parts_.video_memory.get(), parts_.bios.get(), parts_.vga_bios.get()};
 }
 
+void PcBoard::collect_writes()
+{
+    for (MemoryBlock* const block : memories())
+        processors_->dirty_rounds().flag_writes(*block);
+}
+
 StateMap PcBoard::description()
 {
     StateMap description;

@@ -33,6 +33,7 @@ struct MemoryKeeperTest : testing::Test {
     {
         ram->before_write(page);
         store_le<u64>(ram->data() + page * page_size + 8 * (value % 100), value);
+        ram->written(page * page_size, page_size);
     }
     std::vector<u8> content() const { return {ram->data(), ram->data() + ram->size()}; }
     u64 begin()
@@ -144,6 +145,144 @@ TEST_F(MemoryKeeperTest, KeepsEveryInstantWhileThreadsWriteWithoutPause)
         for (auto& writer : writers)
             writer.join();
     }
+}
+
+// Writers that ask nobody, and a log of what they wrote that is read now and then.
+struct LoggedWritersTest : MemoryKeeperTest {
+    std::mutex log_mutex;
+    std::vector<u64> log;
+
+    void write_unasked(u64 page, u64 value)
+    {
+        const std::lock_guard lock(log_mutex);
+        log.push_back(page);
+        store_le<u64>(ram->data() + page * page_size + 8 * (value % 100), value);
+    }
+    void read_log()
+    {
+        const std::lock_guard lock(log_mutex);
+        for (const u64 page : log)
+            ram->note_written(page);
+        log.clear();
+    }
+    MemoryKeeper::ReadLog reader()
+    {
+        return [this](const std::function<void()>& then) {
+            read_log();
+            then();
+        };
+    }
+};
+
+TEST_F(LoggedWritersTest, AreCopiedAheadAndCaughtUpWithAtTheInstant)
+{
+    MemoryKeeper keeper({ram.get()}, MemoryKeeper::Writers::logged);
+    for (u64 page = 0; page < 200; page += 2)
+        write_unasked(page, page + 1);
+    begin();
+    ASSERT_TRUE(keeper.copy_ahead(*store, reader(), {}));
+    write_unasked(4, 1000);
+    write_unasked(201, 1001);
+    write(202, 1002);    // a device does ask
+    read_log();
+    const auto before = content();
+    EXPECT_EQ(keeper.freeze(), MemoryKeeper::Writing::goes_on);
+    EXPECT_EQ(keeper.copies(), 3u);
+    for (u64 page = 0; page < 256; page += 3)
+        write_unasked(page, page + 2000);
+    const auto tables = save(keeper);
+    keeper.release();
+    EXPECT_EQ(read(tables.value()), before);
+
+    // The child holds what was written since.
+    begin();
+    ASSERT_TRUE(keeper.copy_ahead(*store, reader(), {}));
+    read_log();
+    const auto later = content();
+    EXPECT_EQ(keeper.freeze(), MemoryKeeper::Writing::goes_on);
+    EXPECT_EQ(keeper.copies(), 0u);
+    const auto child = save(keeper);
+    keeper.release();
+    EXPECT_EQ(read(child.value()), later);
+    for (u64 page = 0; page < 256; ++page)
+        EXPECT_EQ(child.value()->at("RAM")[page] == tables.value()->at("RAM")[page], page % 3 != 0) << page;
+}
+
+TEST_F(LoggedWritersTest, WaitWhereThePoolIsTooSmallOrNothingWasCopied)
+{
+    MemoryKeeper keeper({ram.get()}, MemoryKeeper::Writers::logged, 4);
+    for (const bool ahead : {true, false}) {
+        for (u64 page = 0; page < 256; page += 2)
+            write_unasked(page, page + 1);
+        begin();
+        if (ahead) {
+            ASSERT_TRUE(keeper.copy_ahead(*store, reader(), {}));
+        }
+        for (u64 page = 0; page < 50; page += 3)
+            write_unasked(page, page + 3000 + ahead);
+        read_log();
+        const auto before = content();
+        EXPECT_EQ(keeper.freeze(), MemoryKeeper::Writing::waits);
+        const auto tables = save(keeper);
+        keeper.release();
+        EXPECT_EQ(read(tables.value()), before);
+    }
+}
+
+TEST_F(LoggedWritersTest, AreSavedAsTheyWereThoughTheyNeverPause)
+{
+    for (const std::size_t pool : {std::size_t(64), MemoryKeeper::usual_pool}) {
+        MemoryKeeper keeper({ram.get()}, MemoryKeeper::Writers::logged, pool);
+        std::mutex stop_the_world;
+        std::atomic<bool> done = false;
+        std::vector<std::thread> writers;
+        for (unsigned n = 0; n < 2; ++n)
+            writers.emplace_back([&, n] {
+                std::mt19937_64 random(n);
+                while (!done) {
+                    const std::lock_guard lock(stop_the_world);
+                    for (unsigned burst = 0; burst < 50; ++burst)
+                        n ? write_unasked(random() % 256, random()) : write(random() % 256, random());
+                }
+            });
+        for (unsigned n = 0; n < 10; ++n) {
+            begin();
+            ASSERT_TRUE(keeper.copy_ahead(*store, reader(), {}));
+            std::unique_lock lock(stop_the_world);
+            read_log();
+            const auto before = content();
+            if (keeper.freeze() == MemoryKeeper::Writing::goes_on)
+                lock.unlock();
+            const auto tables = save(keeper);
+            ASSERT_TRUE(tables);
+            keeper.release();
+            EXPECT_EQ(read(tables.value()), before);
+        }
+        done = true;
+        for (auto& writer : writers)
+            writer.join();
+    }
+}
+
+TEST_F(LoggedWritersTest, AreRememberedAcrossASnapshotThatFailed)
+{
+    MemoryKeeper keeper({ram.get()}, MemoryKeeper::Writers::logged);
+    write_unasked(1, 1);
+    begin();
+    ASSERT_TRUE(keeper.copy_ahead(*store, reader(), {}));
+    keeper.freeze();
+    ASSERT_TRUE(save(keeper));
+    keeper.release();
+    write_unasked(2, 2);
+    begin();
+    ASSERT_TRUE(keeper.copy_ahead(*store, reader(), {}));
+    store->abandon();
+    keeper.release();
+    begin();
+    ASSERT_TRUE(keeper.copy_ahead(*store, reader(), {}));
+    const auto before = content();
+    EXPECT_EQ(keeper.freeze(), MemoryKeeper::Writing::goes_on);
+    EXPECT_EQ(read(save(keeper).value()), before);
 }
 
 TEST_F(MemoryKeeperTest, RemembersChangesAcrossASnapshotThatFailed)

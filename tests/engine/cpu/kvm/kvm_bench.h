@@ -18,7 +18,7 @@ inline constexpr u64 code_at = 0x1000, handler_at = 0x2000, stack_at = 0x8000, r
 // Ports 10 to 2f: remembers what is written, and answers; a write to the stop port takes the processor out.
 class Ports final : public IoHandler {
 public:
-    std::function<void()> on_stop, on_read;
+    std::function<void()> on_stop, on_read, on_mark;
     std::vector<u8> written;
     unsigned marks = 0, stops = 0;
 
@@ -32,8 +32,11 @@ public:
     {
         if (offset == value_port - 0x10)
             written.push_back(u8(value));
-        if (offset == mark_port - 0x10)
+        if (offset == mark_port - 0x10) {
             ++marks;
+            if (on_mark)
+                on_mark();
+        }
         if (offset != stop_port - 0x10)
             return;
         ++stops;

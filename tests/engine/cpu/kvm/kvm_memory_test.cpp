@@ -95,13 +95,22 @@ TEST_F(KvmMemoryTest, LogsWhatTheGuestWrites)
 
 TEST_F(KvmMemoryTest, NoWriteIsLostWhenALoggedSlotGoes)
 {
+    // Writes to 4000:3001, asks for the map to change, writes to 5000:2000, and stops.
+    put(code_at, {0xb8, 0x00, 0x40, 0x8e, 0xd8, 0xc6, 0x06, 0x01, 0x30, 0x02, 0xe6, 0x21, 0xb8,
+                  0x00, 0x50, 0x8e, 0xd8, 0xc6, 0x06, 0x00, 0x20, 0x03, 0xe6, 0x20, 0xeb, 0xfe});
     const auto video = memory_block("video", 0x10000);
     const auto region = memory.add_ram("video", 0x40000, video->size(), 1, *video, 0);
     machine->flag_writes(*video);
+    const u32 epoch = video->begin_epoch(nullptr);
+    handler.on_mark = [&] { memory.move(region, 0x50000); };
+    start();
+    EXPECT_EQ(run(), VcpuExit::kicked);
+    machine->flag_writes(*video);
     for (u64 page = 0; page < video->pages(); ++page)
-        video->take_dirty(page);
-    memory.move(region, 0x50000);
-    EXPECT_TRUE(video->take_dirty(7));
+        EXPECT_EQ(video->written_in(page) > epoch, page == 3 || page == 2) << page;
+    EXPECT_EQ(video->written_after(epoch, 0), 2u);
+    EXPECT_EQ(video->written_after(epoch, 3), 3u);
+    EXPECT_EQ(video->written_after(epoch, 4), video->pages());
 }
 
 TEST_F(KvmMemoryTest, ClosedA20ShowsTheFirstMegabyteInTheSecond)
