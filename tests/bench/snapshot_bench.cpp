@@ -121,7 +121,14 @@ MachineDefinition definition_from(const Options& options)
     MachineDefinition definition;
     definition.memory_mib = u64(options.number("memory", 512));
     definition.cpus = unsigned(options.number("cpus", 1));
-    definition.accelerator = options.get("accel") == "interpreter" ? Accelerator::interpreter : Accelerator::translator;
+    const std::map<std::string, Accelerator> accelerators{
+        {"translator", Accelerator::translator}, {"interpreter", Accelerator::interpreter}, {"kvm", Accelerator::kvm}};
+    const auto accelerator = accelerators.find(options.get("accel", "translator"));
+    if (accelerator == accelerators.end())
+        give_up("there is no accelerator " + options.get("accel"));
+    definition.accelerator = accelerator->second;
+    if (!options.get("firmware").empty())
+        definition.firmware = options.get("firmware");
     definition.kernel = options.get("kernel");
     definition.initrd = options.get("initrd");
     if (!definition.kernel.empty())
@@ -146,9 +153,16 @@ double percentile(std::vector<double> values, double share)
     return values[std::max<std::size_t>(rank, 1) - 1];
 }
 
-// Types a sum and waits for the guest's answer.
-bool answers(Machine& machine, Ears& ears, int number)
+// Types a sum and waits for the guest's answer; bare_writer.S answers anything.
+bool answers(Machine& machine, Ears& ears, const Options& options, int number)
 {
+    if (options.number("bare", 0)) {
+        const auto said = [&] { return std::ranges::count(ears.serial, '='); };
+        std::ptrdiff_t before = 0;
+        ears.note([&] { before = said(); });
+        machine.serial_input("x");
+        return ears.wait([&] { return said() > before; }, 60);
+    }
     const std::string sum = std::to_string(number) + "+1000", answer = "=" + std::to_string(number + 1000);
     machine.serial_input("\necho =$((" + sum + "))\n");
     return ears.wait([&] { return ears.serial.find(answer) != std::string::npos; }, 60);
@@ -175,6 +189,15 @@ double median_rate(const std::string& serial, const std::string& said)
     return percentile(rates, 0.5);
 }
 
+// What bare_writer.S says of its own accord.
+double bare_rate(Ears& ears, Time since)
+{
+    constexpr double mib_said = 8;
+    double said = 0;
+    ears.note([&] { said = double(std::ranges::count(ears.serial, 'M')); });
+    return said * mib_said * 1000 / milliseconds(since, now());
+}
+
 int measure_taking(const Options& options)
 {
     Ears ears;
@@ -183,20 +206,23 @@ int measure_taking(const Options& options)
     if (!machine)
         give_up(machine.error().text());
     (*machine)->start();
-    const std::string until = options.get("until", "# ");
+    const bool bare = options.number("bare", 0);
+    const std::string until = bare ? "" : options.get("until", "# ");
     if (!ears.wait([&] { return ears.serial.find(until) != std::string::npos; }, 300))
         give_up("the guest did not come up: " + ears.trouble);
     const bool while_it_boots = options.number("during", 0);
-    if (!while_it_boots && !answers(**machine, ears, 1))
+    if (!while_it_boots && !answers(**machine, ears, options, 1))
         give_up("the guest does not answer");
     if (!while_it_boots)
         std::this_thread::sleep_for(std::chrono::seconds(2));
     const std::string said = "writer: ";
-    if (const int rate = options.number("writer", 0)) {
+    if (const int rate = bare ? 0 : options.number("writer", 0)) {
         (*machine)->serial_input("memory_writer " + std::to_string(rate) + " 128 &\n");
         if (!ears.wait([&] { return ears.serial.find(said) != std::string::npos; }, 60))
             give_up("the guest has no writer");
     }
+    ears.note([&] { ears.serial.clear(); });
+    const Time since = now();
     std::vector<double> pauses, wholes;
     std::vector<u64> sizes;
     std::string last;
@@ -214,8 +240,8 @@ int measure_taking(const Options& options)
         std::this_thread::sleep_for(std::chrono::milliseconds(options.number("between", 300)));
     }
     if (options.number("writer", 0))
-        std::printf("writer_mib_per_second=%.0f\n", median_rate(ears.serial, said));
-    if (!answers(**machine, ears, 2))
+        std::printf("writer_mib_per_second=%.0f\n", bare ? bare_rate(ears, since) : median_rate(ears.serial, said));
+    if (!answers(**machine, ears, options, 2))
         give_up("the guest does not answer after its snapshots");
     if (options.number("back", 0)) {
         ears.note([&] { ears.restored = false; });
@@ -226,7 +252,7 @@ int measure_taking(const Options& options)
             give_up("did not go back: " + ears.trouble);
         std::printf("going_back_ms=%.2f\n", milliseconds(began, now()));
         std::printf("going_back_stop_ms=%.2f\n", double((*machine)->stats().last_rest_nanoseconds) / 1e6);
-        if (!answers(**machine, ears, 3))
+        if (!answers(**machine, ears, options, 3))
             give_up("the guest does not answer after going back");
     }
     std::printf("pause_p50_ms=%.2f\npause_p99_ms=%.2f\n", percentile(pauses, 0.5), percentile(pauses, 0.99));
@@ -255,7 +281,7 @@ int measure_restoring(const Options& options)
     std::printf("restore_first_instruction_ms=%.2f\n", milliseconds(began, *ears.running_since));
     if (ears.wait([&] { return ears.first_frame.has_value(); }, 5))
         std::printf("restore_first_frame_ms=%.2f\n", milliseconds(began, *ears.first_frame));
-    if (!answers(**machine, ears, 4))
+    if (!answers(**machine, ears, options, 4))
         give_up("the guest does not answer after its restoration: " + ears.trouble);
     std::printf("restore_first_answer_ms=%.2f\n", milliseconds(began, now()));
     return 0;
