@@ -9,6 +9,7 @@
 #include <fstream>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <thread>
 
 #include <sys/wait.h>
@@ -55,8 +56,6 @@ struct SnapshotMachine : Listener {
 
     void write_firmware() const
     {
-        std::string bios(256 << 10, '\xf4'), vga(2048, '\0');
-        const unsigned char reset[] = {0xea, 0x00, 0x00, 0x00, 0xf0};    // jmp f000:0000
         // Assembled from:
         //         xor ax, ax | mov ds, ax | mov byte [600h], 'a'
         //         mov eax, 80000904h | mov dx, 0cf8h | out dx, eax | mov dx, 0cfch | mov al, 1 | out dx, al    ; IDE's ports
@@ -84,8 +83,14 @@ struct SnapshotMachine : Listener {
             0xef, 0xe2, 0xfd, 0xba, 0xf7, 0x01, 0xec, 0xa8, 0x80, 0x75, 0xfb, 0xb0, 0x57, 0xeb, 0x0f, 0x31, 0xc0, 0x8e, 0xd0,
             0xbc, 0x00, 0x07, 0xb3, 0x20, 0xe8, 0xae, 0xff, 0xed, 0xe2, 0xfd, 0xba, 0xf8, 0x03, 0xee, 0xeb, 0x84,
         };
+        write_firmware(program);
+    }
+    void write_firmware(std::span<const unsigned char> program) const
+    {
+        std::string bios(256 << 10, '\xf4'), vga(2048, '\0');
+        const unsigned char reset[] = {0xea, 0x00, 0x00, 0x00, 0xf0};    // jmp f000:0000
         bios.replace((256 << 10) - 16, sizeof reset, reinterpret_cast<const char*>(reset), sizeof reset);
-        bios.replace((256 << 10) - (64 << 10), sizeof program, reinterpret_cast<const char*>(program), sizeof program);
+        bios.replace((256 << 10) - (64 << 10), program.size(), reinterpret_cast<const char*>(program.data()), program.size());
         vga.replace(0, 3, "\x55\xaa\x04");
         std::ofstream(folder / "bios-256k.bin", std::ios::binary) << bios;
         std::ofstream(folder / "vgabios-stdvga.bin", std::ios::binary) << vga;
