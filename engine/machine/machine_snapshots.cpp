@@ -140,9 +140,11 @@ Result<void> MachineSnapshots::attach(Board& board)
     keeper_ = board.tells_of_writes()
         ? std::make_unique<MemoryKeeper>(board.memories())
         : std::make_unique<MemoryKeeper>(board.memories(), MemoryKeeper::Writers::logged, MemoryKeeper::pool_for_logged);
-    source_ = std::make_unique<MemorySource>(board.memories(), store_, [this](const Error& error) {
+    const auto on_damage = [this](const Error& error) {
         life_.events().post([this, error] { life_.request_stop({.kind = StopReason::Kind::crashed, .text = error.text()}); });
-    });
+    };
+    const auto accessors = board.tells_of_writes() ? MemorySource::Accessors::asking : MemorySource::Accessors::kernel;
+    source_ = std::make_unique<MemorySource>(board.memories(), store_, on_damage, accessors);
     return start_ ? check(*start_) : Result<void>();
 }
 
@@ -560,14 +562,15 @@ Result<void> MachineSnapshots::move_to(const std::string& id, const std::vector<
 void MachineSnapshots::replace_memory(const SharedTables& tables)
 {
     const auto& blocks = keeper_->blocks();
+    const auto held = source_->hold();
     board_->collect_writes();
     for (unsigned n = 0; n < blocks.size(); ++n)
         replace_block(n, tables->at(blocks[n]->name()));
     source_->set_tables(tables);
     keeper_->set_base(tables);
-    const auto at_hand = board_->tells_of_writes() ? board_->memories_at_hand() : board_->memories();
+    const auto at_hand = board_->memories_at_hand();
     for (unsigned n = 0; n < blocks.size(); ++n)
-        if (std::ranges::find(at_hand, blocks[n]) != at_hand.end())
+        if (!source_->comes_when_touched(n) || std::ranges::find(at_hand, blocks[n]) != at_hand.end())
             source_->bring_all(n);
 }
 

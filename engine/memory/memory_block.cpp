@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #include "engine/base/bits.h"
@@ -157,6 +158,14 @@ bool MemoryBlock::settle(u64 page)
         return false;
     set_clean(page);
     return true;
+}
+
+bool MemoryBlock::discard(u64 first, u64 count)
+{
+    for (u64 chunk = first / populated_at_once; chunk <= (first + count - 1) / populated_at_once; ++chunk)
+        populated_[chunk].store(false, std::memory_order_relaxed);
+    constexpr int hole = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    return ::fallocate(file_.get(), hole, off_t(first << page_shift), off_t(count << page_shift)) == 0;
 }
 
 u32 MemoryBlock::begin_epoch(PageKeeper* keeper)

@@ -139,6 +139,8 @@ public:
     void fill(u64 page, const u8* content);
     // For a source that gives content otherwise, with the same lock held: the page is as it was in no epoch, if it was missing.
     bool settle(u64 page);
+    // With every accessor standing still: gives the host back its memory; the pages are zero. False: they are as they were.
+    bool discard(u64 first, u64 count);
 
     // For tests, before blocks are made: the host's page protection follows the epochs, so that whoever forgets to ask is
     // stopped by SIGSEGV. Slow, and good for small memories.

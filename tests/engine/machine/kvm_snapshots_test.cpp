@@ -1,21 +1,30 @@
 // Snapshots of a machine under /dev/kvm, which tells of its guest's writes only afterwards.
 #include "engine/cpu/kvm/kvm_device.h"
 #include "engine/cpu/x86/cpuid.h"
+#include "engine/memory/page_faults.h"
 #include "tests/engine/machine/snapshot_machine.h"
 
 namespace engine {
 
 namespace {
 
-struct KvmSnapshots : testing::Test {
+// With and without the kernel's page faults, by which memory comes in as it is touched.
+struct KvmSnapshots : testing::TestWithParam<bool> {
     void SetUp() override
     {
         if (const auto device = KvmDevice::open(); !device)
             GTEST_SKIP() << device.error().text();
+        PageFaults::forbid(!GetParam());
+        if (GetParam() && !PageFaults::open())
+            GTEST_SKIP() << "This user may not have the kernel's page faults";
     }
+    void TearDown() override { PageFaults::forbid(false); }
 };
+INSTANTIATE_TEST_SUITE_P(, KvmSnapshots, testing::Bool(), [](const auto& mode) {
+    return std::string(mode.param ? "AsMemoryIsTouched" : "AllMemoryAtOnce");
+});
 
-TEST_F(KvmSnapshots, GoBackInTheRunningMachine)
+TEST_P(KvmSnapshots, GoBackInTheRunningMachine)
 {
     SnapshotMachine pc("kvm-back");
     pc.definition.accelerator = Accelerator::kvm;
@@ -33,7 +42,7 @@ TEST_F(KvmSnapshots, GoBackInTheRunningMachine)
     pc.clean();
 }
 
-TEST_F(KvmSnapshots, AreWhereANewMachineBeginsUnderEitherAccelerator)
+TEST_P(KvmSnapshots, AreWhereANewMachineBeginsUnderEitherAccelerator)
 {
     SnapshotMachine pc("kvm-begin");
     std::string said = "abcdefghijklmnop", heard;
@@ -86,7 +95,7 @@ void write_counting_in_ymm(const SnapshotMachine& pc)
     pc.write_firmware(program);
 }
 
-TEST_F(KvmSnapshots, HoldTheUpperHalvesOfVectorRegisters)
+TEST_P(KvmSnapshots, HoldTheUpperHalvesOfVectorRegisters)
 {
     if (!(x86::host_features() & x86::feature_avx2))
         GTEST_SKIP() << "This host has no AVX2";

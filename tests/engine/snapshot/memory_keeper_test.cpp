@@ -5,6 +5,7 @@
 #include <random>
 #include <thread>
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -262,6 +263,102 @@ TEST_F(LoggedWritersTest, AreSavedAsTheyWereThoughTheyNeverPause)
         for (auto& writer : writers)
             writer.join();
     }
+}
+
+struct TouchedWithoutAskingTest : LoggedWritersTest {
+    MemoryKeeper keeper{{ram.get()}, MemoryKeeper::Writers::logged};
+    std::unique_ptr<MemorySource> source;
+
+    SharedTables snapshot()
+    {
+        begin();
+        EXPECT_TRUE(keeper.copy_ahead(*store, reader(), {}));
+        keeper.freeze();
+        const auto tables = save(keeper).value();
+        keeper.release();
+        return tables;
+    }
+    void go_back_to(const SharedTables& tables)
+    {
+        const auto held = source->hold();
+        read_log();
+        for (u64 page = 0; page < 256; ++page)
+            if (keeper.changed(0, page) || keeper.base()->at("RAM")[page] != tables->at("RAM")[page])
+                ram->set_missing(page);
+        source->set_tables(tables);
+        keeper.set_base(tables);
+    }
+    bool all_there() const
+    {
+        for (u64 page = 0; page < 256; ++page)
+            if (ram->written_in(page) == MemoryBlock::missing)
+                return false;
+        return true;
+    }
+};
+
+TEST_F(TouchedWithoutAskingTest, PagesComeAllTheSame)
+{
+    if (!PageFaults::open())
+        GTEST_SKIP() << "This user may not have the kernel's page faults";
+    source
+        = std::make_unique<MemorySource>(std::vector<MemoryBlock*>{ram.get()}, *store, nullptr, MemorySource::Accessors::kernel);
+    for (u64 page = 0; page < 200; page += 2)
+        write_unasked(page, page + 1);
+    const auto first = content();
+    const auto tables = snapshot();
+    for (u64 page = 0; page < 256; ++page)
+        write_unasked(page, 77);
+    const auto second = content();
+    const auto child = snapshot();
+
+    go_back_to(tables);
+    ASSERT_TRUE(source->comes_when_touched(0));
+    EXPECT_EQ(std::memcmp(ram->data() + 4 * page_size, &first[4 * page_size], page_size), 0);
+    EXPECT_TRUE(is_zero_page(ram->data() + 5 * page_size));
+    EXPECT_FALSE(all_there());
+    // The kernel itself, reading and writing.
+    const FileDescriptor file{memfd_create("copy", MFD_CLOEXEC)};
+    ASSERT_EQ(pwrite(file.get(), ram->data() + 150 * page_size, page_size, 0), ssize_t(page_size));
+    EXPECT_EQ(pread(file.get(), ram->data() + 100 * page_size + 8, 16, 0), 16);
+    EXPECT_EQ(std::memcmp(ram->data() + 100 * page_size + 8, &first[150 * page_size], 16), 0);
+    EXPECT_EQ(load_le<u64>(ram->data() + 100 * page_size), load_le<u64>(&first[100 * page_size]));
+    std::memcpy(ram->data() + 100 * page_size, &first[100 * page_size], page_size);
+    EXPECT_EQ(content(), first);
+
+    // What was written to pages that came late is what the next child holds beside its base.
+    go_back_to(child);
+    write_unasked(9, 9);
+    write(11, 9);
+    source->start();
+    while (!all_there())
+        std::this_thread::yield();
+    auto expected = second;
+    for (const u64 page : {9, 11})
+        store_le<u64>(&expected[page * page_size + 8 * 9], 9);
+    EXPECT_EQ(content(), expected);
+    const auto grandchild = snapshot();
+    EXPECT_EQ(read(grandchild), expected);
+    for (u64 page = 0; page < 256; ++page)
+        EXPECT_EQ(grandchild->at("RAM")[page] == child->at("RAM")[page], page != 9 && page != 11) << page;
+}
+
+TEST_F(TouchedWithoutAskingTest, EverythingIsBroughtInWhereItCannotCome)
+{
+    PageFaults::forbid(true);
+    source
+        = std::make_unique<MemorySource>(std::vector<MemoryBlock*>{ram.get()}, *store, nullptr, MemorySource::Accessors::kernel);
+    for (u64 page = 0; page < 200; page += 2)
+        write_unasked(page, page + 1);
+    const auto first = content();
+    const auto tables = snapshot();
+    for (u64 page = 0; page < 256; ++page)
+        write_unasked(page, 77);
+    go_back_to(tables);
+    PageFaults::forbid(false);
+    ASSERT_FALSE(source->comes_when_touched(0));
+    EXPECT_TRUE(source->bring_all(0));
+    EXPECT_EQ(content(), first);
 }
 
 TEST_F(LoggedWritersTest, AreRememberedAcrossASnapshotThatFailed)
