@@ -3,7 +3,7 @@
 # in a new process take. Beside it the same guest under the translator.
 #
 # MEMORY: sizes in MiB; COUNT: snapshots of each; RATES: MiB that the guest writes each second, 0 for an idle one; SPAN: MiB
-# that it writes over and over.
+# that it writes over and over; ACCELS: "kvm translator", or one of them.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 house=$(cd "$here/../.." && pwd)
@@ -36,7 +36,7 @@ worst=0 worst_writing=0 worst_back=0 worst_restore=0 details=
 for memory in ${MEMORY:-512 2048}; do
     for rate in ${RATES:-0 200}; do
         files=$(firmware "$rate")
-        for accel in kvm translator; do
+        for accel in ${ACCELS:-kvm translator}; do
             snapshots=$scratch/snapshots
             common=(--accel "$accel" --bare 1 --firmware "$files" --memory "$memory" --directory "$snapshots")
             taken=$("$bench" "${common[@]}" --count "$count" --writer "$rate" --back 1)
