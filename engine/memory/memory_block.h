@@ -123,8 +123,8 @@ public:
     u32 begin_epoch(PageKeeper* keeper);
     void set_keeper(PageKeeper* keeper) { keeper_.store(keeper, std::memory_order_release); }
     void own(u64 page);
-    // For writers that nobody tells of before: the page was written since the last time it was asked, in this epoch or the
-    // one before it. Any thread.
+    // For writers that are known of only afterwards: the page was written since that was looked for last, and counts as
+    // written in this epoch. Any thread.
     void note_written(u64 page)
     {
         set_dirty(page);

@@ -1,9 +1,9 @@
 #pragma once
 // Brings memory in from the store as it is touched, and the rest of it behind the guest's back.
 //
-// Who asks before an access is served on its thread. Where the kernel accesses memory for a guest, nobody asks: its page
-// faults are served on a thread of their own, where this user may have them (page_faults.h), and the memory of which pages
-// are missing is the host's to know: they have none.
+// Who asks before an access is served on its thread. Where the kernel accesses memory for a guest, nobody asks: missing pages
+// then have none of the host's memory, and its page faults are served on a thread of their own, where this user may have
+// them (page_faults.h).
 
 #include <atomic>
 #include <functional>
