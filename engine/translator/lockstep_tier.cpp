@@ -6,6 +6,7 @@
 
 #include "engine/base/text.h"
 #include "engine/cpu/x86/cpu.h"
+#include "engine/cpu/x86/decoder.h"
 #include "engine/cpu/x86/handlers.h"
 #include "engine/cpu/x86/run_loop.h"
 #include "engine/cpu/x86/write_journal.h"
@@ -47,6 +48,22 @@ bool unrepeatable(const Insn& i)
     return std::ranges::find(list, i.row->forms) != std::end(list);
 }
 
+// A block that may be gone when it is asked about.
+class BlockCopy {
+public:
+    void take(const Block& from) { std::memcpy(copy_.data(), &from, sizeof(Block) + from.length); }
+    const Block& block() const { return *reinterpret_cast<const Block*>(copy_.data()); }
+    std::span<const Insn> insns()
+    {
+        x86::decode_again(block(), insns_);
+        return std::span(insns_).first(block().count);
+    }
+
+private:
+    alignas(Block) std::array<u8, sizeof(Block) + Block::most_insns * x86::longest_instruction> copy_{};
+    x86::DecodedBlock insns_{};
+};
+
 class LockstepTier final : public x86::HostCodeTier {
 public:
     LockstepTier(Cpu& c, std::unique_ptr<x86::HostCodeTier> checked) : inner_(std::move(checked)) { c.journal = &journal_; }
@@ -61,7 +78,7 @@ public:
     bool run(Cpu& c, Block& b) override;
     void left(Cpu& c) override { inner_->left(c); }
     void drop_stale(Cpu& c) override { inner_->drop_stale(c); }
-    void clear() override { inner_->clear(); }
+    void clear(Cpu& c) override { inner_->clear(c); }
     TranslatorCounts counts() const override { return inner_->counts(); }
     std::optional<TranslatedBlock> translation_of(Cpu& c, u64 linear) override { return inner_->translation_of(c, linear); }
 
@@ -74,10 +91,11 @@ private:
     void use_flags(const Insn& i, u32 mode);
     bool alike(const Outcome& a, const Outcome& b);
     bool same_memory();
-    void report(Cpu& c, const Block& b, const Outcome& start, const Outcome& translated, const Outcome& interpreted);
+    void report(Cpu& c, const Outcome& start, const Outcome& translated, const Outcome& interpreted);
 
     std::unique_ptr<x86::HostCodeTier> inner_;
     x86::WriteJournal journal_;
+    BlockCopy compared_;
     u64 dead_flags_ = 0;    // that host code has let differ and nothing may read
     u64 undefined_flags_ = 0;
     std::string difference_;
@@ -136,15 +154,18 @@ bool LockstepTier::step(Cpu& c)
     if (setjmp(c.fault_exit))
         return true;
     Block* const b = c.blocks->find(c, c.mode | x86::mode_single);
-    if (!b || unrepeatable(b->insns[0]))
+    if (!b)
         return true;
-    use_flags(b->insns[0], c.mode);
+    const Insn* const i = c.blocks->insns(*b);
+    if (unrepeatable(*i))
+        return true;
+    use_flags(*i, c.mode);
     c.rflags_other &= ~x86::flag_rf;
     c.shadow = c.trap_shadow = false;
     c.single_next = true;
     c.block = b;
     c.gpr[x86::gpr_rip] -= b->in_page;
-    b->insns[0].handler(c, b->insns);
+    i->handler(c, i);
     c.single_next = false;
     ++steps_;
     return false;
@@ -210,6 +231,7 @@ bool LockstepTier::alike(const Outcome& a, const Outcome& b)
 bool LockstepTier::run(Cpu& c, Block& b)
 {
     const Outcome start = outcome(c, false);
+    compared_.take(b);
     std::jmp_buf outer;
     std::memcpy(&outer, &c.fault_exit, sizeof outer);
     journal_.begin();
@@ -232,13 +254,13 @@ bool LockstepTier::run(Cpu& c, Block& b)
     const bool same = step_to(c, translated);
     std::memcpy(&c.fault_exit, &outer, sizeof outer);
     journal_.end();
-    if (!same && std::any_of(b.insns, b.insns + b.count, unrepeatable)) {
+    if (!same && std::ranges::any_of(compared_.insns(), unrepeatable)) {
         journal_.put_back();
         restore(c, translated);
         dead_flags_ = 0;
         ++not_compared_;
     } else if (!same) {
-        report(c, b, start, translated, outcome(c, false));
+        report(c, start, translated, outcome(c, false));
         return true;
     } else {
         ++alike_;
@@ -252,16 +274,17 @@ bool LockstepTier::run(Cpu& c, Block& b)
     return true;
 }
 
-void LockstepTier::report(Cpu& c, const Block& b, const Outcome& start, const Outcome& translated, const Outcome& interpreted)
+void LockstepTier::report(Cpu& c, const Outcome& start, const Outcome& translated, const Outcome& interpreted)
 {
     std::ostringstream out;
+    const Block& b = compared_.block();
     out << "lockstep: after " << alike_ << " blocks, a difference in the block at " << hex(start.state.rip, 16) << ", mode "
         << b.mode << ' ' << difference_ << "\n";
-    for (const Insn* i = b.insns; i != b.insns + b.count; ++i) {
-        out << "  " << hex(i->offset, 3) << "  ";
-        for (unsigned n = 0; n < i->length; ++n)
-            out << hex(b.bytes[i->offset - b.in_page + n], 2) << ' ';
-        out << (i->row->name ? i->row->name : "") << "\n";
+    for (const Insn& i : compared_.insns()) {
+        out << "  " << hex(i.offset, 3) << "  ";
+        for (unsigned n = 0; n < i.length; ++n)
+            out << hex(b.bytes()[i.offset - b.in_page + n], 2) << ' ';
+        out << (i.row->name ? i.row->name : "") << "\n";
     }
     constexpr const char* names[]{"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
                                   "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};

@@ -47,12 +47,14 @@ public:
         cache_->keep();
     }
 
-    bool run(Cpu& c, Block& b) override
+    bool run(Cpu& c, Block& entered) override
     {
-        if (!b.code && !worth_translating(c, b)) {
+        Block* const translated = entered.code ? &entered : translated_if_worth(c, entered);
+        if (!translated) {
             pending_link_ = 0;
             return false;
         }
+        Block& b = *translated;
         if (pending_link_ && linked_)
             complete_link(c, b);
         begin_host_code(c);
@@ -99,15 +101,31 @@ public:
         bool everything = false;
         const std::vector<u64> stale = c.rendezvous->take_stale(c, everything);
         if (everything)
-            return drop_all();
+            return clear(c);
         for (const u64 page : stale)
             drop_page(page);
     }
 
-    void clear() override
+    void clear(Cpu& c) override
     {
-        pages_.clear();
-        forget();
+        for (auto& [page, content] : pages_) {
+            for (const Translated& t : content.blocks) {
+                t.block->code = nullptr;
+                t.block->heat = 0;
+            }
+            content.blocks.clear();
+            content.far_links.clear();
+        }
+        c.blocks->drop_kept();
+        c.slots.apart = nullptr;
+        ++counts_.drops_of_all;
+        cache_->clear();
+        links_.clear();
+        alone_.clear();
+        rests_.clear();
+        span_checks_.clear();
+        std::ranges::fill(targets_, JumpTarget{});
+        pending_link_ = 0;
     }
 
 private:
@@ -143,20 +161,23 @@ private:
         return !(b.mode & mode_single) && (is_64 || (b.mode & flat_32) == flat_32);
     }
 
-    bool worth_translating(Cpu& c, Block& b)
+    // The block that `b` is from here on, null: not yet.
+    Block* translated_if_worth(Cpu& c, Block& b)
     {
         if (b.heat == never || ++b.heat < hot_)
-            return false;
+            return nullptr;
         if (!translatable(b)) {
             b.heat = never;
-            return false;
+            return nullptr;
         }
         if (b.heat < hot_ << std::min(pages_[page_of(b)].rewrites / rewrites_to_double, most_doublings))
-            return false;
-        if (!has_room())
-            drop_all();
-        translate(c, b);
-        return true;
+            return nullptr;
+        Block* const kept = !has_room() ? nullptr : b.insns ? c.blocks->keep(c, b) : &b;
+        if (kept)
+            return translate(c, *kept);
+        clear(c);
+        b.heat = u16(hot_ - 1);
+        return nullptr;
     }
 
     bool has_room()
@@ -167,16 +188,18 @@ private:
 
     static u64 page_of(const Block& b) { return b.host - b.in_page; }
 
-    void translate(Cpu& c, Block& b)
+    Block* translate(Cpu& c, Block& b)
     {
         const auto began = std::chrono::steady_clock::now();
         cpu_ = &c;
         block_ = &b;
-        b.memory[0]->set_code_listener(c.rendezvous);
+        b.memory->set_code_listener(c.rendezvous);
         if (b.straddles)
-            b.memory[1]->set_code_listener(c.rendezvous);
+            x86::second_page(b).memory->set_code_listener(c.rendezvous);
+        b.insns = c.blocks->insns(b);
         BlockTranslator translator(b, thunks_, *cache_, *this);
         const BlockTranslator::Result result = translator.translate();
+        b.insns = nullptr;
         cache_->commit(CodeCache::Part::hot, result.end);
         cache_->commit(CodeCache::Part::cold, result.cold_end);
         b.code = cache_->executable(result.entry);
@@ -185,7 +208,7 @@ private:
         lead_on(of_page, translated);
         of_page.push_back(translated);
         if (b.straddles)
-            pages_[u64(x86::second_page(b))].blocks.push_back(translated);
+            pages_[u64(x86::second_page(b).data())].blocks.push_back(translated);
         ++counts_.blocks;
         counts_.guest_bytes += b.length;
         counts_.host_bytes += u64(result.end - result.entry) + u64(result.cold_end - result.cold);
@@ -195,6 +218,7 @@ private:
             perf_map_->add(b.code, u64(result.end - result.entry), linear, bits_of(b));
             perf_map_->add(cache_->executable(result.cold), u64(result.cold_end - result.cold), linear, bits_of(b));
         }
+        return &b;
     }
     static unsigned bits_of(const Block& b) { return (b.mode & x86::mode_size_mask) == x86::mode_64 ? 64 : 32; }
     Block* covering(Cpu& c, u64 linear);
@@ -274,34 +298,15 @@ private:
         std::memcpy(link.far.context, &nowhere, sizeof nowhere);
         link.target_page = 0;
     }
-    void drop_all()
+    const Insn* alone(const Insn& i) override { return &alone_.emplace_back(AloneInsn{i, &stop_chain}).insn; }
+    const Insn* rest(const Insn& i) override
     {
-        for (auto& [page, content] : pages_) {
-            for (const Translated& t : content.blocks) {
-                t.block->code = nullptr;
-                t.block->heat = 0;
-            }
-            content.blocks.clear();
-            content.far_links.clear();
-        }
-        forget();
+        const Insn* const end = block_->insns + block_->count + 1;
+        rests_.push_back(std::make_unique_for_overwrite<Insn[]>(std::size_t(end - &i)));
+        std::copy(&i, end, rests_.back().get());
+        return rests_.back().get();
     }
-    void forget()
-    {
-        ++counts_.drops_of_all;
-        cache_->clear();
-        links_.clear();
-        alone_.clear();
-        span_checks_.clear();
-        std::ranges::fill(targets_, JumpTarget{});
-        pending_link_ = 0;
-    }
-
-    const Insn* alone(const Insn& i) override
-    {
-        alone_.push_back(std::make_unique<AloneInsn>(AloneInsn{i, &stop_chain}));
-        return &alone_.back()->insn;
-    }
+    u32 site(const Insn& i) override { return cpu_->blocks->site(*block_, unsigned(&i - block_->insns)); }
     u32 link(u8* displacement, unsigned in_page) override
     {
         links_.push_back({displacement, page_of(*block_) + in_page, block_->mode});
@@ -325,14 +330,14 @@ private:
     }
     const SpanCheck* span_check(const Insn& i, unsigned size, Access access) override
     {
-        span_checks_.push_back({&i, block_, u16(size), access});
+        span_checks_.push_back({block_, site(i), u16(size), access});
         return &span_checks_.back();
     }
     unsigned next_window() override { return next_window_++ % x86::SoftTlb::loop_windows; }
     bool shares_memory() override { return !cpu_->rendezvous->alone(); }
     void looked_at(unsigned in_page, unsigned length) override
     {
-        x86::BlockCache::claim_code(*cpu_, *block_->memory[0], (block_->page[0] << page_shift) + in_page, length);
+        x86::BlockCache::claim_code(*cpu_, *block_->memory, (u64(block_->page) << page_shift) + in_page, length);
     }
 
     const unsigned hot_;
@@ -347,7 +352,8 @@ private:
     std::vector<JumpTarget> targets_;
     std::unordered_map<u64, Page> pages_;
     std::deque<Link> links_;
-    std::vector<std::unique_ptr<AloneInsn>> alone_;
+    std::deque<AloneInsn> alone_;
+    std::vector<std::unique_ptr<Insn[]>> rests_;
     std::deque<SpanCheck> span_checks_;
     u64 pending_link_ = 0;    // 1 + index
     unsigned next_window_ = 0;
@@ -403,14 +409,16 @@ std::optional<TranslatedBlock> X86Tier::translation_of(Cpu& c, u64 linear)
         return {};
     cpu_ = &c;
     block_ = b;
+    b->insns = c.blocks->insns(*b);
     BlockTranslator translator(*b, thunks_, *cache_, *this);
     const BlockTranslator::Result again = translator.translate();
     TranslatedBlock told{.bits = bits_of(*b), .host_address = u64(cache_->executable(again.entry))};
     told.guest_address = (linear & ~page_mask) + b->in_page;
-    told.guest.assign(b->bytes, b->bytes + b->length);
+    told.guest.assign(b->bytes(), b->bytes() + b->length);
     told.host.assign(again.entry, again.end);
     for (unsigned n = 0; n < b->count && n < translator.starts().size(); ++n)
         told.starts.push_back({u32(b->insns[n].offset - b->in_page), translator.starts()[n]});
+    b->insns = nullptr;
     return told;
 }
 

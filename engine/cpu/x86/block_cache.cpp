@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
+#include "engine/base/bits.h"
 #include "engine/cpu/x86/decoder.h"
 #include "engine/cpu/x86/handlers.h"
 #include "engine/cpu/x86/host_code_tier.h"
@@ -12,7 +14,11 @@
 namespace engine::x86 {
 
 namespace {
-constexpr unsigned most_insns = 64, most_branches = 3;
+constexpr unsigned most_insns = Block::most_insns, most_branches = 3;
+constexpr u64 segment_size = 1 << 20;
+// With host code, and without.
+constexpr u64 ring_beside_code = 8 << 20, ring_alone = 128 << 20, kept_beside_code = 32 << 20;
+constexpr unsigned site_insn_bits = 7;
 
 u64 hash(u64 host, u32 mode)
 {
@@ -32,9 +38,7 @@ u8* code_address(Cpu& c, u64 linear)
     const CodePage page = fetch_page(c, linear);
     return page.host ? page.host + (linear & page_mask) : nullptr;
 }
-}
 
-namespace {
 void drop_writes(Cpu& c, u64 host_page)
 {
     c.soft_tlb.drop_writes_to(host_page);
@@ -45,16 +49,43 @@ void drop_writes(Cpu& c, u64 host_page)
         other->soft_tlb.drop_writes_to(host_page);
     c.rendezvous->end_exclusive();
 }
+
+SecondPage& second_of(Block& block)
+{
+    return *reinterpret_cast<SecondPage*>(block.bytes() + round_up(u64(block.length), alignof(SecondPage)));
+}
+u64 size_without_insns(u64 length, bool straddles)
+{
+    return sizeof(Block) + round_up(length, alignof(Insn)) + (straddles ? sizeof(SecondPage) : 0);
+}
+u64 size_of(const Block& block)
+{
+    return size_without_insns(block.length, block.straddles) + (block.insns ? sizeof(Insn) * (block.count + 1u) : 0);
+}
+
+// What has another in its place is found by nobody, whoever remembers it.
+void outdate(Block& block)
+{
+    block.version = block.memory->code_version(block.page) - 1;
+}
+
+void mark_end(Insn& insn, u64 offset)
+{
+    insn = {};
+    insn.handler = &end_of_block;
+    insn.offset = u16(offset);
+}
+}
+
+const SecondPage& second_page(const Block& block)
+{
+    return *reinterpret_cast<const SecondPage*>(block.bytes() + round_up(u64(block.length), alignof(SecondPage)));
 }
 
 bool holds_page(const Block& block, const MemoryBlock* memory, u64 page)
 {
-    return (block.memory[0] == memory && block.page[0] == page) || (block.memory[1] == memory && block.page[1] == page);
-}
-
-u8* second_page(const Block& block)
-{
-    return block.memory[1]->data() + (block.page[1] << page_shift);
+    return (block.memory == memory && block.page == page)
+        || (block.straddles && second_page(block).memory == memory && second_page(block).page == page);
 }
 
 u64 generation_of(Cpu& c, const Block& block)
@@ -65,42 +96,158 @@ u64 generation_of(Cpu& c, const Block& block)
     return alike ? generation : 0;
 }
 
-BlockCache::BlockCache() : jumps_(jump_entries), buckets_(buckets) { }
-
-void BlockCache::clear(Cpu& c)
+// The decoder always has the bytes that the longest instruction would take: whether one is too long hangs on that.
+void decode_again(const Block& block, DecodedBlock& to)
 {
-    if (c.tier)
-        c.tier->clear();
-    std::ranges::fill(jumps_, Jump{});
-    buckets_ = ZeroedArray<Block*>(buckets);
-    chunks_.clear();
-    used_ = chunk_size;
+    u64 at = 0;
+    for (unsigned n = 0; n < block.count; ++n) {
+        std::array<u8, longest_instruction> window{};
+        std::memcpy(window.data(), block.bytes() + at, std::min<u64>(block.length - at, window.size()));
+        decode(window, block.mode, u16(block.in_page + at), to[n]);
+        at += to[n].length;
+    }
+    mark_end(to[block.count], block.in_page + at);
 }
 
-void* BlockCache::allocate(std::size_t size)
+BlockCache::BlockCache() : jumps_(jump_entries), buckets_(buckets), again_(again_entries), heats_(heats) { }
+
+void BlockCache::set_budget(u64 ring, u64 kept)
 {
-    size = (size + 15) & ~std::size_t(15);
-    if (used_ + size > chunk_size) {
-        chunks_.push_back(std::make_unique_for_overwrite<u8[]>(chunk_size));
-        used_ = 0;
+    ring_ = ZeroedArray<u8>(ring);
+    kept_ = ZeroedArray<u8>(kept);
+    filled_.assign(ring / segment_size, 0);
+}
+
+bool BlockCache::goes_on(const Block& block)
+{
+    const SecondPage& second = second_page(block);
+    return second.memory->code_version(second.page) == second.version;
+}
+
+Block*& BlockCache::bucket_of(const Block& block)
+{
+    return buckets_[hash(block.host, block.mode) & (buckets - 1)];
+}
+void BlockCache::list(Block& block)
+{
+    Block*& head = bucket_of(block);
+    block.chain = head;
+    block.listed = true;
+    head = &block;
+}
+void BlockCache::unlist(Block& block)
+{
+    Block** at = &bucket_of(block);
+    while (*at != &block)
+        at = &(*at)->chain;
+    *at = block.chain;
+    block.listed = false;
+    outdate(block);
+}
+
+template <class Visit> void BlockCache::for_blocks(u64 segment, Visit visit)
+{
+    for (u64 at = segment * segment_size; at < filled_[segment];) {
+        Block& block = *reinterpret_cast<Block*>(&ring_[at]);
+        at += size_of(block);
+        if (block.listed)
+            visit(block);
     }
-    void* const at = chunks_.back().get() + used_;
-    used_ += size;
+}
+
+void BlockCache::give_up(u64 segment)
+{
+    for_blocks(segment, [this](Block& block) {
+        heats_[hash(block.host, block.mode) & (heats - 1)] = u8(std::min<u16>(block.heat, 0xff));
+        unlist(block);
+    });
+    filled_[segment] = segment * segment_size;
+    std::ranges::fill(jumps_, Jump{});
+}
+
+// `size` is a multiple of 8.
+u8* BlockCache::allocate(u64 size)
+{
+    if (filled_[segment_] + size > (segment_ + 1) * segment_size) {
+        segment_ = (segment_ + 1) % filled_.size();
+        give_up(segment_);
+    }
+    u8* const at = &ring_[filled_[segment_]];
+    filled_[segment_] += size;
     return at;
+}
+
+Block* BlockCache::keep(Cpu& c, Block& block)
+{
+    const u64 size = size_without_insns(block.length, block.straddles);
+    if (kept_used_ + size > kept_.size())
+        return nullptr;
+    Block& kept = *reinterpret_cast<Block*>(&kept_[kept_used_]);
+    kept_used_ += size;
+    std::memcpy(&kept, &block, size);
+    again_of(kept).block = nullptr;
+    unlist(block);
+    list(kept);
+    const u64 linear = (c.base[cs] + c.gpr[gpr_rip]) & c.linear_mask;
+    Jump& jump = jumps_[(linear ^ linear >> 12) & (jump_entries - 1)];
+    if (jump.block == &block)
+        jump.block = &kept;
+    return &kept;
+}
+
+void BlockCache::drop_kept()
+{
+    kept_used_ = 0;
+    std::ranges::fill(jumps_, Jump{});
+    buckets_ = ZeroedArray<Block*>(buckets);
+    for (u64 segment = 0; segment < filled_.size(); ++segment)
+        for_blocks(segment, [this](Block& block) { list(block); });
+}
+
+u32 BlockCache::site(const Block& kept, unsigned insn) const
+{
+    const auto offset = u64(reinterpret_cast<const u8*>(&kept) - kept_.begin());
+    return u32(offset / alignof(Block)) << site_insn_bits | insn;
+}
+
+const Insn* BlockCache::insn_at(u32 site)
+{
+    const u64 offset = u64(site >> site_insn_bits) * alignof(Block);
+    const Block& block = *reinterpret_cast<const Block*>(&kept_[offset]);
+    return insns(block) + (site & ((1u << site_insn_bits) - 1));
+}
+
+BlockCache::Again& BlockCache::again_of(const Block& block)
+{
+    const u64 at = std::bit_cast<u64>(&block) / alignof(Block);
+    return again_[(at ^ at / again_entries) % again_entries];
+}
+
+const Insn* BlockCache::insns_again(const Block& block)
+{
+    Again& again = again_of(block);
+    if (again.block != &block) {
+        again.block = &block;
+        decode_again(block, again.insns);
+    }
+    return again.insns.data();
 }
 
 bool BlockCache::current(Cpu& c, Block& b)
 {
-    for (unsigned n = 0; n < 2 && b.memory[n]; ++n) {
-        if (b.memory[n]->code_version(b.page[n]) == b.version[n])
-            continue;
-        const u64 split = std::min<u64>(b.length, page_size - b.in_page);
-        const u64 begin = n == 0 ? b.in_page : 0, length = n == 0 ? split : b.length - split;
-        const u32 version = claim_code(c, *b.memory[n], (b.page[n] << page_shift) + begin, length);
-        const u8* const now = n == 0 ? reinterpret_cast<const u8*>(b.host) : second_page(b);
-        if (std::memcmp(now, b.bytes + (n == 0 ? 0 : split), length) != 0)
+    const u64 split = std::min<u64>(b.length, page_size - b.in_page);
+    if (b.memory->code_version(b.page) != b.version) {
+        const u32 version = claim_code(c, *b.memory, (u64(b.page) << page_shift) + b.in_page, split);
+        if (std::memcmp(reinterpret_cast<const u8*>(b.host), b.bytes(), split) != 0)
             return false;
-        b.version[n] = version;
+        b.version = version;
+    }
+    if (b.straddles && !goes_on(b)) {
+        SecondPage& second = second_of(b);
+        const u32 version = claim_code(c, *second.memory, u64(second.page) << page_shift, b.length - split);
+        if (std::memcmp(second.data(), b.bytes() + split, b.length - split) != 0)
+            return false;
+        second.version = version;
     }
     return true;
 }
@@ -108,32 +255,19 @@ bool BlockCache::current(Cpu& c, Block& b)
 Block* BlockCache::find_slow(Cpu& c, u64 linear, u32 mode)
 {
     c.current = nullptr;
+    c.block = nullptr;
     u8* const host = code_address(c, linear);
     if (!host)
         return nullptr;
-    Block** at = &buckets_[hash(u64(host), mode) & (buckets - 1)];
-    for (; *at; at = &(*at)->chain) {
-        Block& b = **at;
-        if (b.host != u64(host) || b.mode != mode)
-            continue;
-        // A straddling block also depends on where the next page is mapped.
-        if (b.straddles && code_address(c, next_page(c, linear)) != second_page(b))
-            break;
-        if (current(c, b))
-            return &b;
-        break;
-    }
-    if (*at)
-        *at = (*at)->chain;
-    if (chunks_.size() * chunk_size > budget)
-        clear(c);
-    Block* const built = build(c, linear, mode, host);
-    if (built) {
-        Block*& head = buckets_[hash(u64(host), mode) & (buckets - 1)];
-        built->chain = head;
-        head = built;
-    }
-    return built;
+    Block* at = buckets_[hash(u64(host), mode) & (buckets - 1)];
+    while (at && (at->host != u64(host) || at->mode != mode))
+        at = at->chain;
+    // A straddling block also depends on where the next page is mapped.
+    if (at && (!at->straddles || code_address(c, next_page(c, linear)) == second_page(*at).data()) && current(c, *at))
+        return at;
+    if (at)
+        unlist(*at);
+    return build(c, linear, mode, host);
 }
 
 u32 BlockCache::claim_code(Cpu& c, MemoryBlock& memory, u64 offset, u64 length)
@@ -197,30 +331,41 @@ Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
         if (insn.row->traits & ends_block || repeated || length >= page_left || branches == most_branches)
             break;
     }
-    insns[count] = {};
-    insns[count].handler = &end_of_block;
-    insns[count].offset = u16(in_page + length);
+    mark_end(insns[count], in_page + length);
     ++decoded_;
 
-    auto* const block = static_cast<Block*>(allocate(sizeof(Block)));
-    *block = {};
-    block->version_at = first.memory->code_version_of(first.page);
-    block->version[0] = version;
-    block->version[1] = second_version;
-    block->straddles = second.memory != nullptr;
-    block->in_page = u16(in_page);
-    block->length = u16(length);
-    block->count = u16(count);
-    block->host = u64(host);
-    block->mode = mode;
-    block->memory[0] = first.memory;
-    block->memory[1] = second.memory;
-    block->page[0] = first.page;
-    block->page[1] = second.page;
-    block->insns = static_cast<Insn*>(allocate(sizeof(Insn) * (count + 1)));
-    std::memcpy(block->insns, insns, sizeof(Insn) * (count + 1));
-    block->bytes = static_cast<u8*>(allocate(length));
-    std::memcpy(block->bytes, bytes, length);
+    const Block head{
+        .host = u64(host),
+        .memory = first.memory,
+        .page = u32(first.page),
+        .version = version,
+        .mode = mode,
+        .in_page = u16(in_page),
+        .heat = std::exchange(heats_[hash(u64(host), mode) & (heats - 1)], u8(0)),
+    };
+    if (!ring_.size())
+        set_budget(c.tier ? ring_beside_code : ring_alone, c.tier ? kept_beside_code : 0);
+    return &add(
+        head, std::span(bytes).first(length), std::span(insns).first(count + 1),
+        {second.memory, u32(second.page), second_version});
+}
+
+Block& BlockCache::add(const Block& head, std::span<const u8> bytes, std::span<const Insn> insns, const SecondPage& second)
+{
+    const bool straddles = second.memory;
+    const u64 without_insns = size_without_insns(bytes.size(), straddles);
+    u8* const room = allocate(without_insns + insns.size_bytes());
+    std::memcpy(room + without_insns, insns.data(), insns.size_bytes());
+    Block& block = *reinterpret_cast<Block*>(room);
+    block = head;
+    block.insns = reinterpret_cast<const Insn*>(room + without_insns);
+    block.length = u16(bytes.size());
+    block.count = u8(insns.size() - 1);
+    block.straddles = straddles;
+    std::memcpy(block.bytes(), bytes.data(), bytes.size());
+    if (straddles)
+        second_of(block) = second;
+    list(block);
     return block;
 }
 

@@ -17,8 +17,8 @@ public:
     virtual void left(Cpu& c) = 0;
     // Drops the code made from pages that were written since.
     virtual void drop_stale(Cpu& c) = 0;
-    // Every block goes.
-    virtual void clear() = 0;
+    // All host code goes.
+    virtual void clear(Cpu& c) = 0;
 
     virtual TranslatorCounts counts() const { return {}; }    // any thread
     virtual std::optional<TranslatedBlock> translation_of(Cpu&, u64) { return {}; }

@@ -356,7 +356,8 @@ void InterpreterVcpu::begin(Block& b)
     c.block = &b;
     c.instructions += b.count;
     c.gpr[gpr_rip] -= b.in_page;
-    b.insns[0].handler(c, b.insns);
+    const Insn* const insns = blocks_.insns(b);
+    insns->handler(c, insns);
 }
 
 // One block, by the short way: nothing that wants one instruction at a time.

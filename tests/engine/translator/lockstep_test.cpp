@@ -24,7 +24,7 @@ public:
     }
     void left(x86::Cpu& c) override { right_->left(c); }
     void drop_stale(x86::Cpu& c) override { right_->drop_stale(c); }
-    void clear() override { right_->clear(); }
+    void clear(x86::Cpu& c) override { right_->clear(c); }
 
 private:
     std::unique_ptr<HostCodeTier> right_;

@@ -104,7 +104,7 @@ void BlockTranslator::call_handler(const Insn& i)
 void BlockTranslator::end_with_handler(const Insn& i)
 {
     spoil_flags();
-    a_.load_imm(scratch_b, std::bit_cast<u64>(&i));
+    a_.load_imm(scratch_b, std::bit_cast<u64>(around_.rest(i)));
     a_.jump_to(relative(thunks_.end_with_handler));
 }
 

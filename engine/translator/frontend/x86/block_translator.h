@@ -44,6 +44,10 @@ class BlockSurroundings {
 public:
     // An instruction followed by a mark that stops the chain of handlers; lives as long as the code.
     virtual const Insn* alone(const Insn& i) = 0;
+    // An instruction of the block followed by the rest of it, likewise.
+    virtual const Insn* rest(const Insn& i) = 0;
+    // Names an instruction of the block, for a handler that is hardly ever called.
+    virtual u32 site(const Insn& i) = 0;
     // A jump within the page that has no target yet; it gets a number to leave with, and one day the target's code.
     virtual u32 link(u8* displacement, unsigned in_page) = 0;
     // Likewise one to another page, `in_page` bytes from the start of this one.

@@ -116,8 +116,8 @@ void BlockTranslator::emit_unknown_stubs()
         compare_canonical();
         a_.jump_if_to(cond_e, relative(thunks_.jump_missed));
         a_.lea(8, host_rsp, Rm::at(host_rsp, -i32(u.popped)));
-        a_.load_imm(scratch_b, std::bit_cast<u64>(u.insn));
-        a_.jump_to(relative(thunks_.end_with_handler));
+        a_.load_imm(scratch_b, around_.site(*u.insn));
+        a_.jump_to(relative(thunks_.end_at_site));
     }
 }
 

@@ -246,7 +246,7 @@ void BlockTranslator::emit_stubs()
             a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(s.access)));
         }
         leave(s.here);
-        a_.load_imm(scratch_b, std::bit_cast<u64>(s.insn));
+        a_.load_imm(scratch_b, around_.site(*s.insn));
         a_.call_to(relative(thunks_.slow[unsigned(s.access)][s.log_size]));
         come_back(s.here);
         a_.jump_to(s.back);
@@ -265,7 +265,7 @@ void BlockTranslator::emit_stubs()
     for (const HandlerStub& s : handlers_) {
         a_.bind(s.from);
         leave(s.here);
-        a_.load_imm(scratch_b, std::bit_cast<u64>(s.back ? around_.alone(*s.insn) : s.insn));
+        a_.load_imm(scratch_b, std::bit_cast<u64>(s.back ? around_.alone(*s.insn) : around_.rest(*s.insn)));
         if (!s.back) {
             a_.jump_to(relative(thunks_.end_with_handler));
             continue;

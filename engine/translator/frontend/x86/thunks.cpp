@@ -64,8 +64,18 @@ GoOn run_rest(Cpu& c, const Insn* i)
     return c.host_code.context == context ? GoOn::yes : GoOn::without_calls;
 }
 
-u8* slow_access(Cpu& c, const Insn* i, u64 linear, unsigned size, Access access)
+GoOn run_rest_at(Cpu& c, u64 site)
 {
+    return run_rest(c, c.blocks->insn_at(u32(site)));
+}
+
+// The instruction is seldom needed, and may have to be decoded again.
+u8* slow_access(Cpu& c, u64 site, u64 linear, unsigned size, Access access)
+{
+    if ((linear & page_mask) + size <= page_size)
+        if (u8* const at = x86::probe_host(c, linear, size, access).host)
+            return at;
+    const Insn* const i = c.blocks->insn_at(u32(site));
     if (u8* const at = x86::host_address(c, i, linear, size, access))
         return at;
     run_handler(c, i);
@@ -80,6 +90,11 @@ u8* slow_span(Cpu& c, const SpanCheck* s, u64 linear)
     if (!found.host && !found.faults && ++s->block->span_failures == most_failures)
         c.slots.apart = s->block;
     return found.host;
+}
+
+GoOn run_rest_of_span(Cpu& c, const SpanCheck* s)
+{
+    return run_rest_at(c, s->site);
 }
 
 class Writer {
@@ -242,16 +257,15 @@ private:
         t.slow_span = here();
         save();
         return_address_from(&slow_span);
-        a_.load(8, scratch_b, Rm::at(scratch_b, offsetof(SpanCheck, insn)));
-        run_rest_thunk();
+        end_by(&run_rest_of_span);
     }
 
-    // With everything saved and the instruction in scratch_b.
-    void run_rest_thunk()
+    // With everything saved and what `function` wants in scratch_b.
+    template <class Function> void end_by(Function* function)
     {
         cpu_to(host::rdi);
         a_.mov(host::rsi, scratch_b);
-        call(&run_rest);
+        call(function);
         go_on();
     }
 
@@ -269,7 +283,11 @@ private:
 
         t.end_with_handler = here();
         save();
-        run_rest_thunk();
+        end_by(&run_rest);
+
+        t.end_at_site = here();
+        save();
+        end_by(&run_rest_at);
 
         t.load_x87 = call_with_state(&load_x87);
         t.look_for_interrupts = call_with_state(&x86::look_for_interrupts);

@@ -9,8 +9,8 @@ namespace engine::translator {
 
 // Bytes that a block wants in one piece, and the instruction that the interpreter goes on with where they are not.
 struct SpanCheck {
-    const Insn* insn;
     x86::Block* block;
+    u32 site;    // BlockCache's
     u16 size;
     x86::Access access;
 };
@@ -22,7 +22,7 @@ struct Thunks {
     Enter enter = nullptr;
     const u8* leave = nullptr;    // jump here; guest RIP is in its slot, scratch_b holds the link's number
     const u8* leave_unlinked = nullptr;
-    // Call, with the linear address in scratch_a and the instruction in scratch_b; the host address comes back in scratch_a.
+    // Call, with the linear address in scratch_a and the instruction's site in scratch_b; the host address comes back in scratch_a.
     // Where there is none the interpreter finishes the block. By access (read, write) and log2 of the size.
     const u8* slow[2][6] = {};
     // Likewise, with the SpanCheck in scratch_b.
@@ -32,6 +32,7 @@ struct Thunks {
     const u8* move_stack_window = nullptr;
     const u8* call_handler = nullptr;    // call, with the instruction in scratch_b; flags are in their slot
     const u8* end_with_handler = nullptr;    // jump, likewise
+    const u8* end_at_site = nullptr;    // jump, with the instruction's site in scratch_b
     const u8* look_for_interrupts = nullptr;    // call
     const u8* load_x87 = nullptr;    // call: the guest's x87 goes to the host's
     const u8* load_vectors = nullptr;    // call: the guest's vector registers go to the host's; general registers stay

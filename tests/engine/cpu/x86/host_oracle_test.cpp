@@ -155,6 +155,8 @@ protected:
         std::memset(ram->data() + 5 * page_size, pushf, page_size);
         rendezvous.add(*c);
         c->rendezvous = &rendezvous;
+        blocks.set_budget(2 << 20, 1 << 20);
+        c->blocks = &blocks;
         tier = translator::make_x86_tier(*c, {.hot = 1});
     }
 
@@ -178,22 +180,16 @@ protected:
     }
 
     // `insns`, and a mark behind them, as a block of their own on the translator; the vector raised, -1 for none.
-    int run_translated(std::span<Insn> insns)
+    int run_translated(std::span<Insn> insns, std::span<const u8> bytes)
     {
         // As update_mode() has it: with an unmasked exception SSE is the handlers' business.
         const bool masked = (c->fpu.mxcsr & mxcsr_masks) == mxcsr_masks;
         c->mode = (c->mode & ~(u32(mode_sse) | mode_avx)) | (masked ? u32(mode_sse) | mode_avx : 0);
-        Block block{};
-        block.insns = insns.data();
-        block.count = u16(insns.size() - 1);
-        block.host = u64(ram->data() + 5 * page_size);
-        block.mode = c->mode;
-        block.memory[0] = ram.get();
-        block.page[0] = 5;
         insns.back().handler = &end_of_block;
-        insns.back().offset = block.length = u16(insns[insns.size() - 2].offset + insns[insns.size() - 2].length);
-        const int vector = enter(block);
-        tier->clear();
+        insns.back().offset = u16(insns[insns.size() - 2].offset + insns[insns.size() - 2].length);
+        const Block head{.host = u64(ram->data() + 5 * page_size), .memory = ram.get(), .page = 5, .mode = c->mode};
+        const int vector = enter(blocks.add(head, bytes.first(insns.back().offset), insns));
+        tier->clear(*c);
         return vector;
     }
 
@@ -466,7 +462,7 @@ protected:
     {
         begin_again(start);
         memory = memory_before;
-        const std::string wrong = compare(line, host, memory_native, run_translated(insns));
+        const std::string wrong = compare(line, host, memory_native, run_translated(insns, tried));
         return wrong.empty() ? wrong : "translated: " + wrong;
     }
 
@@ -496,7 +492,7 @@ protected:
         const auto memory_interpreted = memory;
         begin_again(start);
         memory = memory_before;
-        const int translated = run_translated(insns);
+        const int translated = run_translated(insns, all);
         if (undefined)
             return {};    // what is undefined may have been used
         if (translated != vector)
@@ -570,6 +566,7 @@ protected:
     AddressSpace space;
     CpuModel model;
     Rendezvous rendezvous;
+    BlockCache blocks;
     std::unique_ptr<HostCodeTier> tier;
 };
 
