@@ -238,6 +238,7 @@ void PcBoard::start_kernel()
         return around_.host.request_stop(
             {.kind = StopReason::Kind::crashed, .text = "The firmware left no memory where the kernel has to be loaded"});
     processor.load(state);
+    parts_.direct_boot.reset();    // seldom wanted again, and large
 }
 
 void PcBoard::claim_ports()
