@@ -113,14 +113,15 @@ public:
                 t.block->code = nullptr;
                 t.block->heat = 0;
             }
-            content.blocks.clear();
-            content.far_links.clear();
+            content.blocks = {};
+            content.far_links = {};
         }
         c.blocks->drop_kept();
         c.slots.apart = nullptr;
         ++counts_.drops_of_all;
         cache_->clear();
         links_.clear();
+        far_links_.clear();
         alone_.clear();
         rests_.clear();
         span_checks_.clear();
@@ -131,24 +132,28 @@ public:
 private:
     struct Translated {
         Block* block;
-        u8* entry;
-        u8* miss;
-        u8* link;
+        u32 entry, miss, link;    // counted from the start of the code
     };
     struct Page {
         std::vector<Translated> blocks;
-        std::vector<u32> far_links;    // from other pages, by number
+        std::vector<u32> far_links;    // from other pages, by index
         unsigned rewrites = 0;
     };
+    // Of jumps that are not linked or may have to be linked anew; there are several for each block. Numbers to leave with tell
+    // the two apart by their lowest bit; 0 is none.
     struct Link {
-        u8* displacement;
-        u64 host;    // 0: in another page, `far` and what follows say
+        u64 host;    // address that it leads to
+        u32 displacement;    // counted, like what follows, from the start of the code
         u32 mode;
-        FarJump far{};
-        u64 in_page = 0;
-        u64 target_page = 0;    // that knows of it
-        u32 patience = 0, next_patience = 0;
     };
+    struct LinkToPage {
+        u32 page, context, half, displacement;    // FarJump's
+        i64 in_page;
+        u64 target_page = 0;    // that knows of it
+        u32 mode;
+        u32 patience = least_patience, next_patience = least_patience;
+    };
+    static constexpr u64 far_bit = 1;
 
     static Cpu* biased(Cpu& c) { return reinterpret_cast<Cpu*>(reinterpret_cast<u8*>(&c) + state_bias); }
 
@@ -203,7 +208,8 @@ private:
         cache_->commit(CodeCache::Part::hot, result.end);
         cache_->commit(CodeCache::Part::cold, result.cold_end);
         b.code = cache_->executable(result.entry);
-        const Translated translated{&b, result.entry, result.miss, result.link};
+        const Translated translated{
+            &b, cache_->offset_of(result.entry), cache_->offset_of(result.miss), cache_->offset_of(result.link)};
         std::vector<Translated>& of_page = pages_[page_of(b)].blocks;
         lead_on(of_page, translated);
         of_page.push_back(translated);
@@ -225,51 +231,51 @@ private:
 
     void complete_link(Cpu& c, Block& b)
     {
-        Link& link = links_[pending_link_ - 1];
-        if (link.mode != b.mode)
-            return;
-        if (!link.host)
-            return complete_far_link(c, b, link);
-        if (link.host != b.host)
+        if (pending_link_ & far_bit)
+            return complete_far_link(c, b, far_links_[pending_link_ >> 1]);
+        const Link& link = links_[(pending_link_ >> 1) - 1];
+        if (link.mode != b.mode || link.host != b.host)
             return;
         if (const u8* const code = link_to(b.host, b.mode))
-            Assembler::patch(link.displacement, cache_->writable(code));
+            Assembler::patch(cache_->at(link.displacement), cache_->writable(code));
     }
 
     // From the page that the jump would be on if it led here; if something else led here, it is never found there.
-    void complete_far_link(Cpu& c, Block& b, Link& link)
+    void complete_far_link(Cpu& c, Block& b, LinkToPage& link)
     {
         const u64 generation = x86::generation_of(c, b);
-        if (!generation || (link.in_page & page_mask) != b.in_page)
+        if (!generation || link.mode != b.mode || (u64(link.in_page) & page_mask) != b.in_page)
             return;
         const u64 address_mask = bits_of(b) == 64 ? ~u64(0) : 0xffffffff;
-        const u64 page = (c.gpr[x86::gpr_rip] - link.in_page) & address_mask;
+        const u64 page = (c.gpr[x86::gpr_rip] - u64(link.in_page)) & address_mask;
         const u64 context = jump_context(generation, c.mode);
         const std::size_t half = generation == c.soft_tlb.global_generation() ? 1 : 0;
-        std::memcpy(link.far.page, &page, sizeof page);
-        std::memcpy(link.far.context, &context, sizeof context);
-        *link.far.half = u8(i32(offset_context + half * sizeof(u64)) - state_bias);
-        Assembler::patch(link.far.displacement, cache_->writable(b.code));
+        std::memcpy(cache_->at(link.page), &page, sizeof page);
+        std::memcpy(cache_->at(link.context), &context, sizeof context);
+        *cache_->at(link.half) = u8(i32(offset_context + half * sizeof(u64)) - state_bias);
+        Assembler::patch(cache_->at(link.displacement), cache_->writable(b.code));
         link.patience = link.next_patience;
         link.next_patience = std::min(2 * link.next_patience, most_patience);
         if (std::exchange(link.target_page, page_of(b)) != page_of(b))
-            pages_[page_of(b)].far_links.push_back(u32(pending_link_));
+            pages_[page_of(b)].far_links.push_back(u32(pending_link_ >> 1));
     }
 
     // Others of the page still jump to what the block was before it lost its spans.
-    static void lead_on(const std::vector<Translated>& of_page, const Translated& to)
+    void lead_on(const std::vector<Translated>& of_page, const Translated& to)
     {
         for (const Translated& t : of_page)
             if (t.block == to.block)
-                Assembler(t.entry).jump_to(to.entry);
+                redirect(t, to.entry);
     }
+
+    void redirect(const Translated& t, u32 to) { Assembler(cache_->at(t.entry)).jump_to(cache_->at(to)); }
 
     // It is translated again when it is next entered.
     void drop_spans(Block& b)
     {
         for (const Translated& t : pages_[page_of(b)].blocks)
             if (t.block == &b)
-                Assembler(t.entry).jump_to(t.miss);
+                redirect(t, t.miss);
         b.code = nullptr;
         b.no_spans = true;
     }
@@ -283,19 +289,19 @@ private:
         for (const Translated& t : at->second.blocks) {
             t.block->code = nullptr;
             t.block->heat = 0;
-            Assembler(t.entry).jump_to(t.miss);
+            redirect(t, t.miss);
         }
         at->second.blocks.clear();
-        for (const u32 number : std::exchange(at->second.far_links, {}))
-            unlink(links_[number - 1]);
+        for (const u32 index : std::exchange(at->second.far_links, {}))
+            unlink(far_links_[index]);
         ++counts_.pages_dropped;
         ++at->second.rewrites;
         pending_link_ = 0;
     }
-    static void unlink(Link& link)
+    void unlink(LinkToPage& link)
     {
         constexpr u64 nowhere = 0;
-        std::memcpy(link.far.context, &nowhere, sizeof nowhere);
+        std::memcpy(cache_->at(link.context), &nowhere, sizeof nowhere);
         link.target_page = 0;
     }
     const Insn* alone(const Insn& i) override { return &alone_.emplace_back(AloneInsn{i, &stop_chain}).insn; }
@@ -309,24 +315,32 @@ private:
     u32 site(const Insn& i) override { return cpu_->blocks->site(*block_, unsigned(&i - block_->insns)); }
     u32 link(u8* displacement, unsigned in_page) override
     {
-        links_.push_back({displacement, page_of(*block_) + in_page, block_->mode});
-        return u32(links_.size());
+        links_.push_back({page_of(*block_) + in_page, cache_->offset_of(displacement), block_->mode});
+        return u32(links_.size() << 1);
     }
     FarLink link_far(const FarJump& jump, u64 in_page) override
     {
-        links_.push_back({nullptr, 0, block_->mode, jump, in_page, 0, least_patience, least_patience});
-        return {u32(links_.size()), &links_.back().patience};
+        const auto offset = [this](const u8* at) { return cache_->offset_of(at); };
+        far_links_.push_back({
+            .page = offset(jump.page),
+            .context = offset(jump.context),
+            .half = offset(jump.half),
+            .displacement = offset(jump.displacement),
+            .in_page = i64(in_page),
+            .mode = block_->mode,
+        });
+        return {u32((far_links_.size() - 1) << 1 | far_bit), &far_links_.back().patience};
     }
     const u8* code_at(unsigned in_page) override { return linked_ ? link_to(page_of(*block_) + in_page, block_->mode) : nullptr; }
     const u8* link_to(u64 host, u32 mode)
     {
-        const u8* newest = nullptr;
+        const Translated* newest = nullptr;
         const auto at = pages_.find(host & ~page_mask);
         if (at != pages_.end())
             for (const Translated& t : at->second.blocks)
                 if (t.block->host == host && t.block->mode == mode && t.block->code)
-                    newest = t.link;
-        return newest ? cache_->executable(newest) : nullptr;
+                    newest = &t;
+        return newest ? cache_->executable(cache_->at(newest->link)) : nullptr;
     }
     const SpanCheck* span_check(const Insn& i, unsigned size, Access access) override
     {
@@ -352,10 +366,11 @@ private:
     std::vector<JumpTarget> targets_;
     std::unordered_map<u64, Page> pages_;
     std::deque<Link> links_;
+    std::deque<LinkToPage> far_links_;
     std::deque<AloneInsn> alone_;
     std::vector<std::unique_ptr<Insn[]>> rests_;
     std::deque<SpanCheck> span_checks_;
-    u64 pending_link_ = 0;    // 1 + index
+    u64 pending_link_ = 0;    // its number
     unsigned next_window_ = 0;
     bool inside_ = false;    // host code
     Cpu* cpu_ = nullptr;    // while translating

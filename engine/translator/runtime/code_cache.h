@@ -39,6 +39,9 @@ public:
 
     const u8* executable(const u8* written) const { return written - writable_ + executable_; }
     u8* writable(const u8* run) const { return writable_ + (run - executable_); }
+    // A place in the writable mapping in less room than a pointer takes: caches are smaller than 4 GiB.
+    u32 offset_of(const u8* written) const { return u32(written - writable_); }
+    u8* at(u32 offset) const { return writable_ + offset; }
 
 private:
     // The parts take chunks by turns, as they fill.
