@@ -49,6 +49,7 @@ public:
 
     bool run(Cpu& c, Block& entered) override
     {
+        c.block = nullptr;
         Block* const translated = entered.code ? &entered : translated_if_worth(c, entered);
         if (!translated) {
             pending_link_ = 0;
@@ -58,7 +59,6 @@ public:
         if (pending_link_ && linked_)
             complete_link(c, b);
         begin_host_code(c);
-        c.block = nullptr;
         const u64 rip = c.gpr[x86::gpr_rip];
         const u64 generation = x86::generation_of(c, b);
         if (linked_ && generation)
@@ -108,14 +108,9 @@ public:
 
     void clear(Cpu& c) override
     {
-        for (auto& [page, content] : pages_) {
-            for (const Translated& t : content.blocks) {
-                t.block->code = nullptr;
-                t.block->heat = 0;
-            }
-            content.blocks = {};
-            content.far_links = {};
-        }
+        std::erase_if(pages_, [](const auto& page) { return page.second.rewrites == 0; });
+        for (auto& [page, content] : pages_)
+            content = {.blocks = {}, .far_links = {}, .rewrites = content.rewrites};
         c.blocks->drop_kept();
         c.slots.apart = nullptr;
         ++counts_.drops_of_all;

@@ -180,6 +180,8 @@ u8* BlockCache::allocate(u64 size)
 Block* BlockCache::keep(Cpu& c, Block& block)
 {
     const u64 size = size_without_insns(block.length, block.straddles);
+    if (std::exchange(kept_dropped_, false))
+        kept_ = ZeroedArray<u8>(kept_.size());
     if (kept_used_ + size > kept_.size())
         return nullptr;
     Block& kept = *reinterpret_cast<Block*>(&kept_[kept_used_]);
@@ -198,6 +200,7 @@ Block* BlockCache::keep(Cpu& c, Block& block)
 void BlockCache::drop_kept()
 {
     kept_used_ = 0;
+    kept_dropped_ = true;
     std::ranges::fill(jumps_, Jump{});
     buckets_ = ZeroedArray<Block*>(buckets);
     for (u64 segment = 0; segment < filled_.size(); ++segment)

@@ -142,6 +142,7 @@ private:
     ZeroedArray<u8> ring_, kept_;
     std::vector<u64> filled_;
     u64 segment_ = 0, kept_used_ = 0;
+    bool kept_dropped_ = false;    // whose memory goes when there is something to keep again
     u64 decoded_ = 0;
 };
 
