@@ -136,6 +136,8 @@ class HostOracleTest : public ::testing::Test {
 protected:
     using enum Operand;
 
+    static constexpr u32 first_code_page = 5, code_pages = 64;
+
     HostOracleTest() : values(8086)
     {
         c = &rig.c;
@@ -152,7 +154,7 @@ protected:
         c->mode |= mode_zero_base | mode_sse | mode_x87 | mode_avx;
         // What follows a block decides which flags it must leave: PUSHF wants them all.
         constexpr int pushf = 0x9c;
-        std::memset(ram->data() + 5 * page_size, pushf, page_size);
+        std::memset(ram->data() + first_code_page * page_size, pushf, code_pages * page_size);
         rendezvous.add(*c);
         c->rendezvous = &rendezvous;
         blocks.set_budget(2 << 20, 1 << 20);
@@ -187,9 +189,13 @@ protected:
         c->mode = (c->mode & ~(u32(mode_sse) | mode_avx)) | (masked ? u32(mode_sse) | mode_avx : 0);
         insns.back().handler = &end_of_block;
         insns.back().offset = u16(insns[insns.size() - 2].offset + insns[insns.size() - 2].length);
-        const Block head{.host = u64(ram->data() + 5 * page_size), .memory = ram.get(), .page = 5, .mode = c->mode};
+        // In a page of its own, as blocks of a page may jump to one another.
+        const u32 page = first_code_page + code_pages_used;
+        const Block head{.host = u64(ram->data() + page * page_size), .memory = ram.get(), .page = page, .mode = c->mode};
         const int vector = enter(blocks.add(head, bytes.first(insns.back().offset), insns));
-        tier->clear(*c);
+        code_pages_used = (code_pages_used + 1) % code_pages;
+        if (code_pages_used == 0)
+            tier->clear(*c);
         return vector;
     }
 
@@ -561,7 +567,8 @@ protected:
     Values values;
     std::vector<u8> tried;
     // The page tables, the page that instructions work on, and one where translated code is said to come from.
-    std::unique_ptr<MemoryBlock> ram = std::move(*MemoryBlock::create("ram", 6 * page_size));
+    std::unique_ptr<MemoryBlock> ram = std::move(*MemoryBlock::create("ram", (first_code_page + code_pages) * page_size));
+    u32 code_pages_used = 0;
     std::array<u8, 4096>& memory = *reinterpret_cast<std::array<u8, 4096>*>(ram->data() + 4 * page_size);
     AddressSpace space;
     CpuModel model;
