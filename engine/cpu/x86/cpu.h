@@ -116,6 +116,7 @@ struct HostCodeSlots {
     static constexpr unsigned most_strips = 6;
     std::array<u64, most_strips> strips{};    // what the running loop adds to guest addresses
     u64 strip_rounds = 0;    // still to come before it looks them up again
+    std::array<u64, 4> indices{}, chosen{}, gathered{};    // while a gather runs: its indices, mask and result
     Block* apart = nullptr;    // a block whose spans are mostly not to be had, and that is better off without
     // Bits 128 to 255 of the vector registers may not be zero, wherever they are; whoever sets these bits says so. And those
     // in FpuState may not be.

@@ -51,10 +51,12 @@ void Assembler::op(u32 opcode, unsigned size, u8 reg, const Rm& rm, u8 prefix, b
     modrm(reg, rm);
 }
 
-void Assembler::op_byte_source(u32 opcode, unsigned size, u8 reg, const Rm& rm)
+void Assembler::op_byte_source(u32 opcode, unsigned size, u8 reg, const Rm& rm, u8 prefix)
 {
     if (size == 2)
         byte(0x66);
+    if (prefix)
+        byte(prefix);
     head(opcode, size == 8, !rm.memory && rm.reg >= host::rsp && rm.reg <= host::rdi, reg, rm);
     modrm(reg, rm);
 }

@@ -43,8 +43,8 @@ public:
     // `opcode` is 0x01, 0x0f01, 0x0f3801 or 0x0f3a01; `prefix` 0, 0x66, 0xf2 or 0xf3; `size` the operand's in bytes: 2 adds
     // 66, 8 adds REX.W, 1 minds which byte registers need a REX. `lock` adds F0.
     void op(u32 opcode, unsigned size, u8 reg, const Rm& rm, u8 prefix = 0, bool lock = false);
-    // As op, for instructions whose r/m is a byte and whose register is not (MOVZX, MOVSX).
-    void op_byte_source(u32 opcode, unsigned size, u8 reg, const Rm& rm);
+    // As op, for instructions whose r/m is a byte and whose register is not (MOVZX, MOVSX, CRC32).
+    void op_byte_source(u32 opcode, unsigned size, u8 reg, const Rm& rm, u8 prefix = 0);
     // As op, where `extension` is part of the opcode and no register.
     void op_extended(u32 opcode, unsigned size, u8 extension, const Rm& rm, bool lock = false);
     // The same with an immediate: `imm_size` bytes of `imm` follow.

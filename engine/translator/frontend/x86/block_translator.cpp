@@ -58,7 +58,8 @@ FlagMask BlockTranslator::live_at(u64 in_page)
 
 static bool uses_vectors(const Insn& i, const Lowering& l)
 {
-    return l.emit == &BlockTranslator::emit_sse || (l.emit == &BlockTranslator::emit_vex && i.row->traits & x86::avx);
+    return l.emit == &BlockTranslator::emit_sse || (l.emit == &BlockTranslator::emit_mmx && has_xmm_operand(i))
+        || (l.emit == &BlockTranslator::emit_vex && i.row->traits & x86::avx);
 }
 
 void BlockTranslator::plan()
@@ -72,6 +73,10 @@ void BlockTranslator::plan()
     } else if (const Lowering* const l = lowering_of(last, block_.mode)) {
         if (l->emit == &BlockTranslator::emit_jmp || l->emit == &BlockTranslator::emit_call)
             live = live_at(last.imm);
+        else if (l->emit == &BlockTranslator::emit_counted_branch)
+            live = FlagMask(live_at(last.imm) | live_at(next));
+        else if (l->emit == &BlockTranslator::emit_repeated)
+            live = live_at(next);
         else if (l->emit == &BlockTranslator::emit_x87)
             live = live_at(next);
     }

@@ -128,6 +128,9 @@ public:
     void emit_lea(const Insn& i);
     void emit_extend(const Insn& i);
     void emit_to_register(const Insn& i);
+    void emit_add_with_flag(const Insn& i);
+    void emit_crc32(const Insn& i);
+    void emit_movbe(const Insn& i);
     void emit_imul3(const Insn& i);
     void emit_multiply(const Insn& i);
     void emit_divide(const Insn& i);
@@ -137,6 +140,8 @@ public:
     void emit_bswap(const Insn& i);
     void emit_setcc(const Insn& i);
     void emit_bit_test(const Insn& i);
+    void emit_bit_string(const Insn& i);
+    void emit_from_segment(const Insn& i);
     void emit_exchange_add(const Insn& i);
     void emit_nothing(const Insn& i);
     void emit_sse(const Insn& i);    // sse.cpp
@@ -144,6 +149,8 @@ public:
     void emit_store_mxcsr(const Insn& i);
     void emit_vex(const Insn& i);    // vex.cpp
     void emit_x87(const Insn& i);    // x87.cpp
+    void emit_mmx(const Insn& i);    // mmx.cpp
+    void emit_repeated(const Insn& i);    // strings.cpp
     // system.cpp
     void emit_system_flag(const Insn& i);
     void emit_sti(const Insn& i);
@@ -159,6 +166,7 @@ public:
     void emit_jcc(const Insn& i);
     void emit_jmp(const Insn& i);
     void emit_call(const Insn& i);
+    void emit_counted_branch(const Insn& i);
     void emit_jmp_indirect(const Insn& i);
     void emit_call_indirect(const Insn& i);
     void emit_ret(const Insn& i);
@@ -176,6 +184,8 @@ private:
     Rm guest(u8 offset) const;
     // The register itself, or scratch_b with its value.
     u8 in_register(u8 offset, unsigned size);
+    void byte_to_spill();
+    u8 low_of_high(u8 offset);    // AH, CH, DH or BH in scratch_b, where REX is possible
     // A host register for the destination; `reads`: it holds the old value. The second half writes it back.
     u8 begin_destination(u8 offset, unsigned size, bool reads);
     void end_destination(u8 offset, unsigned size);
@@ -238,7 +248,22 @@ private:
     void come_back(const Residence& here);
     void emit_vzeroupper();
     void tell_uppers();
+    // masked.cpp
+    void emit_masked(const Insn& i);
+    void emit_masked_at_rdi(const Insn& i);
+    void emit_gather(const Insn& i);
+    void load_index(const Insn& i, std::size_t at);
+    void to_host_or_handler(const Insn& i, unsigned size, Access access);
+    void handled_from(std::size_t first);
     void emit_vex_general(const Insn& i);
+    void emit_mulx(const Insn& i);
+
+    // strings.cpp
+    void to_host_stretch(unsigned size, Access access);
+    void left_to_handler(unsigned condition, const Insn& i)
+    {
+        handlers_.push_back({a_.jump_if(condition), &i, nullptr, {}, false});
+    }
 
     // The flags that are not arithmetic, in their slot; the host's are spoiled.
     void or_flags(u64 flags);

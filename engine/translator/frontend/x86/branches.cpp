@@ -192,6 +192,21 @@ void BlockTranslator::emit_jmp(const Insn& i)
     go_to(i.imm);
 }
 
+// JCXZ and LOOP.
+void BlockTranslator::emit_counted_branch(const Insn& i)
+{
+    constexpr u8 loop = 0xe2;
+    const unsigned size = i.address_size;
+    spoil_flags();
+    if (i.opcode == loop)
+        a_.lea(size, host::rcx, Rm::at(host::rcx, -1));
+    a_.op(0x85, size, host::rcx, Rm::of(host::rcx));
+    u8* const stays = a_.jump_if(i.opcode == loop ? cond_e : cond_ne);
+    go_to(i.imm);
+    a_.bind(stays);
+    go_to(u64(i.offset) + i.length);
+}
+
 // Pushes the address of the next instruction.
 void BlockTranslator::push_return(const Insn& i)
 {

@@ -50,6 +50,8 @@ constexpr std::size_t offset_gpr
     offset_spill = offsetof(Cpu, host_code.spill), offset_x87_on_host = offsetof(Cpu, host_code.x87_on_host),
     offset_xmm = offsetof(Cpu, fpu.xmm), offset_mxcsr = offsetof(Cpu, fpu.mxcsr), offset_ymm_high = offsetof(Cpu, fpu.ymm_high),
     offset_spans = offsetof(Cpu, slots.spans), offset_strips = offsetof(Cpu, slots.strips),
+    offset_indices = offsetof(Cpu, slots.indices), offset_chosen = offsetof(Cpu, slots.chosen),
+    offset_gathered = offsetof(Cpu, slots.gathered), offset_segments = offsetof(Cpu, seg),
     offset_strip_rounds = offsetof(Cpu, slots.strip_rounds), offset_uppers_used = offsetof(Cpu, slots.uppers_used),
     offset_uppers_stored = offsetof(Cpu, slots.uppers_stored), offset_rflags_other = offsetof(Cpu, rflags_other),
     offset_cr4 = offsetof(Cpu, cr4), offset_stack_window = offsetof(Cpu, soft_tlb.stack_window),

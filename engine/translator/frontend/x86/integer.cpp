@@ -1,6 +1,7 @@
 // Arithmetic and moves of general registers: the guest's instruction with the host's registers in its ModRM.
 
 #include <algorithm>
+#include <bit>
 
 #include "engine/translator/frontend/x86/block_translator.h"
 
@@ -20,6 +21,17 @@ u8 BlockTranslator::in_register(u8 offset, unsigned size)
     if (pinned(offset))
         return guest(offset).reg;
     a_.load(size < 4 ? 4 : size, scratch_b, guest(offset));
+    return scratch_b;
+}
+
+u8 BlockTranslator::low_of_high(u8 offset)
+{
+    if (__builtin_cpu_supports("bmi2")) {
+        a_.rorx(scratch_b, host_[offset >> 3], 8);
+    } else {
+        a_.store(1, state_at(offset_spill), guest(offset).reg);
+        a_.op_byte_source(0x0fb6, 4, scratch_b, state_at(offset_spill));
+    }
     return scratch_b;
 }
 
@@ -46,6 +58,14 @@ template <class Emit> void BlockTranslator::destination_rm(u8 offset, unsigned s
         return emit(guest(offset));
     emit(Rm::of(begin_destination(offset, size, reads)));
     end_destination(offset, size);
+}
+
+// The memory operand where AH and its kin can stand beside it.
+void BlockTranslator::byte_to_spill()
+{
+    a_.op_byte_source(0x0fb6, 4, scratch_b, operand_);
+    a_.store(1, state_at(offset_spill), scratch_b);
+    operand_ = state_at(offset_spill);
 }
 
 // ADD OR ADC SBB AND SUB XOR CMP by lowering_->opcode 0 to 7, TEST is 8.
@@ -76,9 +96,11 @@ void BlockTranslator::emit_alu(const Insn& i)
         if (second == Place::imm)
             with_immediate(operand_, locks(i));
         else
-            a_.op(to_rm, size, in_register(i.src, size), operand_, 0, locks(i));
+            a_.op(to_rm, size, byte && i.src & 1 ? low_of_high(i.src) : in_register(i.src, size), operand_, 0, locks(i));
     } else if (second == Place::mem) {
         access(i);
+        if (byte && i.dst & 1)
+            byte_to_spill();
         before_flags_change(use);
         const u8 to = begin_destination(i.dst, size, true);
         a_.op(to_reg, size, to, operand_);
@@ -177,9 +199,11 @@ void BlockTranslator::emit_mov(const Insn& i)
         if (second == Place::imm)
             immediate_to(operand_);
         else
-            a_.store(size, operand_, in_register(i.src, size));
+            a_.store(size, operand_, size == 1 && i.src & 1 ? low_of_high(i.src) : in_register(i.src, size));
     } else if (second == Place::mem) {
         access(i);
+        if (size == 1 && i.dst & 1)
+            byte_to_spill();
         a_.op(size == 1 ? 0x8a : 0x8b, size, begin_destination(i.dst, size, false), operand_);
         end_destination(i.dst, size);
     } else if (second == Place::imm && size >= 4) {
@@ -215,8 +239,10 @@ void BlockTranslator::emit_extend(const Insn& i)
     const unsigned from_size = source_size(i);
     if (i.memory())
         access(i);
-    const Rm from = i.memory() ? operand_ : guest(i.src);
     const u8 to = begin_destination(i.dst, i.operand_size, false);
+    Rm from = i.memory() ? operand_ : guest(i.src);
+    if (!i.memory() && from_size == 1 && i.src & 1 && !Assembler::encodable(to, from))
+        from = Rm::of(low_of_high(i.src));
     const u32 opcode = lowering_->opcode == 0x63 ? 0x63 : 0x0f00u | lowering_->opcode;
     if (from_size == 1)
         a_.op_byte_source(opcode, i.operand_size, to, from);
@@ -240,6 +266,44 @@ void BlockTranslator::emit_to_register(const Insn& i)
     end_destination(i.dst, size);
     if (use.modifies)
         flags_made();
+}
+
+// ADCX (66) and ADOX (F3) by lowering_->opcode.
+void BlockTranslator::emit_add_with_flag(const Insn& i)
+{
+    const unsigned size = i.rex_w() ? 8 : 4;
+    if (i.memory())
+        access(i);
+    before_flags_change(lowering_->flags(i));
+    const u8 to = begin_destination(i.dst, size, true);
+    a_.op(0x0f38f6, size, to, i.memory() ? operand_ : guest(i.src), lowering_->opcode);
+    end_destination(i.dst, size);
+    flags_made();
+}
+
+// The source's size is that of the operation, though the destination is 32 or 64 bits.
+void BlockTranslator::emit_crc32(const Insn& i)
+{
+    const bool byte = i.row->operands[1] == x86::Operand::Eb;
+    if (i.memory())
+        access(i);
+    const Rm from = i.memory() ? operand_ : guest(i.src);
+    const u8 to = begin_destination(i.dst, 8, true);
+    if (byte)
+        a_.op_byte_source(0x0f38f0, i.rex_w() ? 8 : 4, to, from, 0xf2);
+    else
+        a_.op(0x0f38f1, i.operand_size, to, from, 0xf2);
+    end_destination(i.dst, 8);
+}
+
+void BlockTranslator::emit_movbe(const Insn& i)
+{
+    const unsigned size = i.operand_size;
+    access(i);
+    if (place_of(i, 0) == Place::mem)
+        return a_.op(0x0f38f1, size, in_register(i.src, size), operand_);
+    a_.op(0x0f38f0, size, begin_destination(i.dst, size, false), operand_);
+    end_destination(i.dst, size);
 }
 
 void BlockTranslator::emit_imul3(const Insn& i)
@@ -376,6 +440,8 @@ void BlockTranslator::emit_bit_test(const Insn& i)
 {
     const unsigned size = i.operand_size;
     const bool writes = lowering_->opcode != 4;
+    if (i.memory() && place_of(i, 1) != Place::imm)
+        return emit_bit_string(i);
     if (i.memory())
         access(i);
     before_flags_change(lowering_->flags(i));
@@ -401,6 +467,36 @@ void BlockTranslator::emit_bit_test(const Insn& i)
             end_destination(i.dst, size);
     }
     flags_made();
+}
+
+// The word that the bit is in may be anywhere: it is looked up, and what the host takes for the string's beginning is as
+// far from it as the guest's is.
+void BlockTranslator::emit_bit_string(const Insn& i)
+{
+    const unsigned size = i.operand_size, log_size = unsigned(std::countr_zero(size));
+    const Access access = lowering_->opcode == 4 ? Access::read : Access::write;
+    const auto word_of_bit = [&] {
+        a_.op(size == 8 ? 0x8b : 0x63, 8, scratch_b, guest(i.src));
+        a_.op_imm(0xc1, 8, 7, Rm::of(scratch_b), log_size + 3, 1);
+    };
+    spoil_flags();
+    address(i);
+    word_of_bit();
+    a_.lea(i.address_size, scratch_a, Rm::at(scratch_a, scratch_b, u8(log_size)));
+    add_segment_base(i);
+    access_linear(i, size, access);
+    word_of_bit();
+    a_.op_imm(0xc1, 8, 4, Rm::of(scratch_b), log_size, 1);
+    a_.op(0x2b, 8, scratch_a, Rm::of(scratch_b));
+    before_flags_change(lowering_->flags(i));
+    a_.op(0x0f83u | u32(lowering_->opcode) << 3, size, in_register(i.src, size), Rm::at(scratch_a), 0, locks(i));
+    flags_made();
+}
+
+void BlockTranslator::emit_from_segment(const Insn& i)
+{
+    a_.op(0x0fb7, 4, scratch_b, state_at(offset_segments + i.reg * sizeof(x86::Segment) + offsetof(x86::Segment, selector)));
+    a_.store(i.operand_size == 2 ? 2 : 8, guest(i.dst), scratch_b);
 }
 
 // XADD (C0, C1) and CMPXCHG (B0, B1) with memory.

@@ -30,6 +30,8 @@ u16 BlockTranslator::registers_used() const
                 used |= u16(1 << number);
         if (i.row->forms == &x86::leave_forms)
             used |= 1 << x86::rbp;
+        if (is_masked_at_rdi(i))
+            used |= 1 << x86::rdi;
     }
     return used;
 }

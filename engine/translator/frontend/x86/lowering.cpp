@@ -7,6 +7,7 @@
 
 #include "engine/cpu/x86/cpu.h"
 #include "engine/cpu/x86/handlers.h"
+#include "engine/cpu/x86/sse_handlers.h"
 #include "engine/cpu/x86/x87_tables.h"
 #include "engine/translator/frontend/x86/block_translator.h"
 
@@ -114,6 +115,10 @@ FlagUse turns_carry(const Insn&)
 {
     return {c, c, true};
 }
+FlagUse turns_overflow(const Insn&)
+{
+    return {FlagMask(flag_o), FlagMask(flag_o), true};
+}
 
 bool by_cl(const Insn& i)
 {
@@ -183,6 +188,13 @@ bool plain(const Insn& i)
             first == Place::reg && second == Place::reg && byte
             && (i.dst >> 3 >= int(pinned_count) || i.src >> 3 >= int(pinned_count)));
 }
+// Likewise where high bytes may go through a register or a slot.
+bool plain_or_high(const Insn& i)
+{
+    const bool reachable = !i.memory() || !(i.flags & Insn::flag_checked || i.address_size == 2);
+    const bool extends = source_size(i) == 1;
+    return plain(i) || (reachable && (extends || (i.memory() && i.operand_size == 1)));
+}
 bool wide(const Insn& i)
 {
     return plain(i) && i.operand_size >= 4;
@@ -199,10 +211,14 @@ bool always(const Insn&)
 {
     return true;
 }
-// With a register as offset a memory operand is a bit string, which the handler knows.
+// With a register as offset a memory operand is a bit string.
 bool bit_test(const Insn& i)
 {
-    return plain(i) && (!i.memory() || i.row->operands[1] == Operand::Ib);
+    return plain(i) && (!i.memory() || i.row->operands[1] == Operand::Ib || i.operand_size >= 4);
+}
+bool to_register(const Insn& i)
+{
+    return !i.memory();
 }
 bool double_shift(const Insn& i)
 {
@@ -227,16 +243,42 @@ bool pop_register(const Insn& i)
 {
     return !i.memory() && i.operand_size >= 4;
 }
-bool host_has_lzcnt()
-{
+struct HostLeaf {
     u32 eax = 0, ebx = 0, ecx = 0, edx = 0;
-    constexpr u32 extended_features = 0x80000001, lzcnt = 1 << 5;
-    return __get_cpuid(extended_features, &eax, &ebx, &ecx, &edx) && ecx & lzcnt;
+};
+HostLeaf host_leaf(u32 number)
+{
+    HostLeaf leaf;
+    __get_cpuid_count(number, 0, &leaf.eax, &leaf.ebx, &leaf.ecx, &leaf.edx);
+    return leaf;
 }
 bool counts_zeros(const Insn& i)
 {
-    static const bool host_does = __builtin_cpu_supports("bmi") && host_has_lzcnt();
+    constexpr u32 lzcnt = 1 << 5;
+    static const bool host_does = __builtin_cpu_supports("bmi") && host_leaf(0x80000001).ecx & lzcnt;
     return host_does && plain(i);
+}
+bool adds_with_one_flag(const Insn& i)
+{
+    constexpr u32 adx = 1 << 19;
+    static const bool host_does = host_leaf(7).ebx & adx;
+    return host_does && plain(i);
+}
+bool swaps_bytes(const Insn& i)
+{
+    constexpr u32 movbe = 1 << 22;
+    static const bool host_does = host_leaf(1).ecx & movbe;
+    return host_does && plain(i);
+}
+// JCXZ and LOOP, but not on a condition.
+bool counted_branch(const Insn& i)
+{
+    constexpr u8 loop = 0xe2, jcxz = 0xe3;
+    return near_branch(i) && i.address_size != 2 && (i.opcode == loop || i.opcode == jcxz);
+}
+bool repeated(const Insn& i)
+{
+    return i.prefix >= pF3 && i.address_size != 2 && !(i.flags & Insn::flag_checked);
 }
 
 MemoryUse reads_memory(const Insn& i)
@@ -250,6 +292,22 @@ MemoryUse reads_source(const Insn& i)
 MemoryUse writes_byte(const Insn&)
 {
     return {1, Access::write};
+}
+// Without regard to 66, which is part of the opcode.
+MemoryUse reads_by_rex(const Insn& i)
+{
+    return {u8(i.rex_w() ? 8 : 4), Access::read};
+}
+MemoryUse reads_to_check(const Insn& i)
+{
+    return {i.row->operands[1] == Operand::Eb ? u8(1) : i.operand_size, Access::read};
+}
+// A bit string is not just where its operand begins.
+MemoryUse bit_memory(const Insn& i)
+{
+    if (i.row->operands[1] != Operand::Ib)
+        return {};
+    return i.row->forms == &bt_forms ? reads_memory(i) : usual_memory(i);
 }
 // CMPXCHG16B must be aligned.
 MemoryUse exchanges_twice(const Insn& i)
@@ -282,15 +340,15 @@ const std::vector<Lowering>& table()
 {
     static const std::vector<Lowering> rows = [] {
         std::vector<Lowering> r{
-            {&add_forms, plain, kills_all, &B::emit_alu, 0},
-            {&or_forms, plain, kills_all, &B::emit_alu, 1},
-            {&adc_forms, plain, adds_carry, &B::emit_alu, 2},
-            {&sbb_forms, plain, adds_carry, &B::emit_alu, 3},
-            {&and_forms, plain, kills_all, &B::emit_alu, 4},
-            {&sub_forms, plain, kills_all, &B::emit_alu, 5},
-            {&xor_forms, plain, kills_all, &B::emit_alu, 6},
-            {&cmp_forms, plain, kills_all, &B::emit_alu, 7, W::nothing, reads_memory},
-            {&test_forms, plain, kills_all, &B::emit_alu, 8, W::nothing, reads_memory},
+            {&add_forms, plain_or_high, kills_all, &B::emit_alu, 0},
+            {&or_forms, plain_or_high, kills_all, &B::emit_alu, 1},
+            {&adc_forms, plain_or_high, adds_carry, &B::emit_alu, 2},
+            {&sbb_forms, plain_or_high, adds_carry, &B::emit_alu, 3},
+            {&and_forms, plain_or_high, kills_all, &B::emit_alu, 4},
+            {&sub_forms, plain_or_high, kills_all, &B::emit_alu, 5},
+            {&xor_forms, plain_or_high, kills_all, &B::emit_alu, 6},
+            {&cmp_forms, plain_or_high, kills_all, &B::emit_alu, 7, W::nothing, reads_memory},
+            {&test_forms, plain_or_high, kills_all, &B::emit_alu, 8, W::nothing, reads_memory},
             {&inc_forms, plain, all_but_carry, &B::emit_unary, 0},
             {&dec_forms, plain, all_but_carry, &B::emit_unary, 1},
             {&not_forms, plain, leaves_flags, &B::emit_unary, 2},
@@ -306,12 +364,13 @@ const std::vector<Lowering>& table()
             {&shrd_forms, double_shift, double_shifts, &B::emit_double_shift, 0xac},
             {&shld_cl_forms, double_shift, double_shifts, &B::emit_double_shift, 0xa5},
             {&shrd_cl_forms, double_shift, double_shifts, &B::emit_double_shift, 0xad},
-            {&mov_forms, plain, leaves_flags, &B::emit_mov},
+            {&mov_forms, plain_or_high, leaves_flags, &B::emit_mov},
+            {&mov_from_segment_forms, to_register, leaves_flags, &B::emit_from_segment},
             {&movnti_forms, plain, leaves_flags, &B::emit_mov},
             {&lea_forms, wide, leaves_flags, &B::emit_lea, 0, W::destination, no_memory},
-            {&movzx8_forms, plain, leaves_flags, &B::emit_extend, 0xb6, W::destination, reads_source},
+            {&movzx8_forms, plain_or_high, leaves_flags, &B::emit_extend, 0xb6, W::destination, reads_source},
             {&movzx16_forms, plain, leaves_flags, &B::emit_extend, 0xb7, W::destination, reads_source},
-            {&movsx8_forms, plain, leaves_flags, &B::emit_extend, 0xbe, W::destination, reads_source},
+            {&movsx8_forms, plain_or_high, leaves_flags, &B::emit_extend, 0xbe, W::destination, reads_source},
             {&movsx16_forms, plain, leaves_flags, &B::emit_extend, 0xbf, W::destination, reads_source},
             {&movsxd_forms, wide, leaves_flags, &B::emit_extend, 0x63, W::destination, reads_source},
             {&cmov_forms, plain, reads_condition, &B::emit_to_register},
@@ -321,6 +380,11 @@ const std::vector<Lowering>& table()
             {&popcnt_forms, plain, kills_all, &B::emit_to_register, 0xf3},
             {&tzcnt_forms, counts_zeros, kills_all, &B::emit_to_register, 0xf3},
             {&lzcnt_forms, counts_zeros, kills_all, &B::emit_to_register, 0xf3},
+            {&adcx_forms, adds_with_one_flag, turns_carry, &B::emit_add_with_flag, 0x66, W::destination, reads_by_rex},
+            {&adox_forms, adds_with_one_flag, turns_overflow, &B::emit_add_with_flag, 0xf3, W::destination, reads_by_rex},
+            {&any_form<crc32_byte>, plain, leaves_flags, &B::emit_crc32, 0, W::destination, reads_to_check},
+            {&any_form<crc32_wide>, plain, leaves_flags, &B::emit_crc32, 0, W::destination, reads_to_check},
+            {&movbe_forms, swaps_bytes, leaves_flags, &B::emit_movbe},
             {&imul3_forms, plain, kills_all, &B::emit_imul3},
             {&mul_forms, plain, kills_all, &B::emit_multiply, 4, W::rax_rdx, reads_memory},
             {&imul_forms, plain, kills_all, &B::emit_multiply, 5, W::rax_rdx, reads_memory},
@@ -334,10 +398,10 @@ const std::vector<Lowering>& table()
             {&xchg_forms, plain, leaves_flags, &B::emit_xchg, 0, W::destination_source_rax},
             {&bswap_forms, wide, leaves_flags, &B::emit_bswap},
             {&setcc_forms, plain, reads_condition, &B::emit_setcc, 0, W::destination, writes_byte},
-            {&bt_forms, bit_test, sets_carry, &B::emit_bit_test, 4, W::nothing, reads_memory},
-            {&bts_forms, bit_test, sets_carry, &B::emit_bit_test, 5},
-            {&btr_forms, bit_test, sets_carry, &B::emit_bit_test, 6},
-            {&btc_forms, bit_test, sets_carry, &B::emit_bit_test, 7},
+            {&bt_forms, bit_test, sets_carry, &B::emit_bit_test, 4, W::nothing, bit_memory},
+            {&bts_forms, bit_test, sets_carry, &B::emit_bit_test, 5, W::destination, bit_memory},
+            {&btr_forms, bit_test, sets_carry, &B::emit_bit_test, 6, W::destination, bit_memory},
+            {&btc_forms, bit_test, sets_carry, &B::emit_bit_test, 7, W::destination, bit_memory},
             {&xadd_forms, with_memory, kills_all, &B::emit_exchange_add, 0xc0, W::destination_source_rax},
             {&cmpxchg_forms, with_memory, kills_all, &B::emit_exchange_add, 0xb0, W::destination_source_rax},
             {&cmpxchg8b_forms, exchanges_double, sets_zero, &B::emit_compare_exchange_double, 0, W::rax_rdx, exchanges_twice},
@@ -358,6 +422,10 @@ const std::vector<Lowering>& table()
             {&leave_forms, leave_frame, leaves_flags, &B::emit_leave, 0, W::others},
             {&jmp_forms, near_branch, leaves_flags, &B::emit_jmp, 0, W::nothing},
             {jcc_forms.data(), near_branch, reads_condition, &B::emit_jcc, 0, W::nothing},    // all sixteen share a row
+            {&jcxz_forms, counted_branch, leaves_flags, &B::emit_counted_branch, 0, W::others},
+            {&loop_forms, counted_branch, leaves_flags, &B::emit_counted_branch, 0, W::others},
+            {&movs_forms, repeated, leaves_flags, &B::emit_repeated, 0xa4, W::others, no_memory},
+            {&stos_forms, repeated, leaves_flags, &B::emit_repeated, 0xaa, W::others, no_memory},
             {&call_forms, near_branch, leaves_flags, &B::emit_call, 0, W::nothing},
             {&jmp_indirect_forms, near_branch, leaves_flags, &B::emit_jmp_indirect, 0, W::nothing, reads_memory},
             {&call_indirect_forms, near_branch, leaves_flags, &B::emit_call_indirect, 0, W::nothing, reads_memory},
@@ -376,6 +444,7 @@ const Lowering* lowering_of(const Insn& i, u32 mode)
     static constexpr Lowering sse_lowering{nullptr, sse_suits, sse_flags, &B::emit_sse, 0, W::others, sse_memory};
     static constexpr Lowering vex_lowering{nullptr, always, vex_flags, &B::emit_vex, 0, W::others, vex_memory};
     static constexpr Lowering x87_lowering{nullptr, x87_suits, x87_flags, &B::emit_x87, 0, W::rax_rdx, x87_memory};
+    static constexpr Lowering mmx_lowering{nullptr, mmx_suits, leaves_flags, &B::emit_mmx, 0, W::others, mmx_memory};
     static constexpr Lowering store_mxcsr_lowering{nullptr, always,     leaves_flags, &B::emit_store_mxcsr,
                                                    0,       W::nothing, writes_four};
     static constexpr Lowering load_mxcsr_lowering{nullptr, always, leaves_flags, &B::emit_load_mxcsr, 0, W::nothing, reads_four};
@@ -387,6 +456,10 @@ const Lowering* lowering_of(const Insn& i, u32 mode)
                                                                     : &load_mxcsr_lowering;
     if (i.vex)
         return vex_suits(i, mode) ? &vex_lowering : nullptr;
+    if (has_mmx_operand(i)) {
+        const u32 needed = i.row->traits & sse ? mode_x87 | mode_sse : mode_x87;
+        return (mode & needed) == needed && mmx_suits(i) ? &mmx_lowering : nullptr;
+    }
     if (i.row->traits & sse)
         return mode & mode_sse && sse_suits(i) ? &sse_lowering : nullptr;
     if (i.row->traits & fpu || i.handler == &fwait)
@@ -433,12 +506,14 @@ u32 registers_written(const Insn& i, const Lowering& lowering)
     case Writes::others:
         break;
     }
-    if (!i.vex && !(i.row->traits & sse))
+    if (!i.vex && !(i.row->traits & (sse | mmx)))
         return all;
     // PCMPESTRI and PCMPISTRI write RCX; the others what their row begins with, and MULX vvvv too.
     const Operand first = i.row->operands[0];
     if (first == V || first == W || first == U || first == M)
         return rcx_bit;
+    if (first == P || first == Q || first == N || first == none)
+        return 0;
     return 1u << i.reg | 1u << i.rm | 1u << i.vvvv;
 }
 

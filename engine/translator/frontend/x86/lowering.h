@@ -49,12 +49,18 @@ struct Lowering {
 const Lowering* lowering_of(const x86::Insn& i, u32 mode);
 // sse.cpp
 bool sse_suits(const x86::Insn& i);
+bool is_masked_at_rdi(const x86::Insn& i);    // MASKMOVQ, MASKMOVDQU
 FlagUse sse_flags(const x86::Insn& i);
 MemoryUse sse_memory(const x86::Insn& i);
 // vex.cpp
 bool vex_suits(const x86::Insn& i, u32 mode);
 FlagUse vex_flags(const x86::Insn& i);
 MemoryUse vex_memory(const x86::Insn& i);
+// mmx.cpp: with MMX operands, beside SSE's or not
+bool has_mmx_operand(const x86::Insn& i);
+bool has_xmm_operand(const x86::Insn& i);
+bool mmx_suits(const x86::Insn& i);
+MemoryUse mmx_memory(const x86::Insn& i);
 // x87.cpp
 bool x87_suits(const x86::Insn& i);
 FlagUse x87_flags(const x86::Insn& i);

@@ -99,14 +99,18 @@ bool has_immediate(const Insn& i)
 
 }
 
-// Not natively: what reads or writes registers that its operands don't name, and everything with MMX.
+bool is_masked_at_rdi(const Insn& i)
+{
+    return in(OpcodeMap::map_0f, i) && i.opcode == 0xf7 && i.row->traits & (x86::sse | x86::mmx | x86::avx);
+}
+
 bool sse_suits(const Insn& i)
 {
     const auto& o = i.row->operands;
     if (i.memory() && (i.flags & Insn::flag_checked || i.address_size == 2))
         return false;
-    if (in(OpcodeMap::map_0f, i) && i.opcode == 0xf7)
-        return false;
+    if (is_masked_at_rdi(i))
+        return i.address_size != 2 && !(i.flags & Insn::flag_checked);
     const bool crypto = (in(OpcodeMap::map_0f38, i) && i.opcode >= 0xdb && i.opcode <= 0xdf)
         || (in(OpcodeMap::map_0f3a, i) && (i.opcode == 0x44 || i.opcode == 0xdf));
     static const bool host_has_crypto = __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
@@ -114,9 +118,6 @@ bool sse_suits(const Insn& i)
         || (in(OpcodeMap::map_0f3a, i) && i.opcode == 0xcc);
     if ((crypto && !host_has_crypto) || (sha && !(x86::host_features() & x86::feature_sha)))
         return false;
-    for (const x86::Operand operand : o)
-        if (operand == P || operand == Q || operand == N)
-            return false;
     return o[0] == V || o[1] == V || o[1] == U || o[1] == W || (o[0] == U && o[1] == Ib);
 }
 
@@ -160,6 +161,8 @@ void BlockTranslator::emit_sse(const Insn& i)
     const auto& o = i.row->operands;
     const bool stores = o[1] == V;
     want_vectors();
+    if (is_masked_at_rdi(i))
+        return emit_masked_at_rdi(i);
     if (i.memory())
         access(i);
     if (takes_xmm0(i))

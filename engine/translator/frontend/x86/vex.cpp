@@ -180,37 +180,36 @@ u32 needed_features(const Insn& i)
     return feature_avx2;    // and BMI, which is shown with it
 }
 
-// Not natively: memory under a mask or by vectors of addresses, registers that no operand names, MXCSR.
-bool left_to_handlers(const Insn& i)
+// VMASKMOVPS, VMASKMOVPD, VPMASKMOVD, VPMASKMOVQ.
+bool is_masked(const Insn& i)
 {
-    const bool masked
-        = in(OpcodeMap::map_0f38, i) && ((i.opcode >= 0x2c && i.opcode <= 0x2f) || i.opcode == 0x8c || i.opcode == 0x8e);
-    const bool implicit = in(OpcodeMap::map_0f3a, i) && i.opcode >= 0x60 && i.opcode <= 0x63;
-    const bool others = in(OpcodeMap::map_0f, i) && (i.opcode == 0xf7 || i.opcode == 0xae || (i.opcode == 0x77 && i.wide()));
-    return i.row->traits & x86::vsib || masked || implicit || others;
+    return in(OpcodeMap::map_0f38, i) && ((i.opcode >= 0x2c && i.opcode <= 0x2f) || i.opcode == 0x8c || i.opcode == 0x8e);
 }
 
-bool pinned_number(unsigned number)
+// Not natively: registers that no operand names, MXCSR.
+bool left_to_handlers(const Insn& i)
 {
-    return number < pinned_count;
+    const bool implicit = in(OpcodeMap::map_0f3a, i) && i.opcode >= 0x60 && i.opcode <= 0x63;
+    const bool others = in(OpcodeMap::map_0f, i) && (i.opcode == 0xae || (i.opcode == 0x77 && i.wide()));
+    return implicit || others;
 }
 
 }
 
 bool vex_suits(const Insn& i, u32 mode)
 {
-    if (i.memory() && (i.flags & Insn::flag_checked || i.address_size == 2))
+    if ((i.memory() || is_masked_at_rdi(i)) && (i.flags & Insn::flag_checked || i.address_size == 2))
         return false;
     const u32 features = needed_features(i) | x86::feature_avx2;    // without it the upper halves are not the host's
     if ((x86::host_features() & features) != features)
         return false;
-    if (i.row->forms == &x86::mulx_forms)
-        return pinned_number(i.reg) && pinned_number(i.vvvv);
     return is_general(i) || (mode & x86::mode_avx && !left_to_handlers(i));
 }
 
 MemoryUse vex_memory(const Insn& i)
 {
+    if (i.row->traits & x86::vsib || is_masked(i))
+        return {};    // not all of it, and not in one piece
     const x86::Operand first = i.row->operands[0];
     const bool writes = first == W || first == M || ((first == Ey || first == Ed) && !is_general(i));
     return {u8(memory_size(i)), writes ? Access::write : Access::read, (i.row->traits & x86::aligned_16) != 0};
@@ -251,10 +250,16 @@ void BlockTranslator::emit_vex(const Insn& i)
     if (is_general(i))
         return emit_vex_general(i);
     want_vectors();
-    if (i.memory())
-        access(i);
     if (i.wide())
         tell_uppers();
+    if (is_masked_at_rdi(i))
+        return emit_masked_at_rdi(i);
+    if (i.row->traits & x86::vsib)
+        return emit_gather(i);
+    if (is_masked(i))
+        return emit_masked(i);
+    if (i.memory())
+        access(i);
     const auto& o = i.row->operands;
     const bool no_vvvv = i.row->traits & x86::register_vvvv && i.memory();
     u8 reg = u8(i.modrm >> 3 & 7), vvvv = 0;
@@ -282,6 +287,21 @@ void BlockTranslator::emit_vex(const Insn& i)
         flags_made();
 }
 
+// Two destinations; where both are one it has the upper half.
+void BlockTranslator::emit_mulx(const Insn& i)
+{
+    const u8 high_at = host_[i.reg], low_at = host_[i.vvvv];
+    const u8 high = high_at != none ? high_at : scratch_b;
+    const u8 low = low_at != none ? low_at : high_at != none || i.reg == i.vvvv ? scratch_b : scratch_a;
+    a_.vex(u8(i.map), i.prefix, w_of(i), false, i.opcode, high, low, i.memory() ? operand_ : guest(u8(i.rm * 8)));
+    if (low == scratch_a)
+        held_ = none;
+    if (low_at == none && i.reg != i.vvvv)
+        a_.store(8, gpr_slot(i.vvvv), low);
+    if (high_at == none)
+        a_.store(8, gpr_slot(i.reg), high);
+}
+
 // BMI1 and BMI2: r/m may be a slot in memory, a register in vvvv may not.
 void BlockTranslator::emit_vex_general(const Insn& i)
 {
@@ -290,6 +310,8 @@ void BlockTranslator::emit_vex_general(const Insn& i)
     const bool vvvv_is_destination = o[0] == By;
     if (i.memory())
         access(i);
+    if (i.row->forms == &x86::mulx_forms)
+        return emit_mulx(i);
     u8 vvvv = 0, reg = u8(i.modrm >> 3 & 7);
     if (o[0] == By || o[1] == By || o[2] == By) {
         const u8 offset = u8(i.vvvv * 8);
