@@ -1,6 +1,8 @@
 // What the translator tells of itself.
 #include "engine/translator/x86_tier.h"
 
+#include <random>
+
 #include <gtest/gtest.h>
 
 #include "tests/engine/cpu/x86/bare_machine.h"
@@ -56,4 +58,42 @@ TEST_F(X86TierTest, code_that_was_never_run_has_no_translation)
 {
     EXPECT_FALSE(m.vcpu->translation_of(0x3000));
     EXPECT_FALSE(m.vcpu->translation_of(0xffff'ffff'0000));
+}
+
+// Repeated moves of any length, over page ends, onto themselves and down, with LOOP and JECXZ round them.
+TEST_F(X86TierTest, repeated_moves_end_as_on_the_interpreter)
+{
+    constexpr u64 list = 0x2000, area = 0x10000, area_size = 0x8000;
+    constexpr u32 entries = 200;
+    std::mt19937 any(20);
+    for (const u8 opcode : {0xa4, 0xa5, 0xaa, 0xab})
+        for (const bool wide : {true, false}) {
+            BareMachine interpreted, translated{[](x86::Cpu& c) { return translator::make_x86_tier(c, {.hot = 2}); }};
+            std::vector<u32> numbers;
+            for (u32 n = 0; n < entries; ++n) {
+                numbers.push_back(any() % 8 ? any() % 300 : any() % 5000);
+                numbers.push_back(u32(area + any() % area_size));
+                numbers.push_back(any() % 4 ? u32(area + any() % area_size) : numbers.back() + any() % 16 - 8);
+                // EFLAGS: every eighth time downwards.
+                numbers.push_back(any() % 8 ? 2 : 0x402);
+            }
+            for (BareMachine* machine : {&interpreted, &translated}) {
+                machine->begin_flat_32();
+                // L: push [ebx+12]; popf; mov ecx, [ebx]; mov edi, [ebx+4]; mov esi, [ebx+8]; nop; rep movsb; add ebx, 16
+                machine->place(start, {0xff, 0x73, 0x0c, 0x9d, 0x8b, 0x0b, 0x8b, 0x7b, 0x04, 0x8b, 0x73, 0x08});
+                machine->place(start + 12, {u8(wide ? 0x90 : 0x66), 0xf3, opcode, 0x83, 0xc3, 0x10});
+                // mov ecx, ebp; dec ebp; jecxz E; mov ecx, ebp; inc ecx; loop L; E: out 80h, al; hlt
+                machine->place(start + 18, {0x89, 0xe9, 0x4d, 0xe3, 0x05, 0x89, 0xe9, 0x41, 0xe2, 0xe4, 0xe6, 0x80, 0xf4});
+                std::memcpy(machine->at(list), numbers.data(), numbers.size() * sizeof(u32));
+                for (u64 n = 0; n < 2 * area_size; ++n)
+                    *machine->at(area + n) = u8(n * 37 >> 3);
+                machine->state.gpr[x86::rax] = 0x12345678;
+                machine->state.gpr[x86::rbx] = list;
+                machine->state.gpr[x86::rbp] = entries;
+                ASSERT_EQ(machine->run(), VcpuExit::kicked);
+            }
+            EXPECT_GT(translated.vcpu->translator_counts().runs, 0u);
+            EXPECT_EQ(interpreted.state.gpr, translated.state.gpr);
+            EXPECT_EQ(std::memcmp(interpreted.ram->data(), translated.ram->data(), interpreted.ram->size()), 0) << unsigned(opcode);
+        }
 }
