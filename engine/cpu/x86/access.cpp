@@ -37,12 +37,14 @@ void check_segment(Cpu& c, const Insn* i, unsigned name, u64 offset, unsigned si
     }
 }
 
-void load_bytes(Cpu& c, const Insn* i, u64 offset, void* to, unsigned size)
+// Where alignment is checked a byte at a time: the parts' alignment means nothing.
+void load_bytes(Cpu& c, const Insn* i, u64 offset, void* to, unsigned size, unsigned alignment)
 {
     u8* out = static_cast<u8*>(to);
     const u64 linear = linear_address<Access::read>(c, i, i->segment, offset, size);
+    check_alignment(c, i, linear, alignment);
     unsigned done = 0;
-    for (; done + 8 <= size; done += 8) {
+    for (; !c.soft_tlb.checks_alignment(c.tlb) && done + 8 <= size; done += 8) {
         const u64 value = load_linear<u64>(c, i, (linear + done) & c.linear_mask);
         std::memcpy(out + done, &value, 8);
     }
@@ -50,14 +52,15 @@ void load_bytes(Cpu& c, const Insn* i, u64 offset, void* to, unsigned size)
         out[done] = load_linear<u8>(c, i, (linear + done) & c.linear_mask);
 }
 
-void store_bytes(Cpu& c, const Insn* i, u64 offset, const void* from, unsigned size)
+void store_bytes(Cpu& c, const Insn* i, u64 offset, const void* from, unsigned size, unsigned alignment)
 {
     const u8* in = static_cast<const u8*>(from);
     const u64 linear = linear_address<Access::write>(c, i, i->segment, offset, size);
     // Both ends first, so that a fault leaves memory as it was.
     probe_write(c, i, linear, size);
+    check_alignment(c, i, linear, alignment);
     unsigned done = 0;
-    for (; done + 8 <= size; done += 8) {
+    for (; !c.soft_tlb.checks_alignment(c.tlb) && done + 8 <= size; done += 8) {
         u64 value = 0;
         std::memcpy(&value, in + done, 8);
         store_linear<u64>(c, i, (linear + done) & c.linear_mask, value);
@@ -77,6 +80,10 @@ Xmm load_xmm(Cpu& c, const Insn* i, u64 offset)
         std::memcpy(&value, reinterpret_cast<const void*>(entry.host + (linear ^ entry.tag)), 16);
         return value;
     }
+    if (c.soft_tlb.checks_alignment(c.tlb)) {
+        load_bytes(c, i, offset, &value, sizeof value);
+        return value;
+    }
     value.q[0] = load_linear<u64>(c, i, linear);
     value.q[1] = load_linear<u64>(c, i, (linear + 8) & c.linear_mask);
     return value;
@@ -92,6 +99,8 @@ void store_xmm(Cpu& c, const Insn* i, u64 offset, const Xmm& value)
         std::memcpy(reinterpret_cast<void*>(entry.host + (linear ^ entry.tag)), &value, 16);
         return;
     }
+    if (c.soft_tlb.checks_alignment(c.tlb))
+        return store_bytes(c, i, offset, &value, sizeof value);
     probe_write(c, i, linear, 16);
     store_linear<u64>(c, i, linear, value.q[0]);
     store_linear<u64>(c, i, (linear + 8) & c.linear_mask, value.q[1]);

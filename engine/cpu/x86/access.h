@@ -22,6 +22,10 @@ u64 load_slow(Cpu& c, const Insn* i, u64 linear, unsigned size);
 void store_slow(Cpu& c, const Insn* i, u64 linear, u64 value, unsigned size);
 // Raises #GP or #SS when [offset, offset + size) leaves the segment, or may not be accessed so.
 void check_segment(Cpu& c, const Insn* i, unsigned segment, u64 offset, unsigned size, Access access);
+// #AC where alignment is checked and the address is no multiple of `alignment`, a power of two. SDM vol. 3, 6.15. The
+// functions for 1 to 8 bytes do so by themselves. More at once, from memory into a vector register, may lie anywhere: what
+// has to be aligned then raises #GP.
+void check_alignment(Cpu& c, const Insn* i, u64 linear, unsigned alignment);
 // The host address of a linear one if it is plain memory and the access stays within the page, else null. May fault.
 u8* host_address(Cpu& c, const Insn* i, u64 linear, unsigned size, Access access);
 
@@ -93,8 +97,8 @@ template <class T> [[gnu::always_inline]] inline void store_operand(Cpu& c, cons
 Xmm load_xmm(Cpu& c, const Insn* i, u64 offset);
 void store_xmm(Cpu& c, const Insn* i, u64 offset, const Xmm& value);
 // Any number of bytes, both pages checked before the first byte is written (FXSAVE, FSAVE, x87 80-bit stores).
-void load_bytes(Cpu& c, const Insn* i, u64 offset, void* to, unsigned size);
-void store_bytes(Cpu& c, const Insn* i, u64 offset, const void* from, unsigned size);
+void load_bytes(Cpu& c, const Insn* i, u64 offset, void* to, unsigned size, unsigned alignment = 1);
+void store_bytes(Cpu& c, const Insn* i, u64 offset, const void* from, unsigned size, unsigned alignment = 1);
 
 // The r/m operand, register or memory. `rm` as a register uses Insn::dst for E-first rows: the decoder puts the byte
 // offset of the r/m register into dst or src by the operand's place in the row.

@@ -31,6 +31,22 @@ template <class T> bool chosen(T mask)
     return mask >> (8 * sizeof(T) - 1);
 }
 
+// Elements of a vector that lies in memory: their alignment is not checked.
+template <class T> T load_element(Cpu& c, const Insn* i, u64 offset)
+{
+    if (!c.soft_tlb.checks_alignment(c.tlb)) [[likely]]
+        return load<T>(c, i, offset);
+    T value;
+    load_bytes(c, i, offset, &value, sizeof value);
+    return value;
+}
+template <class T> void store_element(Cpu& c, const Insn* i, u64 offset, T value)
+{
+    if (!c.soft_tlb.checks_alignment(c.tlb)) [[likely]]
+        return store<T>(c, i, offset, value);
+    store_bytes(c, i, offset, &value, sizeof value);
+}
+
 template <class T> void broadcast(Cpu& c, const Insn* i)
 {
     check_sse(c, i);
@@ -50,7 +66,7 @@ template <class T> void mask_load(Cpu& c, const Insn* i)
     WideElements<T> result{};
     for (unsigned n = 0; n < element_count<T>(i); ++n)
         if (chosen(mask[n]))
-            result[n] = load<T>(c, i, (offset + n * sizeof(T)) & i->address_mask);
+            result[n] = load_element<T>(c, i, (offset + n * sizeof(T)) & i->address_mask);
     set_wide_register<T>(c, i->reg, result);
     return next(c, i);
 }
@@ -67,7 +83,7 @@ template <class T> void mask_store(Cpu& c, const Insn* i)
                 use((offset + n * sizeof(T)) & i->address_mask, value[n]);
     };
     each([&](u64 at, T) { probe_write(c, i, linear_address<Access::write>(c, i, i->segment, at, sizeof(T)), sizeof(T)); });
-    each([&](u64 at, T element) { store<T>(c, i, at, element); });
+    each([&](u64 at, T element) { store_element<T>(c, i, at, element); });
     return next(c, i);
 }
 
@@ -83,7 +99,7 @@ template <class T, class Index> void gather(Cpu& c, const Insn* i)
         if (!chosen(mask[n]))
             continue;
         const u64 index = u64(i64(indices[n]));
-        result[n] = load<T>(c, i, (base + (index << i->scale)) & i->address_mask);
+        result[n] = load_element<T>(c, i, (base + (index << i->scale)) & i->address_mask);
         mask[n] = 0;
         set_wide_register<T>(c, i->reg, result);
         set_wide_register<T>(c, i->vvvv, mask);

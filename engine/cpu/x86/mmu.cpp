@@ -20,7 +20,7 @@ constexpr u32 error_present = 1, error_write = 2, error_user = 4, error_reserved
 
 bool user_context(const Cpu& c)
 {
-    return c.tlb == &c.soft_tlb.context(TlbContextName::user);
+    return c.soft_tlb.of_user(c.tlb);
 }
 bool user_pages_allowed(const Cpu& c)
 {
@@ -277,6 +277,12 @@ void store_physical(Cpu& c, u64 physical, u64 value, unsigned size)
         c.memory->write(physical, value, size, viewer(c));
 }
 
+void fill(Cpu& c, Access access, u64 linear, const u8* host, bool global)
+{
+    if (!c.soft_tlb.checks_alignment(c.tlb))
+        c.tlb->fill(access, linear, u64(host), global);
+}
+
 // A page's host address for `access` if it is plain memory; fills the TLB where that is allowed.
 u8* host_page(Cpu& c, u64 linear, Access access, const Translation& to)
 {
@@ -306,10 +312,10 @@ u8* host_page(Cpu& c, u64 linear, Access access, const Translation& to)
             c.journal->about_to_write(host);
         const bool runs_now = c.block && holds_page(*c.block, memory, offset >> page_shift);
         if (to.writable && !runs_now && !c.journal)
-            c.tlb->fill(Access::write, linear, u64(host), to.global);
+            fill(c, Access::write, linear, host, to.global);
     } else {
         memory->before_read(offset >> page_shift);
-        c.tlb->fill(access, linear, u64(host), to.global);
+        fill(c, access, linear, host, to.global);
     }
     return host;
 }
@@ -360,6 +366,12 @@ bool translate(Cpu& c, u64 linear, Access access, Translation& to)
     return c.cr4 & cr4_pae ? walk_wide(c, linear, access, to) : walk_32(c, linear, access, to);
 }
 
+void check_alignment(Cpu& c, const Insn* i, u64 linear, unsigned alignment)
+{
+    if (linear & (alignment - 1) && c.soft_tlb.checks_alignment(c.tlb)) [[unlikely]]
+        c.raise(i, alignment_check, 0);
+}
+
 u64 load_slow(Cpu& c, const Insn* i, u64 linear, unsigned size)
 {
     const unsigned in_page = unsigned(page_size - (linear & page_mask));
@@ -367,12 +379,14 @@ u64 load_slow(Cpu& c, const Insn* i, u64 linear, unsigned size)
         const u64 second = (linear + in_page) & c.linear_mask;
         translate_or_raise(c, i, linear, Access::read);
         translate_or_raise(c, i, second, Access::read);
+        check_alignment(c, i, linear, size);
         u64 value = 0;
         for (unsigned n = 0; n < size; ++n)
             value |= u64(load_linear<u8>(c, i, (linear + n) & c.linear_mask)) << (8 * n);
         return value;
     }
     const Translation to = translate_or_raise(c, i, linear, Access::read);
+    check_alignment(c, i, linear, size);
     if (page_watched(c, linear))
         watch(c, linear, size, Access::read);
     if (const u8* page = host_page(c, linear, Access::read, to)) {
@@ -388,11 +402,13 @@ void store_slow(Cpu& c, const Insn* i, u64 linear, u64 value, unsigned size)
     const unsigned in_page = unsigned(page_size - (linear & page_mask));
     if (size > in_page) [[unlikely]] {
         probe_write(c, i, linear, size);
+        check_alignment(c, i, linear, size);
         for (unsigned n = 0; n < size; ++n)
             store_linear<u8>(c, i, (linear + n) & c.linear_mask, u8(value >> (8 * n)));
         return;
     }
     const Translation to = translate_or_raise(c, i, linear, Access::write);
+    check_alignment(c, i, linear, size);
     if (page_watched(c, linear))
         watch(c, linear, size, Access::write);
     if (u8* page = host_page(c, linear, Access::write, to)) {
@@ -427,6 +443,8 @@ u8* host_address(Cpu& c, const Insn* i, u64 linear, unsigned size, Access access
     if ((linear ^ entry.tag) < page_size)
         return reinterpret_cast<u8*>(entry.host + (linear ^ entry.tag));
     const Translation to = translate_or_raise(c, i, linear, access);
+    // The widest are vectors, and what host code takes for one of the x87's ten bytes.
+    check_alignment(c, i, linear, size <= 8 ? size : i && i->row && i->row->traits & fpu ? 8 : 1);
     u8* const page = host_page(c, linear, access, to);
     return page ? page + (linear & page_mask) : nullptr;
 }
@@ -439,6 +457,8 @@ Probe probe_host(Cpu& c, u64 linear, unsigned size, Access access)
         const TlbEntry& entry = c.tlb->entry(access, at);
         if ((at ^ entry.tag) < page_size)
             return {reinterpret_cast<u8*>(entry.host), false};
+        if (c.soft_tlb.checks_alignment(c.tlb))
+            return {};    // each access by itself
         Translation to;
         if (!translate(c, at, access, to))
             return {nullptr, true};

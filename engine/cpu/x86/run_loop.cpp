@@ -42,6 +42,8 @@ u32 code_size(const Cpu& c)
 SoftTlbContext* tlb_context(Cpu& c)
 {
     TlbContextName name = TlbContextName::supervisor_user_allowed;
+    if (c.cpl == 3 && c.cr0 & cr0_am && c.flag(flag_ac)) [[unlikely]]
+        return &c.soft_tlb.checking_context();
     if (c.cpl == 3)
         name = TlbContextName::user;
     else if (c.cr4 & cr4_smap && !c.flag(flag_ac))

@@ -94,10 +94,19 @@ SoftTlb::SoftTlb() : current_(tables_.emplace_back(std::make_unique<Tables>()).g
     renew(global_code_);
 }
 
+SoftTlbContext& SoftTlb::checking_context()
+{
+    if (!checking_)
+        checking_ = std::make_unique<SoftTlbContext>();
+    return *checking_;
+}
+
 void SoftTlb::change_context(const SoftTlbContext* from, SoftTlbContext* to)
 {
     if (from == to && window_owner_ == to)
         return;
+    if (checks_alignment(from) || checks_alignment(to))
+        forget_loop_windows();    // which know the user's context alone
     window_owner_->stack_window = from == window_owner_ ? stack_window : TlbWindow{};
     stack_window = to->stack_window;
     window_owner_ = to;

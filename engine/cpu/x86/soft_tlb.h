@@ -76,6 +76,14 @@ public:
     // From one context to another. `from` is the one that the window may have been moved in since.
     void change_context(const SoftTlbContext* from, SoftTlbContext* to);
 
+    // The user's while alignment is checked: it is never filled, so that each access comes by the slow path.
+    SoftTlbContext& checking_context();
+    bool checks_alignment(const SoftTlbContext* context) const { return checking_ && context == checking_.get(); }
+    bool of_user(const SoftTlbContext* context) const
+    {
+        return context == &current_->contexts[unsigned(TlbContextName::user)] || checks_alignment(context);
+    }
+
     SoftTlbContext& context(TlbContextName name) { return current_->contexts[unsigned(name)]; }
     const SoftTlbContext& context(TlbContextName name) const { return current_->contexts[unsigned(name)]; }
     // Says which code a jump's target is good for: grow with every flush that may change where it lies, and never repeat.
@@ -132,6 +140,7 @@ private:
 
     std::vector<std::unique_ptr<Tables>> tables_;
     Tables* current_;
+    std::unique_ptr<SoftTlbContext> checking_;    // seldom wanted
     SoftTlbContext* window_owner_;
     CodePages global_code_;
     u64 last_generation_ = 0, selections_ = 0;

@@ -101,6 +101,7 @@ void movdq2q(Cpu& c, const Insn* i)
 void maskmovq(Cpu& c, const Insn* i)
 {
     check_mmx(c, i);
+    check_alignment(c, i, (c.base[i->segment] + (c.gpr[rdi] & i->address_mask)) & c.linear_mask, 8);
     for (unsigned n = 0; n < 8; ++n)
         if (bit(mm(c, i->rm), 8 * n + 7))
             store<u8>(c, i, (c.gpr[rdi] + n) & i->address_mask, u8(mm(c, i->reg) >> (8 * n)));

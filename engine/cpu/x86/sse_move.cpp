@@ -193,6 +193,7 @@ void movd_from_xmm(Cpu& c, const Insn* i)
 void maskmovdqu(Cpu& c, const Insn* i)
 {
     check_sse(c, i);
+    check_alignment(c, i, (c.base[i->segment] + (c.gpr[rdi] & i->address_mask)) & c.linear_mask, 8);
     for (unsigned n = 0; n < 16; ++n)
         if (element<u8>(c.fpu.xmm[i->rm], n) & 0x80)
             store<u8>(c, i, (c.gpr[rdi] + n) & i->address_mask, element<u8>(c.fpu.xmm[i->reg], n));

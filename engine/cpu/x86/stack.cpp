@@ -148,6 +148,7 @@ template <class T> void enter(Cpu& c, const Insn* i)
     stack.skip(u64(-i64(size)));
     const u64 linear = linear_address<Access::write>(c, i, ss, stack.position() & c.stack_mask, sizeof(T));
     probe_write(c, i, linear, sizeof(T));
+    check_alignment(c, i, linear, sizeof(T));
     // The stack's width decides how much of RBP changes, not the operand's.
     const u64 kept = c.stack_mask == 0xffff ? c.gpr[rbp] & ~u64(0xffff) : 0;
     c.gpr[rbp] = kept | (frame & c.stack_mask);

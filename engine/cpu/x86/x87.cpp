@@ -40,7 +40,7 @@ static bool readable(Cpu& c, unsigned n)
 void fld_m80(Cpu& c, const Insn* i)
 {
     X87Register value;
-    load_bytes(c, i, effective_address(c, i), &value, 10);
+    load_bytes(c, i, effective_address(c, i), &value, 10, 8);
     if (st_empty(c.fpu, 7)) {
         set_conditions(c, fsw_c1, 0);
         x87_push(c.fpu, value);
@@ -54,7 +54,7 @@ void fstp_m80(Cpu& c, const Insn* i)
     const bool underflow = st_empty(c.fpu, 0);
     const bool stores = !underflow || (c.fpu.control & fsw_invalid);
     if (stores)
-        store_bytes(c, i, effective_address(c, i), underflow ? &x87_indefinite : &st(c.fpu, 0), 10);
+        store_bytes(c, i, effective_address(c, i), underflow ? &x87_indefinite : &st(c.fpu, 0), 10, 8);
     if (underflow)
         report_stack_fault(c, StackFault::underflow);
     else

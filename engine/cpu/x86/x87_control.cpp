@@ -12,6 +12,7 @@ struct Layout {
     bool wide;
     bool real;
     unsigned size() const { return wide ? 28 : 14; }
+    unsigned alignment() const { return wide ? 4 : 2; }
 };
 
 Layout layout(const Cpu& c, const Insn* i)
@@ -132,7 +133,7 @@ void fnstenv(Cpu& c, const Insn* i)
     u8 image[environment_limit];
     const Layout how = layout(c, i);
     write_environment(c.fpu, how, image);
-    store_bytes(c, i, effective_address(c, i), image, how.size());
+    store_bytes(c, i, effective_address(c, i), image, how.size(), how.alignment());
     c.fpu.control |= fsw_exceptions;
     update_x87_summary(c);
 }
@@ -141,7 +142,7 @@ void fldenv(Cpu& c, const Insn* i)
 {
     u8 image[environment_limit];
     const Layout how = layout(c, i);
-    load_bytes(c, i, effective_address(c, i), image, how.size());
+    load_bytes(c, i, effective_address(c, i), image, how.size(), how.alignment());
     read_environment(c, how, image);
 }
 
@@ -155,7 +156,7 @@ void fnsave(Cpu& c, const Insn* i)
         store_le<u64>(to, st(c.fpu, n).significand);
         store_le<u16>(to + 8, st(c.fpu, n).sign_exponent);
     }
-    store_bytes(c, i, effective_address(c, i), image, how.size() + registers_size);
+    store_bytes(c, i, effective_address(c, i), image, how.size() + registers_size, how.alignment());
     initialise(c);
 }
 
@@ -163,7 +164,7 @@ void frstor(Cpu& c, const Insn* i)
 {
     u8 image[environment_limit + registers_size];
     const Layout how = layout(c, i);
-    load_bytes(c, i, effective_address(c, i), image, how.size() + registers_size);
+    load_bytes(c, i, effective_address(c, i), image, how.size() + registers_size, how.alignment());
     read_environment(c, how, image);
     for (unsigned n = 0; n < 8; ++n) {
         const u8* from = image + how.size() + n * register_size;

@@ -142,7 +142,7 @@ template <auto operation, class T> void load_memory(Cpu& c, const Insn* i)
     if constexpr (std::is_integral_v<T>)
         operand = load_operand<T>(c, i);
     else
-        load_bytes(c, i, effective_address(c, i), &operand, sizeof operand);
+        load_bytes(c, i, effective_address(c, i), &operand, sizeof operand, 8);
     FpuState& f = c.fpu;
     if (!st_empty(f, 7)) {
         if (report_stack_fault(c, StackFault::overflow))
@@ -181,7 +181,7 @@ template <auto operation, class T, Pops pops = Pops::none> void store_memory(Cpu
         if constexpr (std::is_integral_v<T>)
             store_operand<T>(c, i, result);
         else
-            store_bytes(c, i, effective_address(c, i), &result, sizeof result);
+            store_bytes(c, i, effective_address(c, i), &result, sizeof result, 8);
     }
     if (underflow)
         report_stack_fault(c, StackFault::underflow);

@@ -85,6 +85,7 @@ __attribute__((naked)) inline void paddock_native_run(NativeState*)
         movq %rax, 568(%rdi)
         movq 648(%rdi), %rsp
         pushfq; popq 640(%rdi)
+        pushfq; andq $-0x40001, (%rsp); popfq
         fxsave64 (%rdi)
         cmpq $0, 680(%rdi)
         je 2f
@@ -150,7 +151,10 @@ public:
     void run(NativeState& state, std::span<const u8> instruction)
     {
         constexpr std::array<u8, 6> jump_through_next_quadword{0xff, 0x25, 0, 0, 0, 0};
+        constexpr u8 nop = 0x90;
         u8* end = std::copy(instruction.begin(), instruction.end(), code_);
+        while (reinterpret_cast<u64>(end + jump_through_next_quadword.size()) % 8)    // EFLAGS.AC may be set
+            *end++ = nop;
         end = std::copy(jump_through_next_quadword.begin(), jump_through_next_quadword.end(), end);
         state.code = reinterpret_cast<u64>(code_);
         state.return_slot = reinterpret_cast<u64>(end);
@@ -171,11 +175,15 @@ private:
             return;
         }
         auto* where = static_cast<ucontext_t*>(context);
+        asm volatile("lea -128(%%rsp), %%rsp; pushfq; andq $-0x40001, (%%rsp); popfq; lea 128(%%rsp), %%rsp"
+                     :
+                     :
+                     : "cc", "memory");
         NativeState& state = *paddock_native_state;
         state.vector = int(where->uc_mcontext.gregs[REG_TRAPNO]);
         std::memcpy(state.fx.data(), where->uc_mcontext.fpregs, state.fx.size());
         where->uc_mcontext.gregs[REG_RIP] = greg_t(paddock_native_abort);
-        where->uc_mcontext.gregs[REG_EFL] &= ~greg_t(0x100);
+        where->uc_mcontext.gregs[REG_EFL] &= ~greg_t(0x40100);    // TF and AC
         // The handler returns to our own state, not to the guest's unmasked exceptions.
         where->uc_mcontext.fpregs->mxcsr = 0x1f80;
         where->uc_mcontext.fpregs->cwd = 0x37f;
