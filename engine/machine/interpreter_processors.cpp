@@ -66,6 +66,14 @@ public:
     bool deliver(const InterruptMessage& message) override { return bus_.deliver(message); }
     void set_intr(bool level) override { vcpus_.front()->set_intr(level); }
     DirtyRounds& dirty_rounds() override { return rounds_; }
+    u32 features() const override { return model_.features; }
+    bool take_features(u32 features) override
+    {
+        if (features & ~x86::most_features())
+            return false;
+        model_.features = features;
+        return true;
+    }
 
     void reset() override
     {

@@ -36,6 +36,8 @@ public:
     bool deliver(const InterruptMessage& message) override { return machine_->deliver(message); }
     void set_intr(bool level) override { machine_->vcpus().front()->set_intr(level); }
     DirtyRounds& dirty_rounds() override { return rounds_; }
+    u32 features() const override { return machine_->model().features; }
+    bool take_features(u32 features) override { return machine_->take_features(features); }
     void reset() override { machine_->reset(); }
 
     void visit(StateVisitor& visitor) override

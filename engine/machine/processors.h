@@ -40,6 +40,10 @@ public:
     virtual bool deliver(const InterruptMessage& message) = 0;
     virtual void set_intr(bool level) = 0;
     virtual DirtyRounds& dirty_rounds() = 0;
+    // What CPUID shows beyond what every machine has: x86::Feature. A machine keeps what it began with, wherever it goes on.
+    virtual u32 features() const = 0;
+    // Machine's lock held, every vCPU out of the guest. False where not all of them are to be had: nothing changes then.
+    virtual bool take_features(u32 features) = 0;
     // Machine's lock held, every vCPU out of the guest.
     virtual void reset() = 0;
     virtual void visit(StateVisitor& visitor) = 0;

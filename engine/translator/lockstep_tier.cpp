@@ -122,7 +122,8 @@ Outcome LockstepTier::outcome(Cpu& c, bool faulted) const
 
 void LockstepTier::restore(Cpu& c, const Outcome& from) const
 {
-    const bool moved = c.cr3 != from.state.cr3 || c.cr0 != from.state.cr0 || c.cr4 != from.state.cr4 || c.efer != from.state.efer;
+    const bool moved = c.cr3 != from.state.cr3 || c.cr0 != from.state.cr0 || c.cr4 != from.state.cr4 || c.efer != from.state.efer
+        || c.msr.pkru != from.state.pkru;
     const u32 asked = c.request.load();
     load_state(c, from.state);
     if (!(asked & x86::request_interrupt))

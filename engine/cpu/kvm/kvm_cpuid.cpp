@@ -1,6 +1,7 @@
 #include "engine/cpu/kvm/kvm_cpuid.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <linux/kvm.h>
 
@@ -18,7 +19,7 @@ struct Leaf {
     u32 subleaves;    // 0: the leaf has none
 };
 constexpr Leaf leaves[] = {{0, 0},          {1, 0},          {2, 0},          {4, 5},          {6, 0},          {7, 1},
-                           {0xb, 3},        {0xd, 3},        {0x15, 0},       {0x40000000, 0}, {0x80000000, 0}, {0x80000001, 0},
+                           {0xb, 3},        {0xd, 10},       {0x15, 0},       {0x40000000, 0}, {0x80000000, 0}, {0x80000001, 0},
                            {0x80000002, 0}, {0x80000003, 0}, {0x80000004, 0}, {0x80000006, 0}, {0x80000007, 0}, {0x80000008, 0}};
 
 // These KVM has whatever it lists: it lists them only for some kinds of its own interrupt chips. HTT only counts.
@@ -51,6 +52,22 @@ CpuidResult both(const KvmDevice& device, const CpuidTable& host, u32 leaf, u32 
         return model;
     }
 }
+}
+
+// PKRU must also lie where the model has it, for the processor itself writes the images.
+bool kvm_shows(const KvmDevice& device, const x86::CpuModel& model)
+{
+    CpuidTable host;
+    host.offer_all();
+    if (control(device.file(), kvm_request::get_supported_cpuid, host.data()) != 0)
+        return false;
+    u32 shown = 0;
+    for (const auto& [leaf, subleaf] : {std::pair{1u, 0u}, {7u, 0u}, {0xdu, 1u}})
+        shown |= x86::features_shown(leaf, subleaf, both(device, host, leaf, subleaf, x86::cpuid(model, {}, leaf, subleaf)));
+    for (const kvm_cpuid_entry2& entry : host.entries())
+        if (entry.function == 0xd && entry.index == 9 && entry.ebx != x86::xsave_pkru_at)
+            shown &= ~u32(x86::feature_pku);
+    return !(model.features & ~shown);
 }
 
 Result<void> set_kvm_cpuid(const KvmDevice& device, const FileDescriptor& vcpu, const x86::CpuModel& model, u32 apic_id)

@@ -49,6 +49,7 @@ Result<void> KvmMachine::build(unsigned count)
     control(vm_, KVM_ENABLE_CAP, &words);
 
     model_.cpus = count;
+    model_.features = x86::host_features();
     choose_tsc_rate();
     time_ = std::make_unique<KvmTime>(wires_.clock, model_.tsc_hz);
     memory_
@@ -99,6 +100,21 @@ Result<void> KvmMachine::add_vcpu(unsigned index)
         return Error{"A processor can't start under KVM", (*vcpu)->failure(), "Let Paddock choose the accelerator"};
     vcpus_.push_back(std::move(*vcpu));
     return {};
+}
+
+bool KvmMachine::take_features(u32 features)
+{
+    x86::CpuModel wanted = model_;
+    wanted.features = features;
+    if (features == model_.features)
+        return true;
+    if (features & ~x86::most_features() || !kvm_shows(device_, wanted))
+        return false;
+    for (const auto& vcpu : vcpus_)
+        if (!vcpu->take_model(device_, wanted))
+            return !(features & ~model_.features);
+    model_ = wanted;
+    return true;
 }
 
 bool KvmMachine::deliver(const InterruptMessage& message)

@@ -36,6 +36,9 @@ public:
 
     const std::vector<std::unique_ptr<KvmVcpu>>& vcpus() const { return vcpus_; }
     const x86::CpuModel& model() const { return model_; }
+    // Every vCPU out of the guest. False: not all of them are to be had. A guest that has run goes on seeing those that it
+    // saw, for KVM takes no other CPUID then.
+    bool take_features(u32 features);
 
     // Whether some local APIC took the message.
     bool deliver(const InterruptMessage& message);

@@ -24,6 +24,7 @@ struct CanonicalMsr {
 // clang-format off
 constexpr CanonicalMsr plain_msrs[] = {
     {0x0000003a, &CpuState::feature_control},
+    {0x0000003b, &CpuState::tsc_adjust},
     {0x00000048, &CpuState::spec_ctrl},
     {0x00000174, &CpuState::sysenter_cs},
     {0x00000175, &CpuState::sysenter_esp},
@@ -169,7 +170,7 @@ void load_registers(const CpuState& s, kvm_regs& regs, kvm_sregs& sregs)
 // The image has the registers in stack order, the canonical state in physical order.
 constexpr unsigned fx_control = 0, fx_status = 2, fx_tags = 4, fx_opcode = 6, fx_instruction = 8, fx_data = 16, fx_mxcsr = 24,
                    fx_registers = 32, fx_xmm = 160, xsave_components = 512;
-constexpr u64 x87_and_sse = 3, avx_component = 4;
+constexpr u64 x87_and_sse = 3, avx_component = 4, pkru_component = 1 << 9;
 // Where the host's processor, and with it KVM, has the upper halves: leaf 0DH, subleaf 2. 576 on all that have them.
 unsigned xsave_avx_at()
 {
@@ -178,8 +179,17 @@ unsigned xsave_avx_at()
     return size == sizeof(x86::FpuState::ymm_high) && at + size <= sizeof(KvmXsave::bytes) ? at : 0;
 }
 
-void save_fpu(const KvmXsave& image, x86::FpuState& f)
+// Likewise subleaf 9; 0 on a host without protection keys.
+unsigned xsave_pkru_at()
 {
+    u32 size = 0, at = 0, ecx = 0, edx = 0;
+    __cpuid_count(0xd, 9, size, at, ecx, edx);
+    return size && at + sizeof(u32) <= sizeof(KvmXsave::bytes) ? at : 0;
+}
+
+void save_fpu(const KvmXsave& image, CpuState& to)
+{
+    x86::FpuState& f = to.fpu;
     const u8* k = image.bytes;
     f.control = load_le<u16>(k + fx_control);
     f.status = load_le<u16>(k + fx_status);
@@ -190,9 +200,9 @@ void save_fpu(const KvmXsave& image, x86::FpuState& f)
     f.mxcsr = load_le<u32>(k + fx_mxcsr);
     const unsigned top = f.status >> 11 & 7;
     for (unsigned n = 0; n < 8; ++n) {
-        x86::X87Register& to = f.registers[(top + n) & 7];
-        to.significand = load_le<u64>(k + fx_registers + 16 * n);
-        to.sign_exponent = load_le<u16>(k + fx_registers + 16 * n + 8);
+        x86::X87Register& r = f.registers[(top + n) & 7];
+        r.significand = load_le<u64>(k + fx_registers + 16 * n);
+        r.sign_exponent = load_le<u16>(k + fx_registers + 16 * n + 8);
     }
     for (unsigned n = 0; n < f.xmm.size(); ++n)
         std::memcpy(f.xmm[n].q.data(), k + fx_xmm + 16 * n, 16);
@@ -200,10 +210,13 @@ void save_fpu(const KvmXsave& image, x86::FpuState& f)
     const unsigned avx_at = xsave_avx_at();
     if (avx_at && load_le<u64>(k + xsave_components) & avx_component)
         std::memcpy(f.ymm_high.data(), k + avx_at, sizeof f.ymm_high);
+    const unsigned pkru_at = xsave_pkru_at();
+    to.pkru = pkru_at && load_le<u64>(k + xsave_components) & pkru_component ? load_le<u32>(k + pkru_at) : 0;
 }
 
-void load_fpu(const x86::FpuState& f, KvmXsave& image)
+void load_fpu(const CpuState& from, KvmXsave& image)
 {
+    const x86::FpuState& f = from.fpu;
     u8* k = image.bytes;
     store_le<u16>(k + fx_control, f.control);
     store_le<u16>(k + fx_status, f.status);
@@ -214,9 +227,9 @@ void load_fpu(const x86::FpuState& f, KvmXsave& image)
     store_le<u32>(k + fx_mxcsr, f.mxcsr & 0xffff);
     const unsigned top = f.status >> 11 & 7;
     for (unsigned n = 0; n < 8; ++n) {
-        const x86::X87Register& from = f.registers[(top + n) & 7];
-        store_le<u64>(k + fx_registers + 16 * n, from.significand);
-        store_le<u16>(k + fx_registers + 16 * n + 8, from.sign_exponent);
+        const x86::X87Register& r = f.registers[(top + n) & 7];
+        store_le<u64>(k + fx_registers + 16 * n, r.significand);
+        store_le<u16>(k + fx_registers + 16 * n + 8, r.sign_exponent);
     }
     for (unsigned n = 0; n < f.xmm.size(); ++n)
         std::memcpy(k + fx_xmm + 16 * n, f.xmm[n].q.data(), 16);
@@ -224,8 +237,11 @@ void load_fpu(const x86::FpuState& f, KvmXsave& image)
     const bool avx = f.ymm_high != x86::FpuState{}.ymm_high;
     if (avx && avx_at)
         std::memcpy(k + avx_at, f.ymm_high.data(), sizeof f.ymm_high);
+    const unsigned pkru_at = from.pkru ? xsave_pkru_at() : 0;
+    if (pkru_at)
+        store_le<u32>(k + pkru_at, from.pkru);
     // A host without AVX refuses them, as it should.
-    store_le<u64>(k + xsave_components, x87_and_sse | (avx ? avx_component : 0));
+    store_le<u64>(k + xsave_components, x87_and_sse | (avx ? avx_component : 0) | (pkru_at ? pkru_component : 0));
 }
 
 // XCR0 is 1 where KVM knows no other.
@@ -325,7 +341,7 @@ Result<void> save_kvm_state(const FileDescriptor& vcpu, CpuState& to)
         return kvm_error("hand out a processor's state");
     to = {};
     save_registers(regs, sregs, to);
-    save_fpu(fpu, to.fpu);
+    save_fpu(fpu, to);
     std::copy(std::begin(debug.db), std::end(debug.db), to.dr.begin());
     to.dr6 = debug.dr6;
     to.dr7 = debug.dr7;
@@ -344,7 +360,7 @@ Result<void> load_kvm_state(const FileDescriptor& vcpu, const CpuState& from)
     kvm_sregs sregs{};
     load_registers(from, regs, sregs);
     KvmXsave fpu{};
-    load_fpu(from.fpu, fpu);
+    load_fpu(from, fpu);
     const kvm_debugregs debug = load_debug_registers(from);
     const kvm_vcpu_events events = load_events(from);
     const kvm_mp_state mp{.mp_state = mp_state_of(from.run_state)}, runnable{.mp_state = KVM_MP_STATE_RUNNABLE};

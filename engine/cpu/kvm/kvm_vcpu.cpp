@@ -227,6 +227,11 @@ void KvmVcpu::load(const x86::CpuState& from)
         write_kvm_msr(vcpu_, ia32_tsc, wires_.time.time_stamp() + from.tsc_offset);
 }
 
+bool KvmVcpu::take_model(const KvmDevice& device, const x86::CpuModel& model)
+{
+    return bool(set_kvm_cpuid(device, vcpu_, model, index_));
+}
+
 void KvmVcpu::reset()
 {
     constexpr u64 family_model_stepping = 0x506e3, apic_base = 0xfee00800, bootstrap = 0x100;

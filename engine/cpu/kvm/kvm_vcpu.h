@@ -12,6 +12,7 @@
 
 #include "engine/base/file_descriptor.h"
 #include "engine/base/result.h"
+#include "engine/cpu/kvm/kvm_cpuid.h"
 #include "engine/cpu/kvm/kvm_gate.h"
 #include "engine/cpu/kvm/kvm_memory.h"
 #include "engine/cpu/kvm/kvm_time.h"
@@ -41,6 +42,9 @@ public:
     ~KvmVcpu() override;
     KvmVcpu(const KvmVcpu&) = delete;
     KvmVcpu& operator=(const KvmVcpu&) = delete;
+
+    // Before its first run: another CPUID. False: KVM refuses.
+    bool take_model(const KvmDevice& device, const x86::CpuModel& model);
 
     VcpuExit run() override;
     void kick() override { ask(request_kick); }

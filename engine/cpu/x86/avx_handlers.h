@@ -40,7 +40,7 @@ Lanes vpsrlvq(Lanes a, Lanes counts);
 Lanes vpsravd(Lanes a, Lanes counts);
 
 // What the host lacks, the guest lacks: CPUID hides it, and here it is #UD.
-inline void require_host(Cpu& c, const Insn* i, HostFeature feature)
+inline void require_host(Cpu& c, const Insn* i, Feature feature)
 {
     if (!(host_features() & feature))
         c.raise(i, invalid_opcode);

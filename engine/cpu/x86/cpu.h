@@ -58,7 +58,7 @@ constexpr u64 cr0_pe = 1, cr0_mp = 2, cr0_em = 4, cr0_ts = 8, cr0_et = 16, cr0_n
               cr0_nw = 1 << 29, cr0_cd = 1 << 30, cr0_pg = u64(1) << 31;
 constexpr u64 cr4_vme = 1, cr4_pvi = 2, cr4_tsd = 4, cr4_de = 8, cr4_pse = 16, cr4_pae = 32, cr4_mce = 64, cr4_pge = 128,
               cr4_pce = 256, cr4_osfxsr = 512, cr4_osxmmexcpt = 1024, cr4_umip = 1 << 11, cr4_fsgsbase = 1 << 16,
-              cr4_pcide = 1 << 17, cr4_osxsave = 1 << 18, cr4_smep = 1 << 20, cr4_smap = 1 << 21;
+              cr4_pcide = 1 << 17, cr4_osxsave = 1 << 18, cr4_smep = 1 << 20, cr4_smap = 1 << 21, cr4_pke = 1 << 22;
 constexpr u64 efer_sce = 1, efer_lme = 1 << 8, efer_lma = 1 << 10, efer_nxe = 1 << 11;
 
 // Reasons to look up at the next block edge.

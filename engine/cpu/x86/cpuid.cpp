@@ -38,10 +38,41 @@ CpuidResult brand_part(unsigned part)
 
 unsigned xsave_size(u64 components)
 {
-    return xsave_legacy_size + xsave_header_size + (components & xcr0_avx ? xsave_avx_size : 0);
+    return components & xcr0_pkru ? xsave_pkru_at + xsave_pkru_size : compacted_pkru_at(components);
+}
+unsigned compacted_size(u64 components)
+{
+    return compacted_pkru_at(components) + (components & xcr0_pkru ? xsave_pkru_size : 0);
 }
 
-// Leaf 0DH. The two formats lay AVX out alike, so sizes are the same.
+// The features that not every machine has, in the words that show them.
+struct FeatureBit {
+    Feature feature;
+    u32 bit;
+};
+constexpr FeatureBit leaf1_ecx_bits[] = {{feature_fma, 1 << 12}, {feature_avx, 1 << 28}, {feature_f16c, 1 << 29}};
+constexpr FeatureBit leaf7_ebx_bits[] = {{feature_tsc_adjust, 1 << 1}, {feature_avx2, 1 << 5}, {feature_sha, 1 << 29}};
+constexpr FeatureBit leaf7_ecx_bits[] = {{feature_pku, 1 << 3}, {feature_vaes, 1 << 9}, {feature_vpclmulqdq, 1 << 10}};
+constexpr FeatureBit leaf7_edx_bits[] = {{feature_serialize, 1 << 14}};
+constexpr FeatureBit leaf0d_eax_bits[] = {{feature_xsaves, 1 << 3}};    // of subleaf 1
+constexpr u32 ecx_ospke = 1 << 4;
+
+u32 shown(std::span<const FeatureBit> bits, u32 features)
+{
+    u32 word = 0;
+    for (const auto& [feature, bit] : bits)
+        word |= features & feature ? bit : 0;
+    return word;
+}
+u32 found(std::span<const FeatureBit> bits, u32 word)
+{
+    u32 features = 0;
+    for (const auto& [feature, bit] : bits)
+        features |= word & bit ? u32(feature) : 0;
+    return features;
+}
+
+// Leaf 0DH.
 CpuidResult extended_states(const CpuModel& m, const CpuidContext& x, u32 subleaf)
 {
     constexpr u32 xsaveopt = 1, xsavec = 2, xgetbv_1 = 4;
@@ -49,34 +80,12 @@ CpuidResult extended_states(const CpuModel& m, const CpuidContext& x, u32 sublea
     if (subleaf == 0)
         return {u32(supported), xsave_size(x.xcr0), xsave_size(supported), 0};
     if (subleaf == 1)
-        return {xsaveopt | xsavec | xgetbv_1, xsave_size(x.xcr0), 0, 0};
+        return {xsaveopt | xsavec | xgetbv_1 | shown(leaf0d_eax_bits, m.features), compacted_size(x.xcr0), 0, 0};
     if (subleaf == 2 && supported & xcr0_avx)
-        return {xsave_avx_size, xsave_legacy_size + xsave_header_size, 0, 0};
+        return {xsave_avx_size, xsave_avx_at, 0, 0};
+    if (subleaf == 9 && supported & xcr0_pkru)
+        return {xsave_pkru_size, xsave_pkru_at, 0, 0};
     return {};
-}
-
-// The features that depend on the host, in the words that show them.
-struct HostBit {
-    HostFeature feature;
-    u32 bit;
-};
-constexpr HostBit leaf1_ecx_bits[] = {{feature_fma, 1 << 12}, {feature_avx, 1 << 28}, {feature_f16c, 1 << 29}};
-constexpr HostBit leaf7_ebx_bits[] = {{feature_avx2, 1 << 5}, {feature_sha, 1 << 29}};
-constexpr HostBit leaf7_ecx_bits[] = {{feature_vaes, 1 << 9}, {feature_vpclmulqdq, 1 << 10}};
-
-u32 shown(std::span<const HostBit> bits, u32 features)
-{
-    u32 word = 0;
-    for (const auto& [feature, bit] : bits)
-        word |= features & feature ? bit : 0;
-    return word;
-}
-u32 found(std::span<const HostBit> bits, u32 word)
-{
-    u32 features = 0;
-    for (const auto& [feature, bit] : bits)
-        features |= word & bit ? u32(feature) : 0;
-    return features;
 }
 
 u32 detect_host_features()
@@ -86,7 +95,8 @@ u32 detect_host_features()
     } one, seven;
     __get_cpuid(1, &one.eax, &one.ebx, &one.ecx, &one.edx);
     __get_cpuid_count(7, 0, &seven.eax, &seven.ebx, &seven.ecx, &seven.edx);
-    const u32 features = found(leaf1_ecx_bits, one.ecx) | found(leaf7_ebx_bits, seven.ebx) | found(leaf7_ecx_bits, seven.ecx);
+    const u32 features = (found(leaf1_ecx_bits, one.ecx) | found(leaf7_ebx_bits, seven.ebx) | found(leaf7_ecx_bits, seven.ecx))
+        & ~host_independent_features;
     // All but SHA are AVX, which the host's kernel must have switched on.
     u32 enabled = 0, upper = 0;
     if (one.ecx & ecx_osxsave)
@@ -134,7 +144,16 @@ u32 host_features()
 
 u64 supported_components(const CpuModel& model)
 {
-    return xcr0_x87 | xcr0_sse | (model.features & feature_avx ? xcr0_avx : 0);
+    return xcr0_x87 | xcr0_sse | (model.features & feature_avx ? xcr0_avx : 0) | (model.features & feature_pku ? xcr0_pkru : 0);
+}
+
+u32 features_shown(u32 leaf, u32 subleaf, const CpuidResult& r)
+{
+    if (leaf == 1)
+        return found(leaf1_ecx_bits, r.ecx);
+    if (leaf == 7 && subleaf == 0)
+        return found(leaf7_ebx_bits, r.ebx) | found(leaf7_ecx_bits, r.ecx) | found(leaf7_edx_bits, r.edx);
+    return leaf == 0xd && subleaf == 1 ? found(leaf0d_eax_bits, r.eax) : 0;
 }
 
 CpuidResult cpuid(const CpuModel& m, const CpuidContext& x, u32 leaf, u32 subleaf)
@@ -155,7 +174,7 @@ CpuidResult cpuid(const CpuModel& m, const CpuidContext& x, u32 leaf, u32 sublea
         return {1u << 2, 0, 0, 0};    // ARAT: the APIC timer never stops
     case 7:
         return subleaf == 0
-            ? CpuidResult{0, leaf7_ebx | shown(leaf7_ebx_bits, m.features), leaf7_ecx | shown(leaf7_ecx_bits, m.features), leaf7_edx}
+            ? CpuidResult{0, leaf7_ebx | shown(leaf7_ebx_bits, m.features), leaf7_ecx | shown(leaf7_ecx_bits, m.features) | (x.ospke ? ecx_ospke : 0), leaf7_edx | shown(leaf7_edx_bits, m.features)}
             : CpuidResult{};
     case 0xb:
         return topology(m, x, subleaf);

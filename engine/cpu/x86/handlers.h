@@ -57,7 +57,7 @@ extern const Forms lgdt_forms, lidt_forms, sgdt_forms, sidt_forms, lmsw_forms, s
     wbinvd_forms;
 extern const Forms rdmsr_forms, wrmsr_forms, rdtsc_forms, rdtscp_forms, rdpmc_forms, cpuid_forms, swapgs_forms, rsm_forms;
 extern const Forms clac_forms, stac_forms, pause_forms, fence_forms, prefetch_forms, clflush_forms;
-extern const Forms rdrand_forms, rdpid_forms;
+extern const Forms rdrand_forms, rdpid_forms, serialize_forms;
 extern const Forms rdfsbase_forms, rdgsbase_forms, wrfsbase_forms, wrgsbase_forms;
 
 // segment_handlers.cpp

@@ -6,6 +6,7 @@
 #include "engine/cpu/x86/block_cache.h"
 #include "engine/cpu/x86/forms.h"
 #include "engine/cpu/x86/handlers.h"
+#include "engine/cpu/x86/protection_keys.h"
 #include "engine/cpu/x86/run_loop.h"
 #include "engine/cpu/x86/segments.h"
 #include "engine/cpu/x86/smm.h"
@@ -16,7 +17,7 @@ namespace engine::x86 {
 
 namespace {
 
-constexpr u32 error_present = 1, error_write = 2, error_user = 4, error_reserved = 8, error_fetch = 16;
+constexpr u32 error_present = 1, error_write = 2, error_user = 4, error_reserved = 8, error_fetch = 16, error_key = 32;
 
 bool user_context(const Cpu& c)
 {
@@ -78,7 +79,7 @@ struct Walk {
     bool no_execute = false;    // OR of all levels
 };
 
-bool permitted(Cpu& c, u64 linear, Access access, const Walk& walk)
+bool permitted(Cpu& c, u64 linear, Access access, const Walk& walk, u64 entry)
 {
     const bool user_page = walk.rights & pte_user;
     const bool user = user_context(c);
@@ -93,7 +94,9 @@ bool permitted(Cpu& c, u64 linear, Access access, const Walk& walk)
         allowed = false;
     if (access == Access::write && !(walk.rights & pte_writable) && (user || c.cr0 & cr0_wp))
         allowed = false;
-    return allowed || fail(c, linear, access, error_present);
+    const bool write = access == Access::write && (user || c.cr0 & cr0_wp);
+    const bool forbidden = user_page && access != Access::fetch && key_forbids(c, entry, write);
+    return (allowed && !forbidden) || fail(c, linear, access, error_present | (forbidden ? error_key : 0));
 }
 
 bool may_cache_write(const Cpu& c, const Walk& walk, u64 entry)
@@ -105,7 +108,7 @@ bool finish(
     Cpu& c, u64 linear, Access access, const Walk& walk, const TableEntry& at, u64 entry, bool wide, u64 page_bits,
     Translation& to)
 {
-    if (!permitted(c, linear, access, walk))
+    if (!permitted(c, linear, access, walk, entry))
         return false;
     const u64 wanted = pte_accessed | (access == Access::write ? pte_dirty : 0);
     if (wide)
@@ -116,6 +119,7 @@ bool finish(
     to.physical = (page_bits & ~page_mask) | (linear & page_mask);
     to.writable = may_cache_write(c, walk, entry);
     to.global = c.cr4 & cr4_pge && entry & pte_global;
+    to.has_key = walk.rights & pte_user && entry >> pte_key_shift & 15;
     return true;
 }
 
@@ -277,10 +281,10 @@ void store_physical(Cpu& c, u64 physical, u64 value, unsigned size)
         c.memory->write(physical, value, size, viewer(c));
 }
 
-void fill(Cpu& c, Access access, u64 linear, const u8* host, bool global)
+void fill(Cpu& c, Access access, u64 linear, const u8* host, const Translation& to)
 {
     if (!c.soft_tlb.checks_alignment(c.tlb))
-        c.tlb->fill(access, linear, u64(host), global);
+        c.tlb->fill(access, linear, u64(host), to.global, to.has_key);
 }
 
 // A page's host address for `access` if it is plain memory; fills the TLB where that is allowed.
@@ -312,10 +316,10 @@ u8* host_page(Cpu& c, u64 linear, Access access, const Translation& to)
             c.journal->about_to_write(host);
         const bool runs_now = c.block && holds_page(*c.block, memory, offset >> page_shift);
         if (to.writable && !runs_now && !c.journal)
-            fill(c, Access::write, linear, host, to.global);
+            fill(c, Access::write, linear, host, to);
     } else {
         memory->before_read(offset >> page_shift);
-        fill(c, access, linear, host, to.global);
+        fill(c, access, linear, host, to);
     }
     return host;
 }

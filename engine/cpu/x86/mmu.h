@@ -9,6 +9,7 @@ struct Translation {
     u64 physical = 0;
     bool writable = false;    // a write entry may be cached: dirty bit is set and the page allows it
     bool global = false;
+    bool has_key = false;    // a user page's, and not key 0
 };
 
 // Walks the page tables with the rights of the current TLB context; sets accessed and dirty bits. False: `c.fault` and

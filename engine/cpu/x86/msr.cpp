@@ -39,6 +39,7 @@ enum Msr : u32 {
     ia32_tsc_deadline = 0x6e0,
     x2apic_first = 0x800,
     x2apic_last = 0x83f,
+    ia32_xss = 0xda0,
     ia32_efer = 0xc0000080,
     ia32_star,
     ia32_lstar,
@@ -145,11 +146,18 @@ bool write_pat(Cpu& c, u64 value)
     return true;
 }
 
-void set_time_stamp(Cpu& c, u64 value)
+// What the guest adds to its time stamp it finds in IA32_TSC_ADJUST.
+void move_time_stamp(Cpu& c, u64 by)
 {
-    c.msr.tsc_offset += value - time_stamp(c);
+    c.msr.tsc_offset += by;
+    c.msr.tsc_adjust += by;
     if (c.lapic)
         c.lapic->tsc_changed();
+}
+
+bool has(const Cpu& c, Feature feature)
+{
+    return c.model->features & feature;
 }
 
 }
@@ -175,6 +183,12 @@ bool read_msr(Cpu& c, u32 n, u64& value)
     case ia32_tsc:
         value = time_stamp(c);
         return true;
+    case ia32_tsc_adjust:
+        value = c.msr.tsc_adjust;
+        return has(c, feature_tsc_adjust);
+    case ia32_xss:
+        value = 0;
+        return has(c, feature_xsaves);
     case ia32_efer:
         value = c.efer;
         return true;
@@ -229,8 +243,15 @@ bool write_msr(Cpu& c, u32 n, u64 value)
     }
     switch (n) {
     case ia32_tsc:
-        set_time_stamp(c, value);
+        move_time_stamp(c, value - time_stamp(c));
         return true;
+    case ia32_tsc_adjust:
+        if (!has(c, feature_tsc_adjust))
+            return false;
+        move_time_stamp(c, value - c.msr.tsc_adjust);
+        return true;
+    case ia32_xss:    // there are no supervisor components
+        return has(c, feature_xsaves) && value == 0;
     case ia32_efer:
         return write_efer(c, value);
     case ia32_pat:

@@ -3,6 +3,7 @@
 #include "engine/cpu/x86/decoder.h"
 #include "engine/cpu/x86/handlers.h"
 #include "engine/cpu/x86/sse_tables.h"
+#include "engine/cpu/x86/protection_keys.h"
 #include "engine/cpu/x86/xsave.h"
 
 namespace engine::x86 {
@@ -26,7 +27,9 @@ constexpr Row group_8[8] = {
     {"btr", {Ev, Ib}, &btr_forms, lockable, nullptr, 0x894}, {"btc", {Ev, Ib}, &btc_forms, lockable, nullptr, 0x894},
 };
 constexpr Row group_9[8] = {{}, {"cmpxchg8b", {M}, &cmpxchg8b_forms, lockable}, {}, {}, {}, {}, {}, {}};
-constexpr Row group_9_np[8] = {{}, {"cmpxchg8b", {M}, &cmpxchg8b_forms, lockable}, {}, {}, {"xsavec", {M}, &any_form<&xsavec>}, {}, {}, {}};
+constexpr Row group_9_np[8] = {
+    {}, {"cmpxchg8b", {M}, &cmpxchg8b_forms, lockable}, {}, {"xrstors", {M}, &any_form<&xrstors>, ends_block},
+    {"xsavec", {M}, &any_form<&xsavec>}, {"xsaves", {M}, &any_form<&xsaves>}, {}, {}};
 constexpr Row group_15[8] = {
     {"fxsave", {M}, &any_form<&fxsave>}, {"fxrstor", {M}, &any_form<&fxrstor>, ends_block},
     {"ldmxcsr", {M}, &any_form<&ldmxcsr>, ends_block}, {"stmxcsr", {M}, &any_form<&stmxcsr>}, {"xsave", {M}, &any_form<&xsave>},
@@ -42,6 +45,9 @@ constexpr Row clac_row{"clac", {}, &clac_forms, has_modrm | privileged};
 constexpr Row stac_row{"stac", {}, &stac_forms, has_modrm | privileged};
 constexpr Row xgetbv_row{"xgetbv", {}, &any_form<&xgetbv>, has_modrm};
 constexpr Row xsetbv_row{"xsetbv", {}, &any_form<&xsetbv>, has_modrm | privileged | ends_block};
+constexpr Row rdpkru_row{"rdpkru", {}, &any_form<&rdpkru>, has_modrm};
+constexpr Row wrpkru_row{"wrpkru", {}, &any_form<&wrpkru>, has_modrm | ends_block};
+constexpr Row serialize_row{"serialize", {}, &serialize_forms, has_modrm | ends_block};
 constexpr Row fence_row{"fence", {}, &fence_forms, has_modrm};
 constexpr Row rdrand_row{"rdrand", {Ev}, &rdrand_forms}, rdseed_row{"rdseed", {Ev}, &rdrand_forms};
 constexpr Row rdpid_row{"rdpid", {Eq}, &rdpid_forms};
@@ -112,6 +118,12 @@ const Row* row_0f01(Prefix prefix, u8 modrm)
         return &clac_row;
     case 0xcb:
         return &stac_row;
+    case 0xe8:
+        return prefix == np ? &serialize_row : nullptr;
+    case 0xee:
+        return prefix == np ? &rdpkru_row : nullptr;
+    case 0xef:
+        return prefix == np ? &wrpkru_row : nullptr;
     case 0xf8:
         return &swapgs_row;
     case 0xf9:

@@ -4,6 +4,7 @@
 
 #include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/fpu.h"
+#include "engine/cpu/x86/protection_keys.h"
 #include "engine/cpu/x86/segments.h"
 #include "engine/cpu/x86/smm.h"
 #include "engine/device/interrupt/lapic.h"
@@ -152,6 +153,8 @@ void load_state(Cpu& c, const CpuState& s)
     c.dr7 = s.dr7;
     c.fpu = s.fpu;
     c.slots.uppers_used = true;
+    if (c.msr.pkru != s.pkru)
+        write_pkru(c, s.pkru);
     c.msr = s;
     c.halted = s.run_state == RunState::halted;
     c.waiting_for_sipi = s.run_state == RunState::wait_for_sipi;

@@ -12,7 +12,7 @@ SoftTlbContext::SoftTlbContext()
             invalidate(table[index], index);
 }
 
-void SoftTlbContext::fill(Access access, u64 linear, u64 host_page, bool is_global)
+void SoftTlbContext::fill(Access access, u64 linear, u64 host_page, bool is_global, bool has_key)
 {
     const u64 page = linear & ~page_mask;
     const u16 index = u16(linear >> page_shift & (entries - 1));
@@ -22,6 +22,27 @@ void SoftTlbContext::fill(Access access, u64 linear, u64 host_page, bool is_glob
     global[unsigned(access)][index] = is_global;
     if (used.size() < entries)
         used.push_back(index);
+    if (has_key && keyed.size() < entries)
+        keyed.push_back(index);
+}
+
+// With too many to tell all of them go.
+bool SoftTlbContext::drop_keyed()
+{
+    if (keyed.empty())
+        return false;
+    stack_window = {};
+    const auto drop = [&](unsigned index) {
+        for (const Access access : {Access::read, Access::write})
+            invalidate(by_access[unsigned(access)][index], index);
+    };
+    if (keyed.size() >= entries)
+        for (unsigned index = 0; index < entries; ++index)
+            drop(index);
+    for (const u16 index : keyed)
+        drop(index);
+    keyed.clear();
+    return true;
 }
 
 template <class Visit> void SoftTlbContext::for_used(Visit visit)
@@ -38,6 +59,10 @@ template <class Visit> void SoftTlbContext::for_used(Visit visit)
 void SoftTlbContext::flush(bool keep_global)
 {
     stack_window = {};
+    if (keep_global)
+        drop_keyed();
+    else
+        keyed.clear();
     const auto drop = [&](unsigned index) {
         bool kept = false;
         for (unsigned access = 0; access < 3; ++access) {
@@ -215,6 +240,16 @@ void SoftTlb::flush_page(u16 pcid, u64 linear)
         for (SoftTlbContext& context : tables->contexts)
             context.flush_page(linear);
     }
+}
+
+void SoftTlb::drop_keyed()
+{
+    bool any = false;
+    for (const auto& tables : tables_)
+        for (SoftTlbContext& context : tables->contexts)
+            any |= context.drop_keyed();
+    if (any)
+        forget_windows();
 }
 
 void SoftTlb::flush_writes()

@@ -30,12 +30,15 @@ struct SoftTlbContext {
     static constexpr unsigned entries = 4096;
     std::array<std::array<TlbEntry, entries>, 3> by_access;
     std::array<std::array<bool, entries>, 3> global{};
+    std::vector<u16> keyed;    // indices filled with pages that PKRU may restrict, likewise
     std::vector<u16> used;    // indices filled since the last flush, possibly repeated; `entries` of them: too many to tell
     TlbWindow stack_window;    // while another context is in use
 
     SoftTlbContext();
     TlbEntry& entry(Access access, u64 linear) { return by_access[unsigned(access)][linear >> page_shift & (entries - 1)]; }
-    void fill(Access access, u64 linear, u64 host_page, bool is_global);
+    void fill(Access access, u64 linear, u64 host_page, bool is_global, bool has_key);
+    // True: there were some.
+    bool drop_keyed();
     void flush(bool keep_global);
     void flush_writes();
     void flush_page(u64 linear);
@@ -104,6 +107,8 @@ public:
     void flush_page(u16 pcid, u64 linear);
     void flush_writes();
     void drop_writes_to(u64 host_page);
+    // Pages with a protection key but 0, of every PCID.
+    void drop_keyed();
 
 private:
     // Where code was run from since its generation began, by a hash of the page: with room for all pages of a large program,

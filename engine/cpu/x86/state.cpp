@@ -88,6 +88,8 @@ void CpuState::visit(StateVisitor& v)
     v.field("mtrr_fixed", mtrr_fixed);
     v.field("mtrr_variable", mtrr_variable);
     v.field("tsc_offset", tsc_offset);
+    v.field("tsc_adjust", tsc_adjust);
+    v.field("pkru", pkru);
     v.field("spec_ctrl", spec_ctrl);
     v.field("smbase", smbase);
     v.field("run_state", run_state);

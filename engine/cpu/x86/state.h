@@ -83,6 +83,8 @@ struct CpuState {
     std::array<u64, 11> mtrr_fixed{};
     std::array<u64, 16> mtrr_variable{};    // base, mask, base, mask …
     u64 tsc_offset = 0;    // added to the machine's time stamp
+    u64 tsc_adjust = 0;    // what IA32_TSC_ADJUST tells of it
+    u32 pkru = 0;    // what each protection key forbids, two bits a key
     u64 spec_ctrl = 0;
     u32 smbase = 0x30000;
 

@@ -109,15 +109,16 @@ void write_cr3(Cpu& c, const Insn* i, u64 value)
 
 void write_cr4(Cpu& c, const Insn* i, u64 value)
 {
+    const u64 writable = cr4_writable | (c.model->features & feature_pku ? cr4_pke : 0);
     const bool drops_pae = c.long_mode() && !(value & cr4_pae);
     const bool sets_pcide = value & ~c.cr4 & cr4_pcide;
-    if (value & ~cr4_writable || drops_pae || (sets_pcide && (!c.long_mode() || c.cr3 & 0xfff)))
+    if (value & ~writable || drops_pae || (sets_pcide && (!c.long_mode() || c.cr3 & 0xfff)))
         c.raise(i, general_protection, 0);
     const u64 changed = value ^ c.cr4;
     if (changed & cr4_pae && value & cr4_pae && c.cr0 & cr0_pg && !valid_pdptes(c, i, c.cr3))
         c.raise(i, general_protection, 0);
     c.cr4 = value;
-    if (changed & (cr4_pge | cr4_pae | cr4_pse | cr4_pcide | cr4_smep | cr4_smap))
+    if (changed & (cr4_pge | cr4_pae | cr4_pse | cr4_pcide | cr4_smep | cr4_smap | cr4_pke))
         flush_tlb(c);
     update_mode(c);
 }
@@ -353,7 +354,7 @@ void rdpmc(Cpu& c, const Insn* i)
 
 void cpuid_handler(Cpu& c, const Insn* i)
 {
-    const CpuidContext context{c.index, bool(c.cr4 & cr4_osxsave), bool(c.msr.apic_base & 0x800), c.xcr0};
+    const CpuidContext context{c.index, bool(c.cr4 & cr4_osxsave), bool(c.msr.apic_base & 0x800), c.xcr0, bool(c.cr4 & cr4_pke)};
     const CpuidResult r = cpuid(*c.model, context, u32(c.gpr[rax]), u32(c.gpr[rcx]));
     c.gpr[rax] = r.eax;
     c.gpr[rbx] = r.ebx;
@@ -418,6 +419,14 @@ void fence(Cpu& c, const Insn* i)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     return next(c, i);
 }
+// SERIALIZE: each block's end is a place where all that came before is done.
+void serialize(Cpu& c, const Insn* i)
+{
+    if (!(c.model->features & feature_serialize))
+        c.raise(i, invalid_opcode);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return leave_block(c, i);
+}
 // A spinning vCPU lets others look: PAUSE ends the block.
 void pause(Cpu& c, const Insn* i)
 {
@@ -464,6 +473,7 @@ constinit const Forms wrfsbase_forms = any_form<&write_base<fs>>;
 constinit const Forms wrgsbase_forms = any_form<&write_base<gs>>;
 constinit const Forms pause_forms = any_form<&pause>;
 constinit const Forms fence_forms = any_form<&fence>;
+constinit const Forms serialize_forms = any_form<&serialize>;
 constinit const Forms prefetch_forms = any_form<&does_nothing>;
 constinit const Forms clflush_forms = any_form<&clflush>;
 

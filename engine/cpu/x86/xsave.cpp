@@ -1,5 +1,5 @@
-// XSAVE and its kin. Not modelled: the modified optimisation of XSAVEOPT, which may write what has not changed; supervisor
-// components (XSAVES, XRSTORS), which CPUID does not show.
+// XSAVE and its kin. Not modelled: the modified optimisation of XSAVEOPT and XSAVES, which may write what has not changed;
+// supervisor components, of which CPUID shows none, so that XSAVES is XSAVEC for the privileged.
 #include "engine/cpu/x86/xsave.h"
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include "engine/cpu/x86/forms.h"
 #include "engine/cpu/x86/fpu.h"
 #include "engine/cpu/x86/handlers.h"
+#include "engine/cpu/x86/protection_keys.h"
 #include "engine/cpu/x86/run_loop.h"
 #include "engine/cpu/x86/sse.h"
 
@@ -15,8 +16,8 @@ namespace engine::x86 {
 
 namespace {
 
-// The image, SDM vol. 1, 13.4: the legacy region, the header, then AVX at the same place in either format.
-constexpr unsigned header_at = xsave_legacy_size, compaction_at = header_at + 8, avx_at = xsave_legacy_size + xsave_header_size;
+// The image, SDM vol. 1, 13.4: the legacy region, the header, then AVX at the same place in either format, then PKRU.
+constexpr unsigned header_at = xsave_legacy_size, compaction_at = header_at + 8, avx_at = xsave_avx_at;
 constexpr unsigned x87_head_size = fx_mxcsr_offset, mxcsr_size = 8, x87_registers_at = 32;
 constexpr u64 compacted = u64(1) << 63;
 constexpr u32 mxcsr_initial = 0x1f80;
@@ -59,8 +60,13 @@ Image image(Cpu& c, const Insn* i)
     return {offset, c.xcr0 & (u64(u32(c.gpr[rdx])) << 32 | u32(c.gpr[rax]))};
 }
 
-// Writes the components `saved`, and MXCSR where `with_mxcsr`.
-void write_components(Cpu& c, const Insn* i, u64 offset, u64 saved, bool with_mxcsr)
+unsigned pkru_at(u64 compaction)
+{
+    return compaction & compacted ? compacted_pkru_at(compaction) : xsave_pkru_at;
+}
+
+// Writes the components `saved`, and MXCSR where `with_mxcsr`. `compaction` is as the header tells it.
+void write_components(Cpu& c, const Insn* i, u64 offset, u64 saved, bool with_mxcsr, u64 compaction)
 {
     u8 legacy[fx_image_size];
     write_fx_x87(c.fpu, i->rex_w(), legacy);
@@ -74,12 +80,14 @@ void write_components(Cpu& c, const Insn* i, u64 offset, u64 saved, bool with_mx
         store_bytes(c, i, offset + fx_xmm_offset, c.fpu.xmm.data(), register_bytes(c));
     if (saved & xcr0_avx)
         store_bytes(c, i, offset + avx_at, c.fpu.ymm_high.data(), register_bytes(c));
+    if (saved & xcr0_pkru)
+        store<u64>(c, i, offset + pkru_at(compaction), c.msr.pkru);
 }
 
 // All that may be written can be, before the first byte is.
-void probe_image(Cpu& c, const Insn* i, u64 offset, u64 wanted)
+void probe_image(Cpu& c, const Insn* i, u64 offset, u64 wanted, u64 compaction)
 {
-    const unsigned size = wanted & xcr0_avx ? avx_at + xsave_avx_size : avx_at;
+    const unsigned size = wanted & xcr0_pkru ? pkru_at(compaction) + xsave_pkru_size : compacted_pkru_at(wanted);
     probe_write(c, i, linear_address<Access::write>(c, i, i->segment, offset, size), size);
 }
 
@@ -88,10 +96,10 @@ enum class Init : u8 { write, skip };
 void save(Cpu& c, const Insn* i, Init unused)
 {
     const auto [offset, wanted] = image(c, i);
-    probe_image(c, i, offset, wanted);
+    probe_image(c, i, offset, wanted, 0);
     const u64 in_use = components_in_use(c);
     const u64 others = load<u64>(c, i, offset + header_at) & ~wanted;
-    write_components(c, i, offset, unused == Init::skip ? wanted & in_use : wanted, wanted & (xcr0_sse | xcr0_avx));
+    write_components(c, i, offset, unused == Init::skip ? wanted & in_use : wanted, wanted & (xcr0_sse | xcr0_avx), 0);
     store<u64>(c, i, offset + header_at, others | (wanted & in_use));
 }
 
@@ -113,7 +121,9 @@ bool bad_header(const Cpu& c, u64 present, u64 compaction, std::span<const u8> r
     return compaction || (present & ~c.xcr0);
 }
 
-void restore(Cpu& c, const Insn* i)
+enum class Format : u8 { either, compact };
+
+void restore(Cpu& c, const Insn* i, Format format)
 {
     const auto [offset, wanted] = image(c, i);
     u8 bytes[avx_at + xsave_avx_size];
@@ -122,10 +132,12 @@ void restore(Cpu& c, const Insn* i)
     const bool compact = compaction & compacted;
     // The standard form looks at fewer reserved bytes.
     const unsigned reserved_at = compaction_at + 8, reserved = compact ? avx_at - reserved_at : 8;
-    if (bad_header(c, present, compaction, {bytes + reserved_at, reserved}))
+    const bool wrong_format = format == Format::compact && !compact;
+    if (wrong_format || bad_header(c, present, compaction, {bytes + reserved_at, reserved}))
         c.raise(i, general_protection, 0);
     if (wanted & present & xcr0_avx)
         load_bytes(c, i, offset + avx_at, bytes + avx_at, register_bytes(c));
+    const u32 pkru = wanted & present & xcr0_pkru ? u32(load<u64>(c, i, offset + pkru_at(compaction))) : 0;
     const u64 with_mxcsr = compact ? wanted & present & xcr0_sse : wanted & (xcr0_sse | xcr0_avx);
     const u32 mxcsr = load_le<u32>(bytes + fx_mxcsr_offset);
     if (with_mxcsr && mxcsr & ~mxcsr_mask)
@@ -148,6 +160,29 @@ void restore(Cpu& c, const Insn* i)
         load_registers(f.ymm_high, present & xcr0_avx, bytes + avx_at, register_bytes(c));
         c.slots.uppers_used = present & xcr0_avx;
     }
+    if (wanted & xcr0_pkru)
+        write_pkru(c, pkru);
+}
+
+// MXCSR goes with SSE, which counts as in use when MXCSR is not as at the start.
+void save_compacted(Cpu& c, const Insn* i)
+{
+    const auto [offset, wanted] = image(c, i);
+    const u64 compaction = wanted | compacted;
+    probe_image(c, i, offset, wanted, compaction);
+    const u64 in_use = components_in_use(c) | (c.fpu.mxcsr != mxcsr_initial ? xcr0_sse : 0);
+    const u64 saved = wanted & in_use;
+    write_components(c, i, offset, saved, saved & xcr0_sse, compaction);
+    store<u64>(c, i, offset + header_at, saved);
+    store<u64>(c, i, offset + compaction_at, compaction);
+}
+
+void require_supervisor(Cpu& c, const Insn* i)
+{
+    if (!(c.model->features & feature_xsaves) || !(c.cr4 & cr4_osxsave))
+        c.raise(i, invalid_opcode);
+    if (c.cpl != 0)
+        c.raise(i, general_protection, 0);
 }
 
 }
@@ -155,7 +190,7 @@ void restore(Cpu& c, const Insn* i)
 u64 components_in_use(const Cpu& c)
 {
     const u64 in_use = (c.fpu == without_x87(c.fpu) ? 0 : xcr0_x87) | (any_set(c.fpu.xmm) ? xcr0_sse : 0)
-        | (any_set(c.fpu.ymm_high) ? xcr0_avx : 0);
+        | (any_set(c.fpu.ymm_high) ? xcr0_avx : 0) | (c.msr.pkru ? xcr0_pkru : 0);
     return c.xcr0 & in_use;
 }
 
@@ -180,22 +215,30 @@ void xsaveopt(Cpu& c, const Insn* i)
     return next(c, i);
 }
 
-// MXCSR goes with SSE, which counts as in use when MXCSR is not as at the start.
 void xsavec(Cpu& c, const Insn* i)
 {
-    const auto [offset, wanted] = image(c, i);
-    probe_image(c, i, offset, wanted);
-    const u64 in_use = components_in_use(c) | (c.fpu.mxcsr != mxcsr_initial ? xcr0_sse : 0);
-    const u64 saved = wanted & in_use;
-    write_components(c, i, offset, saved, saved & xcr0_sse);
-    store<u64>(c, i, offset + header_at, saved);
-    store<u64>(c, i, offset + compaction_at, wanted | compacted);
+    save_compacted(c, i);
+    return next(c, i);
+}
+
+void xsaves(Cpu& c, const Insn* i)
+{
+    require_supervisor(c, i);
+    save_compacted(c, i);
     return next(c, i);
 }
 
 void xrstor(Cpu& c, const Insn* i)
 {
-    restore(c, i);
+    restore(c, i, Format::either);
+    update_mode(c);
+    return leave_block(c, i);
+}
+
+void xrstors(Cpu& c, const Insn* i)
+{
+    require_supervisor(c, i);
+    restore(c, i, Format::compact);
     update_mode(c);
     return leave_block(c, i);
 }

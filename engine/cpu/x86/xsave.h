@@ -15,7 +15,9 @@ bool write_xcr0(Cpu& c, u64 value);
 void xsave(Cpu& c, const Insn* i);
 void xsaveopt(Cpu& c, const Insn* i);
 void xsavec(Cpu& c, const Insn* i);
+void xsaves(Cpu& c, const Insn* i);
 void xrstor(Cpu& c, const Insn* i);
+void xrstors(Cpu& c, const Insn* i);
 void xgetbv(Cpu& c, const Insn* i);
 void xsetbv(Cpu& c, const Insn* i);
 

@@ -64,7 +64,7 @@ DeviceStates PcBoard::save()
     StateMap& board = states[board_name];
     board.scalars["keyboard_a20"] = keyboard_a20_;
     board.scalars["host_seconds"] = u64(std::time(nullptr));
-    board.scalars["cpu_features"] = x86::host_features();
+    board.scalars["cpu_features"] = processors_->features();
     return states;
 }
 
@@ -84,8 +84,8 @@ std::string PcBoard::load(const DeviceStates& states)
         const auto found = board->second.scalars.find(name);
         return found == board->second.scalars.end() ? otherwise : found->second;
     };
-    // Its programs have seen what the processor has.
-    if (number("cpu_features", 0) & ~u64(x86::host_features()))
+    // Its programs have seen what the processor has, and must not see more.
+    if (!processors_->take_features(u32(number("cpu_features", x86::host_features()))))
         return "processor, which has more than this computer's";
     memory_.begin_changes();
     reset_devices();

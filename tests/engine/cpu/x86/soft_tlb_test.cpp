@@ -13,7 +13,10 @@ class SoftTlbTest : public ::testing::Test {
 protected:
     SoftTlbContext& user() { return tlb.context(TlbContextName::user); }
     bool holds(u64 linear, Access access = Access::read) { return (user().entry(access, linear).tag ^ linear) < page_size; }
-    void fill(u64 linear, bool global = false, Access access = Access::read) { user().fill(access, linear, host, global); }
+    void fill(u64 linear, bool global = false, Access access = Access::read, bool has_key = false)
+    {
+        user().fill(access, linear, host, global, has_key);
+    }
 
     SoftTlb tlb;
 };
