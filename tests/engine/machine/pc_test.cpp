@@ -44,6 +44,8 @@ struct IdleProcessors final : Processors {
     DirtyRounds& dirty_rounds() override { return rounds; }
     void reset() override { vcpu.reset(); }
     void visit(StateVisitor&) override { }
+    u32 features() const override { return 0; }
+    bool take_features(u32) override { return true; }
     bool restored() override { return true; }
 };
 

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/cpu/x86/cpuid.h"
 #include "tests/engine/cpu/x86/bare_machine.h"
 
 using namespace engine;
@@ -68,7 +69,7 @@ TEST_F(X86TierTest, repeated_moves_end_as_on_the_interpreter)
     std::mt19937 any(20);
     for (const u8 opcode : {0xa4, 0xa5, 0xaa, 0xab})
         for (const bool wide : {true, false}) {
-            BareMachine interpreted, translated{[](x86::Cpu& c) { return translator::make_x86_tier(c, {.hot = 2}); }};
+            BareMachine interpreted, translated{[](x86::Cpu&c) { return translator::make_x86_tier(c, {.hot = 2}); }};
             std::vector<u32> numbers;
             for (u32 n = 0; n < entries; ++n) {
                 numbers.push_back(any() % 8 ? any() % 300 : any() % 5000);
@@ -94,6 +95,31 @@ TEST_F(X86TierTest, repeated_moves_end_as_on_the_interpreter)
             }
             EXPECT_GT(translated.vcpu->translator_counts().runs, 0u);
             EXPECT_EQ(interpreted.state.gpr, translated.state.gpr);
-            EXPECT_EQ(std::memcmp(interpreted.ram->data(), translated.ram->data(), interpreted.ram->size()), 0) << unsigned(opcode);
+            EXPECT_EQ(std::memcmp(interpreted.ram->data(), translated.ram->data(), interpreted.ram->size()), 0)
+                << unsigned(opcode);
         }
+}
+
+// The upper halves are all zero when the TLB is asked, and no longer when somebody next wants the registers.
+TEST_F(X86TierTest, upper_halves_outlive_a_page_that_the_soft_tlb_lacks)
+{
+    if (!(x86::host_features() & x86::feature_avx2))
+        GTEST_SKIP() << "the host has no AVX2";
+    constexpr u64 from = 0x10000, to = 0x20000, osfxsr_and_osxsave = 0x40200;
+    BareMachine machine{[](x86::Cpu& c) { return translator::make_x86_tier(c, {.hot = 2}); }};
+    machine.begin_flat_32();
+    machine.state.cr4 = osfxsr_and_osxsave;
+    machine.state.xcr0 = 7;
+    machine.state.gpr[x86::rbx] = from;
+    machine.state.gpr[x86::rdi] = to;
+    machine.state.gpr[x86::rcx] = 20;
+    for (u64 n = 0; n < 32; ++n)
+        *machine.at(from + n) = u8(n + 1);
+    // L: mov eax, cr3; mov cr3, eax; vpxor ymm0, ymm0, ymm0; vmovdqu ymm1, [ebx]; vpaddb ymm0, ymm0, ymm1
+    machine.place(
+        start, {0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8, 0xc5, 0xfd, 0xef, 0xc0, 0xc5, 0xfe, 0x6f, 0x0b, 0xc5, 0xfd, 0xfc, 0xc1});
+    // pushf; popf; vmovdqu [edi], ymm0; vzeroall; dec ecx; jnz L; out 80h, al; hlt
+    machine.place(start + 18, {0x9c, 0x9d, 0xc5, 0xfe, 0x7f, 0x07, 0xc5, 0xfc, 0x77, 0x49, 0x75, 0xe2, 0xe6, 0x80, 0xf4});
+    ASSERT_EQ(machine.run(), VcpuExit::kicked);
+    EXPECT_EQ(std::memcmp(machine.at(from), machine.at(to), 32), 0);
 }

@@ -101,7 +101,7 @@ void BlockTranslator::call_handler(const Insn& i)
     spoil_flags();
     a_.load_imm(scratch_b, std::bit_cast<u64>(around_.alone(i)));
     a_.call_to(relative(thunks_.call_handler));
-    here_.vectors = uppers_told_ = x87_loaded_ = false;
+    here_.vectors = here_.uppers_told = x87_loaded_ = false;
     in_host_ = false;
     in_memory_ = true;
 }

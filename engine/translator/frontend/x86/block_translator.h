@@ -71,6 +71,7 @@ protected:
 struct Residence {
     bool vectors = false;    // are known to be in the host's registers
     bool lent = false;    // general registers are on loan, see loop.cpp
+    bool uppers_told = false;    // HostCodeSlots::uppers_used was set, for what is still to come too
 };
 
 // Accesses of a block at [base + index * scale + disp], with the same registers, that are near each other and are checked at
@@ -329,7 +330,6 @@ private:
     u8 count_register_ = none;
     Residence here_;
     u8* loop_head_ = nullptr;    // of a block that jumps to itself with its vectors in place
-    bool uppers_told_ = false;    // that they are used
     bool x87_loaded_ = false;
 
     struct Planned {

@@ -89,6 +89,9 @@ void BlockTranslator::come_back(const Residence& here)
 {
     if (here.vectors)
         a_.call_to(relative(thunks_.load_vectors));
+    // It found them zero, perhaps: they need not stay so.
+    if (here.uppers_told)
+        a_.op_imm(0xc6, 1, 0, state_at(offset_uppers_used), 1, 1);
     if (here.lent)
         move_lent(true);
 }
@@ -147,7 +150,7 @@ void BlockTranslator::emit_loop()
 // As every jump to the loop's head finds it.
 void BlockTranslator::begin_round()
 {
-    in_host_ = x87_loaded_ = uppers_told_ = false;
+    in_host_ = x87_loaded_ = here_.uppers_told = false;
     in_memory_ = true;
     for (const auto& [borrower, lender] : loans_) {
         host_[borrower] = host_of[lender];

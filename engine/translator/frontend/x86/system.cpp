@@ -40,7 +40,7 @@ void BlockTranslator::emit_sti(const Insn&)
     or_flags(x86::flag_i);
     a_.call_to(relative(thunks_.look_for_interrupts));
     a_.bind(open);
-    here_.vectors = uppers_told_ = false;
+    here_.vectors = here_.uppers_told = false;
 }
 
 // STAC and CLAC by lowering_->opcode: with SMAP the supervisor's context is another one.

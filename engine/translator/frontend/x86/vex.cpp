@@ -230,7 +230,7 @@ void BlockTranslator::emit_vzeroupper()
     if (in_64()) {
         write_vzeroupper(a_);
         a_.op_imm(0xc6, 1, 0, state_at(offset_uppers_used), 0, 1);
-        uppers_told_ = false;
+        here_.uppers_told = false;
         return;
     }
     for (u8 n = 0; n < 8; ++n)
@@ -239,7 +239,7 @@ void BlockTranslator::emit_vzeroupper()
 
 void BlockTranslator::tell_uppers()
 {
-    if (!std::exchange(uppers_told_, true))
+    if (!std::exchange(here_.uppers_told, true))
         a_.op_imm(0xc6, 1, 0, state_at(offset_uppers_used), 1, 1);
 }
 
