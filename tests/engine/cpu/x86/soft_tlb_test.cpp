@@ -108,3 +108,40 @@ TEST_F(SoftTlbTest, the_pcid_used_longest_ago_makes_room)
     EXPECT_TRUE(holds(page));
     EXPECT_EQ(tlb.generation(), generation);
 }
+
+TEST_F(SoftTlbTest, pages_with_a_key_go_alone_and_from_every_pcid)
+{
+    fill(page, false, Access::read, true);
+    fill(page, false, Access::write, true);
+    fill(other_page);
+    tlb.select(5);
+    fill(page, true, Access::read, true);
+    fill(page, false, Access::fetch);
+    tlb.drop_keyed();
+    EXPECT_FALSE(holds(page));
+    EXPECT_TRUE(holds(page, Access::fetch));
+    tlb.select(0);
+    EXPECT_FALSE(holds(page));
+    EXPECT_FALSE(holds(page, Access::write));
+    EXPECT_TRUE(holds(other_page));
+}
+
+TEST_F(SoftTlbTest, more_pages_with_a_key_than_there_are_entries_go_too)
+{
+    for (u64 n = 0; n < 2 * SoftTlbContext::entries; ++n)
+        fill(page + n * page_size, false, Access::read, true);
+    tlb.drop_keyed();
+    for (u64 n = 0; n < 2 * SoftTlbContext::entries; ++n)
+        EXPECT_FALSE(holds(page + n * page_size));
+}
+
+TEST_F(SoftTlbTest, the_context_that_checks_alignment_is_the_users_and_knows_no_windows)
+{
+    tlb.user_loops.by_access[0][0].limit = 1;
+    tlb.loop_windows_used = 1;
+    tlb.change_context(&user(), &tlb.checking_context());
+    EXPECT_TRUE(tlb.of_user(&tlb.checking_context()));
+    EXPECT_TRUE(tlb.checks_alignment(&tlb.checking_context()));
+    EXPECT_FALSE(tlb.checks_alignment(&user()));
+    EXPECT_EQ(tlb.user_loops.by_access[0][0].limit, 0u);
+}
