@@ -53,7 +53,7 @@ void lay_tables(u8* ram, u8 variety)
     store_le<u64>(ram + 0x21000, 0x22007);
     store_le<u64>(ram + 0x22000, 0x23007);
     for (unsigned n = 0; n < 256; ++n)
-        store_le<u64>(ram + 0x23000 + 8 * n, u64(n) << 12 | (n % 17 == variety % 17 ? 0 : 7));
+        store_le<u64>(ram + 0x23000 + 8 * n, u64(n % 3) << 59 | u64(n) << 12 | (n % 17 == variety % 17 ? 0 : 7));
     for (unsigned n = 0; n < 1024; ++n)
         store_le<u32>(ram + 0x24000 + 4 * n, 0x25007);
     for (unsigned n = 0; n < 1024; ++n)
@@ -97,6 +97,14 @@ void choose_mode(x86::CpuState& s, u8 mode)
     constexpr u64 pcide = 0x20000;
     if (mode & 0x40 && kind == 3)
         s.cr4 |= pcide;
+    // Alignment checks, and protection keys of which one may not be written.
+    constexpr u64 alignment_mask = 0x40000, pke = 0x400000;
+    if (mode & 0x80) {
+        s.cr0 |= alignment_mask;
+        s.rflags |= x86::flag_ac;
+        s.pkru = 0x20;
+        s.cr4 |= kind == 3 ? pke : 0;
+    }
 }
 
 }
