@@ -3,12 +3,9 @@
 
 #include <algorithm>
 
-#include "engine/cpu/x86/decoder.h"
 #include "engine/translator/frontend/x86/block_translator.h"
 
 namespace engine::translator {
-
-using x86::OpcodeMap;
 
 void BlockTranslator::to_host_or_handler(const Insn& i, unsigned size, Access access)
 {
