@@ -86,6 +86,9 @@ protected:
         const bool masked = (c->fpu.mxcsr & mxcsr_masks) == mxcsr_masks;
         c->mode = (c->mode & ~(u32(mode_sse) | mode_avx)) | (masked ? u32(mode_sse) | mode_avx : 0);
         insns.back().handler = &end_of_block;
+        // The interpreter has filled the soft TLB: now and then it is the host code's turn.
+        if (values.one_in(4))
+            c->soft_tlb.flush_all(false);
         insns.back().offset = u16(insns[insns.size() - 2].offset + insns[insns.size() - 2].length);
         // In a page of its own, as blocks of a page may jump to one another.
         const u32 page = first_code_page + code_pages_used;
