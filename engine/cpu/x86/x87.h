@@ -129,10 +129,11 @@ struct X87Outcome {
     u16 status;
 };
 
-// Between these the host's x87 holds our operands. No code that could use it may stand in between.
+// Between these the host's x87 holds our operands. No code that could use it may stand in between. What the process has
+// computed with long double has left its flags there: with the guest's control word they would be pending exceptions.
 inline void begin_on_host(u16 control, const X87Register& st0, const X87Register& st1)
 {
-    asm volatile("fldt %0\n\tfldt %1\n\tfldcw %2" : : "m"(st1), "m"(st0), "m"(control));
+    asm volatile("fnclex\n\tfldt %0\n\tfldt %1\n\tfldcw %2" : : "m"(st1), "m"(st0), "m"(control));
 }
 inline X87Outcome end_on_host()
 {

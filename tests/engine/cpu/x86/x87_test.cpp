@@ -311,3 +311,18 @@ TEST_F(X87Test, fnsave_and_frstor_carry_the_stack_over)
     ASSERT_EQ(run(0xdd, 0x23), -1);
     EXPECT_EQ(rig.c.fpu, before);
 }
+
+TEST_F(X87Test, flags_that_the_process_has_raised_are_not_the_guests)
+{
+    constexpr u8 store_64 = 0xdd, st0_to_memory = 0x13;
+    volatile long double divisor = 3;
+    volatile const long double inexact = 1 / divisor;
+    (void)inexact;
+    FpuState& f = rig.c.fpu;
+    f.control = u16((fcw_initial & ~fsw_exceptions) | fcw_always);
+    f.valid = 0xff;
+    f.registers.fill({u64(1) << 63, 0x3fff});
+    rig.c.gpr[rbx] = rig.address() + 64;
+    EXPECT_EQ(run(store_64, st0_to_memory), -1);
+    EXPECT_EQ(f.status & fsw_exceptions, 0);
+}
