@@ -17,7 +17,7 @@ namespace {
 constexpr unsigned most_insns = Block::most_insns, most_branches = 3;
 constexpr u64 segment_size = 1 << 20;
 // With host code, and without.
-constexpr u64 ring_beside_code = 8 << 20, ring_alone = 128 << 20, kept_beside_code = 32 << 20;
+constexpr u64 ring_beside_code = 16 << 20, ring_alone = 128 << 20, kept_beside_code = 24 << 20;
 constexpr unsigned site_insn_bits = 7;
 
 u64 hash(u64 host, u32 mode)
