@@ -10,7 +10,7 @@ namespace engine::translator {
 
 struct X86TierOptions {
     unsigned hot = 4;    // entries, 1 or more, before a block is worth translating
-    u64 code_budget = 64 << 20;    // bytes; when they are used up everything is dropped and translated anew
+    u64 code_budget = 56 << 20;    // bytes; when they are used up everything is dropped and translated anew
     bool linked = true;    // false: run() comes back after each block
     std::shared_ptr<PerfMap> perf_map = nullptr;    // told of each block, if there is one
 };
