@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "engine/base/bits.h"
+#include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/vcpu_x86.h"
 #include "engine/translator/x86_tier.h"
 
@@ -37,7 +38,7 @@ struct Guest {
     PortSpace ports;
     NoPort port;
     Lapic lapic{deadlines, {.id = 0, .bootstrap = true, .tsc = {}}};
-    x86::CpuModel model;
+    x86::CpuModel model{.features = x86::most_features()};
 };
 
 // A GDT with segments of all kinds, an IDT full of gates, page tables that map the first MiB onto itself with holes.

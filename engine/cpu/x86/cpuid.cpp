@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstring>
 #include <span>
+#include <utility>
 
 #include <cpuid.h>
 
@@ -88,6 +89,17 @@ CpuidResult extended_states(const CpuModel& m, const CpuidContext& x, u32 sublea
     return {};
 }
 
+u32 detect_usual_features()
+{
+    u32 shown_by_host = feature_tsc_adjust;    // KVM has it everywhere
+    for (const auto& [leaf, subleaf] : {std::pair{7u, 0u}, {0xdu, 1u}}) {
+        CpuidResult r;
+        if (__get_cpuid_count(leaf, subleaf, &r.eax, &r.ebx, &r.ecx, &r.edx))
+            shown_by_host |= features_shown(leaf, subleaf, r);
+    }
+    return host_features() | (shown_by_host & host_independent_features);
+}
+
 u32 detect_host_features()
 {
     struct Leaf {
@@ -139,6 +151,12 @@ CpuidResult topology(const CpuModel& m, const CpuidContext& x, u32 subleaf)
 u32 host_features()
 {
     static const u32 features = detect_host_features();
+    return features;
+}
+
+u32 usual_features()
+{
+    static const u32 features = detect_usual_features();
     return features;
 }
 

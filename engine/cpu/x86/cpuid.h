@@ -27,12 +27,14 @@ inline u32 most_features()
 {
     return host_features() | host_independent_features;
 }
+// What a new one has: of the newer features those of the host, so that it can go on under KVM.
+u32 usual_features();
 
 // What a machine's processors say of themselves; fixed for a machine's life, so that snapshots move between hosts.
 struct CpuModel {
     unsigned cpus = 1;
     u64 tsc_hz = 1'000'000'000;
-    u32 features = most_features();    // Feature
+    u32 features = usual_features();    // Feature
 };
 
 // XCR0's bits and the XSAVE image, SDM vol. 1, 13.1 and 13.4.

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/insn.h"
 #include "engine/cpu/x86/vcpu_x86.h"
 
@@ -81,7 +82,7 @@ struct BareMachine {
     PortSpace ports;
     StopPort stop;
     Lapic lapic{deadlines, {.id = 0, .bootstrap = true}};
-    x86::CpuModel model;
+    x86::CpuModel model{.features = x86::most_features()};
     std::optional<u64> entropy;    // what RDRAND gets
     std::function<void()> at_tsc;    // called by RDTSC
     std::unique_ptr<Vcpu> vcpu;

@@ -120,6 +120,7 @@ TEST(CpuFeatures, a_machine_that_began_without_them_goes_on_without)
 {
     CpuModel older, newer;
     older.features = host_features();
+    newer.features = most_features();
     const CpuidContext with_keys{.ospke = true};
     constexpr u32 pku = 1 << 3, ospke = 1 << 4, tsc_adjust = 1 << 1, serialize = 1 << 14, xsaves = 1 << 3;
     EXPECT_EQ(cpuid(older, {}, 7, 0).ecx & pku, 0u);
@@ -134,4 +135,6 @@ TEST(CpuFeatures, a_machine_that_began_without_them_goes_on_without)
     for (const auto& [leaf, subleaf] : {std::pair{1u, 0u}, {7u, 0u}, {0xdu, 1u}})
         shown |= features_shown(leaf, subleaf, cpuid(newer, {}, leaf, subleaf));
     EXPECT_EQ(shown, newer.features);
+    EXPECT_EQ(usual_features() & ~newer.features, 0u);
+    EXPECT_EQ(usual_features() & (host_features() | feature_tsc_adjust), host_features() | feature_tsc_adjust);
 }
