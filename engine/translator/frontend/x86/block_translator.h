@@ -306,6 +306,8 @@ private:
     FlagMask live_at(u64 in_page, unsigned& left);
     // One vCPU alone needs no LOCK: nothing else makes a read and a write one.
     bool locks(const Insn& i) const { return i.lock() && shared_; }
+    // Of HostCodeState::context: the kernel's code is on global pages, mostly.
+    unsigned likely_half() const { return block_.mode & x86::mode_unprivileged ? 0 : 1; }
     bool based(const Insn& i) const { return in_64() && i.segment >= x86::fs; }
     bool in_64() const { return (block_.mode & x86::mode_size_mask) == x86::mode_64; }
     unsigned address_size() const { return in_64() ? 8 : 4; }

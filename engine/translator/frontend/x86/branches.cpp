@@ -32,8 +32,7 @@ void BlockTranslator::follow(unsigned in_page)
 // address it may not be canonical: then `unless`, if given, raises what is raised, with RSP back by `popped`.
 void BlockTranslator::go_by_address(const Insn* unless, unsigned popped)
 {
-    // The kernel's code is on global pages, mostly.
-    const unsigned half = block_.mode & x86::mode_unprivileged ? 0 : 1;
+    const unsigned half = likely_half();
     write_jump_lookup(a_);
     a_.op(0x3b, 8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, rip)));
     if (unless && in_64())
@@ -56,7 +55,7 @@ void BlockTranslator::go_to(u64 in_page)
 // Until it is linked, and where page or context are others, by the table. Nothing has context 0.
 void BlockTranslator::go_far(u64 in_page)
 {
-    const unsigned half = block_.mode & x86::mode_unprivileged ? 0 : 1;
+    const unsigned half = likely_half();
     FarStub far{.in_page = in_page};
     far.jump.page = a_.load_long_imm(scratch_b);
     a_.op(0x3b, 8, scratch_b, gpr_slot(x86::gpr_rip));
@@ -74,7 +73,7 @@ void BlockTranslator::go_far(u64 in_page)
 // What the table doesn't know is linked as soon as there is code; what it knows, when it was found there often.
 void BlockTranslator::emit_far_stubs()
 {
-    const unsigned half = block_.mode & x86::mode_unprivileged ? 0 : 1;
+    const unsigned half = likely_half();
     for (const FarStub& s : far_) {
         const FarLink link = around_.link_far(s.jump, s.in_page);
         a_.bind(s.from[0]);
