@@ -150,5 +150,13 @@ TEST_P(FarJumps, calls_come_back_to_the_next_page)
     expect_linked(100);
 }
 
+TEST_P(FarJumps, a_branch_to_itself_is_looked_at_once)
+{
+    // L: dec ecx; M: jo M; jnz L; ret
+    write(near_page, {0x49, 0x70, 0xfe, 0x75, 0xfb, 0xc3});
+    run_twice({});
+    EXPECT_EQ(m.state.gpr[x86::rcx], 0u);
+}
+
 INSTANTIATE_TEST_SUITE_P(Interpreted, FarJumps, ::testing::Values(false));
 INSTANTIATE_TEST_SUITE_P(Translated, FarJumps, ::testing::Values(true));

@@ -28,7 +28,9 @@ FlagMask BlockTranslator::live_at(u64 in_page, unsigned& left)
 {
     const u8* const page = reinterpret_cast<const u8*>(block_.host - block_.in_page);
     FlagMask live = 0, killed = 0;
-    for (u64 at = in_page; at < page_size && killed != all_flags && left != 0; --left) {
+    // Counted before its target is looked at: a branch may lead to itself.
+    for (u64 at = in_page; at < page_size && killed != all_flags && left != 0;) {
+        --left;
         Insn insn;
         const u64 here = std::min<u64>(x86::longest_instruction, page_size - at);
         around_.looked_at(unsigned(at), unsigned(here));
@@ -43,8 +45,6 @@ FlagMask BlockTranslator::live_at(u64 in_page, unsigned& left)
         else if (insn.row->forms == &x86::jmp_forms || insn.row->forms == &x86::call_forms)
             at = insn.imm;
         else if (ends_block(insn) || may_leave_block(insn))
-            break;
-        if (left == 0)
             break;
     }
     return FlagMask(live | (all_flags & ~killed));
