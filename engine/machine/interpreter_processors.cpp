@@ -155,7 +155,8 @@ Result<std::unique_ptr<Processors>> make_interpreter(unsigned count, Processors:
 Result<std::unique_ptr<Processors>> make_translator(unsigned count, Processors::Wires wires)
 {
     const auto perf_map = wires.perf_map ? translator::PerfMap::create() : nullptr;
-    return make(count, std::move(wires), [=](x86::Cpu& c) { return translator::make_x86_tier(c, {.perf_map = perf_map}); });
+    const auto store = translator::make_code_store({.perf_map = perf_map});
+    return make(count, std::move(wires), [=](x86::Cpu& c) { return translator::make_x86_tier(c, store); });
 }
 
 Result<std::unique_ptr<Processors>> make_lockstep(unsigned count, Processors::Wires wires)

@@ -11,11 +11,18 @@ namespace engine::translator {
 struct X86TierOptions {
     unsigned hot = 4;    // entries, 1 or more, before a block is worth translating
     u64 code_budget = 56 << 20;    // bytes; when they are used up everything is dropped and translated anew
+    u64 kept_budget = 24 << 20;    // likewise, of the blocks that it was made of
     bool linked = true;    // false: run() comes back after each block
     std::shared_ptr<PerfMap> perf_map = nullptr;    // told of each block, if there is one
 };
 
-// Null where no memory for code is to be had; the interpreter goes on alone then.
+class CodeStore;
+// Of the code that a machine's vCPUs share. Null where no memory for code is to be had.
+std::shared_ptr<CodeStore> make_code_store(const X86TierOptions& options);
+
+// Null without a store; the interpreter goes on alone then.
+std::unique_ptr<x86::HostCodeTier> make_x86_tier(x86::Cpu& c, std::shared_ptr<CodeStore> store);
+// With a store of its own.
 std::unique_ptr<x86::HostCodeTier> make_x86_tier(x86::Cpu& c, const X86TierOptions& options = {});
 
 }

@@ -17,13 +17,7 @@ namespace {
 constexpr unsigned most_insns = Block::most_insns, most_branches = 3;
 constexpr u64 segment_size = 1 << 20;
 // With host code, and without.
-constexpr u64 ring_beside_code = 16 << 20, ring_alone = 128 << 20, kept_beside_code = 24 << 20;
-constexpr unsigned site_insn_bits = 7;
-
-u64 hash(u64 host, u32 mode)
-{
-    return (host ^ host >> 15 ^ u64(mode) * 0x9e3779b1);
-}
+constexpr u64 ring_beside_code = 16 << 20, ring_alone = 128 << 20, smallest_ring = 4 << 20;
 
 u64 next_page(const Cpu& c, u64 linear)
 {
@@ -50,14 +44,6 @@ void drop_writes(Cpu& c, u64 host_page)
     c.rendezvous->end_exclusive();
 }
 
-SecondPage& second_of(Block& block)
-{
-    return *reinterpret_cast<SecondPage*>(block.bytes() + round_up(u64(block.length), alignof(SecondPage)));
-}
-u64 size_without_insns(u64 length, bool straddles)
-{
-    return sizeof(Block) + round_up(length, alignof(Insn)) + (straddles ? sizeof(SecondPage) : 0);
-}
 u64 size_of(const Block& block)
 {
     return size_without_insns(block.length, block.straddles) + (block.insns ? sizeof(Insn) * (block.count + 1u) : 0);
@@ -69,23 +55,6 @@ void outdate(Block& block)
     block.version = block.memory->code_version(block.page) - 1;
 }
 
-void mark_end(Insn& insn, u64 offset)
-{
-    insn = {};
-    insn.handler = &end_of_block;
-    insn.offset = u16(offset);
-}
-}
-
-const SecondPage& second_page(const Block& block)
-{
-    return *reinterpret_cast<const SecondPage*>(block.bytes() + round_up(u64(block.length), alignof(SecondPage)));
-}
-
-bool holds_page(const Block& block, const MemoryBlock* memory, u64 page)
-{
-    return (block.memory == memory && block.page == page)
-        || (block.straddles && second_page(block).memory == memory && second_page(block).page == page);
 }
 
 u64 generation_of(Cpu& c, const Block& block)
@@ -96,37 +65,17 @@ u64 generation_of(Cpu& c, const Block& block)
     return alike ? generation : 0;
 }
 
-// The decoder always has the bytes that the longest instruction would take: whether one is too long hangs on that.
-void decode_again(const Block& block, DecodedBlock& to)
-{
-    u64 at = 0;
-    for (unsigned n = 0; n < block.count; ++n) {
-        std::array<u8, longest_instruction> window{};
-        std::memcpy(window.data(), block.bytes() + at, std::min<u64>(block.length - at, window.size()));
-        decode(window, block.mode, u16(block.in_page + at), to[n]);
-        at += to[n].length;
-    }
-    mark_end(to[block.count], block.in_page + at);
-}
-
 BlockCache::BlockCache() : jumps_(jump_entries), buckets_(buckets), again_(again_entries), heats_(heats) { }
 
-void BlockCache::set_budget(u64 ring, u64 kept)
+void BlockCache::set_budget(u64 ring)
 {
     ring_ = ZeroedArray<u8>(ring);
-    kept_ = ZeroedArray<u8>(kept);
     filled_.assign(ring / segment_size, 0);
-}
-
-bool BlockCache::goes_on(const Block& block)
-{
-    const SecondPage& second = second_page(block);
-    return second.memory->code_version(second.page) == second.version;
 }
 
 Block*& BlockCache::bucket_of(const Block& block)
 {
-    return buckets_[hash(block.host, block.mode) & (buckets - 1)];
+    return buckets_[hash_of_block(block.host, block.mode) & (buckets - 1)];
 }
 void BlockCache::list(Block& block)
 {
@@ -137,10 +86,15 @@ void BlockCache::list(Block& block)
 }
 void BlockCache::unlist(Block& block)
 {
-    Block** at = &bucket_of(block);
-    while (*at != &block)
-        at = &(*at)->chain;
-    *at = block.chain;
+    Block*& head = bucket_of(block);
+    if (head == &block) {
+        head = block.chain;
+    } else {
+        Block* at = head;
+        while (at->chain != &block)
+            at = at->chain;
+        at->chain = block.chain;
+    }
     block.listed = false;
     outdate(block);
 }
@@ -158,7 +112,7 @@ template <class Visit> void BlockCache::for_blocks(u64 segment, Visit visit)
 void BlockCache::give_up(u64 segment)
 {
     for_blocks(segment, [this](Block& block) {
-        heats_[hash(block.host, block.mode) & (heats - 1)] = u8(std::min<u16>(block.heat, 0xff));
+        heats_[hash_of_block(block.host, block.mode) & (heats - 1)] = u8(std::min<u16>(block.heat, 0xff));
         unlist(block);
     });
     filled_[segment] = segment * segment_size;
@@ -179,45 +133,26 @@ u8* BlockCache::allocate(u64 size)
 
 Block* BlockCache::keep(Cpu& c, Block& block)
 {
-    const u64 size = size_without_insns(block.length, block.straddles);
-    if (std::exchange(kept_dropped_, false))
-        kept_ = ZeroedArray<u8>(kept_.size());
-    if (kept_used_ + size > kept_.size())
+    Block* const kept = kept_->keep(block);
+    if (!kept)
         return nullptr;
-    Block& kept = *reinterpret_cast<Block*>(&kept_[kept_used_]);
-    kept_used_ += size;
-    std::memcpy(&kept, &block, size);
-    again_of(kept).block = nullptr;
     unlist(block);
-    list(kept);
     const u64 linear = (c.base[cs] + c.gpr[gpr_rip]) & c.linear_mask;
     Jump& jump = jumps_[(linear ^ linear >> 12) & (jump_entries - 1)];
     if (jump.block == &block)
-        jump.block = &kept;
-    return &kept;
+        jump.block = kept;
+    return kept;
 }
 
-void BlockCache::drop_kept()
+void BlockCache::forget_kept()
 {
-    kept_used_ = 0;
-    kept_dropped_ = true;
     std::ranges::fill(jumps_, Jump{});
-    buckets_ = ZeroedArray<Block*>(buckets);
-    for (u64 segment = 0; segment < filled_.size(); ++segment)
-        for_blocks(segment, [this](Block& block) { list(block); });
-}
-
-u32 BlockCache::site(const Block& kept, unsigned insn) const
-{
-    const auto offset = u64(reinterpret_cast<const u8*>(&kept) - kept_.begin());
-    return u32(offset / alignof(Block)) << site_insn_bits | insn;
+    again_ = ZeroedArray<Again>(again_entries);
 }
 
 const Insn* BlockCache::insn_at(u32 site)
 {
-    const u64 offset = u64(site >> site_insn_bits) * alignof(Block);
-    const Block& block = *reinterpret_cast<const Block*>(&kept_[offset]);
-    return insns(block) + (site & ((1u << site_insn_bits) - 1));
+    return insns(kept_->block_at(site)) + KeptBlocks::insn_at(site);
 }
 
 BlockCache::Again& BlockCache::again_of(const Block& block)
@@ -245,14 +180,20 @@ bool BlockCache::current(Cpu& c, Block& b)
             return false;
         b.version = version;
     }
-    if (b.straddles && !goes_on(b)) {
-        SecondPage& second = second_of(b);
+    if (b.straddles && !second_is_fresh(b)) {
+        SecondPage& second = second_page(b);
         const u32 version = claim_code(c, *second.memory, u64(second.page) << page_shift, b.length - split);
         if (std::memcmp(second.data(), b.bytes() + split, b.length - split) != 0)
             return false;
         second.version = version;
     }
     return true;
+}
+
+// A straddling block also depends on where the next page is mapped.
+bool BlockCache::leads_on(Cpu& c, u64 linear, Block& block)
+{
+    return (!block.straddles || code_address(c, next_page(c, linear)) == second_page(block).data()) && current(c, block);
 }
 
 Block* BlockCache::find_slow(Cpu& c, u64 linear, u32 mode)
@@ -262,14 +203,15 @@ Block* BlockCache::find_slow(Cpu& c, u64 linear, u32 mode)
     u8* const host = code_address(c, linear);
     if (!host)
         return nullptr;
-    Block* at = buckets_[hash(u64(host), mode) & (buckets - 1)];
+    Block* at = buckets_[hash_of_block(u64(host), mode) & (buckets - 1)];
     while (at && (at->host != u64(host) || at->mode != mode))
         at = at->chain;
-    // A straddling block also depends on where the next page is mapped.
-    if (at && (!at->straddles || code_address(c, next_page(c, linear)) == second_page(*at).data()) && current(c, *at))
+    if (at && leads_on(c, linear, *at))
         return at;
     if (at)
         unlist(*at);
+    if (Block* const kept = kept_ ? kept_->find(u64(host), mode) : nullptr; kept && leads_on(c, linear, *kept))
+        return kept;
     return build(c, linear, mode, host);
 }
 
@@ -344,10 +286,10 @@ Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
         .version = version,
         .mode = mode,
         .in_page = u16(in_page),
-        .heat = std::exchange(heats_[hash(u64(host), mode) & (heats - 1)], u8(0)),
+        .heat = std::exchange(heats_[hash_of_block(u64(host), mode) & (heats - 1)], u8(0)),
     };
     if (!ring_.size())
-        set_budget(c.tier ? ring_beside_code : ring_alone, c.tier ? kept_beside_code : 0);
+        set_budget(c.tier ? std::max(ring_beside_code / c.rendezvous->cpus().size(), smallest_ring) : ring_alone);
     return &add(
         head, std::span(bytes).first(length), std::span(insns).first(count + 1),
         {second.memory, u32(second.page), second_version});
@@ -367,7 +309,7 @@ Block& BlockCache::add(const Block& head, std::span<const u8> bytes, std::span<c
     block.straddles = straddles;
     std::memcpy(block.bytes(), bytes.data(), bytes.size());
     if (straddles)
-        second_of(block) = second;
+        second_page(block) = second;
     list(block);
     return block;
 }

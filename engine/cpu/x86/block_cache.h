@@ -1,65 +1,22 @@
 #pragma once
-// Decoded blocks: straight runs of instructions within a page (the last one may straddle into the next), found by host
-// address and mode. Each vCPU has its own. A block remembers the code version of its pages and its bytes: a store to
-// its granules raises the version, and the block is compared and, if need be, decoded again when it is next entered.
+// Decoded blocks of a vCPU, found by host address and mode.
 //
 // Decoded instructions are some twenty times as large as their bytes, and most are wanted a few times only. So new blocks lie
-// in a ring with their instructions until newer ones need the room; what host code was made of is kept without them, and
-// decoded again where the interpreter must help out.
+// in a ring with their instructions until newer ones need the room; what host code was made of is kept without them, for all
+// vCPUs, and decoded again where the interpreter must help out.
 
 #include <array>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "engine/base/zeroed_array.h"
-#include "engine/cpu/x86/cpu.h"
+#include "engine/cpu/x86/kept_blocks.h"
 
 namespace engine::x86 {
 
-// Followed by its bytes, as decoded; by a SecondPage if it straddles; and in the ring by its instructions.
-struct Block {
-    const Insn* insns;    // `count`, and the end mark; null: thrown away, BlockCache::insns() has them
-    const u8* code;    // host code, null where there is none yet
-    u64 host;    // address of the first byte
-    MemoryBlock* memory;
-    Block* chain;
-    u32 page;    // within memory
-    u32 version;
-    u32 mode;
-    u16 in_page;    // offset of the first byte
-    u16 length;    // in bytes
-    u16 heat;    // how often it was entered without host code
-    u8 count;    // of instructions
-    u8 span_failures;    // how often host code did not get its bytes in one piece
-    bool no_spans;    // so it no longer tries
-    bool straddles;
-    bool listed;    // to be found
-
-    static constexpr unsigned most_insns = 64;
-
-    const u8* bytes() const { return reinterpret_cast<const u8*>(this + 1); }
-    u8* bytes() { return reinterpret_cast<u8*>(this + 1); }
-};
-
-static_assert(sizeof(Block) == 64);
-
-// Where a straddling block goes on.
-struct SecondPage {
-    MemoryBlock* memory;
-    u32 page;
-    u32 version;
-
-    u8* data() const { return memory->data() + (u64(page) << page_shift); }
-};
-const SecondPage& second_page(const Block& block);
-
-bool holds_page(const Block& block, const MemoryBlock* memory, u64 page);
 // The generation of the soft TLB that finding this block at RIP is good for. 0: none, as its two pages go by different ones.
 u64 generation_of(Cpu& c, const Block& block);
-
-using DecodedBlock = std::array<Insn, Block::most_insns + 1>;
-// Fills in what `block` was decoded to, with the end mark.
-void decode_again(const Block& block, DecodedBlock& to);
 
 class BlockCache {
 public:
@@ -73,7 +30,7 @@ public:
         Jump& jump = jumps_[(linear ^ linear >> 12) & (jump_entries - 1)];
         if (jump.linear == linear && jump.mode == mode && holds(c.soft_tlb, jump.generation)) [[likely]] {
             Block& b = *jump.block;
-            if (b.memory->code_version(b.page) == b.version && (!b.straddles || goes_on(b))) [[likely]]
+            if (is_fresh(b)) [[likely]]
                 return &b;
         }
         Block* const block = find_slow(c, linear, mode);
@@ -87,20 +44,19 @@ public:
     // it now is good for the code version that is returned.
     static u32 claim_code(Cpu& c, MemoryBlock& memory, u64 offset, u64 length);
 
-    // The block that takes the place of `block` from here on and stays until drop_kept(); its `insns` are good until the
-    // next find(), and the caller takes them away. Null: there is no room.
+    // Before the first find(). A block is looked for there too.
+    void share(std::shared_ptr<KeptBlocks> kept) { kept_ = std::move(kept); }
+    // The block that takes the place of `block`, which is the last one found, from here on. Null: there is no room.
     Block* keep(Cpu& c, Block& block);
-    // Blocks are decoded anew when they are next found. What was kept may still be read until keep() is next called.
-    void drop_kept();
+    // Forgets where kept blocks are and what they were decoded to.
+    void forget_kept();
     // What find() does when it has decoded a block: `insns` with the end mark; of `head` what does not follow from the rest.
     Block& add(const Block& head, std::span<const u8> bytes, std::span<const Insn> insns, const SecondPage& second = {});
-    // Names an instruction of a kept block.
-    u32 site(const Block& kept, unsigned insn) const;
-    const Insn* insn_at(u32 site);
+    const Insn* insn_at(u32 site);    // KeptBlocks'
 
     u64 decoded() const { return decoded_; }
     // In bytes: `ring` of new blocks, a multiple of a MiB, 2 MiB at the least. Before the first find().
-    void set_budget(u64 ring, u64 kept);
+    void set_budget(u64 ring);
 
 private:
     struct Jump {
@@ -119,10 +75,9 @@ private:
     {
         return generation == tlb.generation() || generation == tlb.global_generation();
     }
-    // Whether a straddling block's second page still holds what it did.
-    static bool goes_on(const Block& block);
     Block* find_slow(Cpu& c, u64 linear, u32 mode);
     Block* build(Cpu& c, u64 linear, u32 mode, u8* host);
+    bool leads_on(Cpu& c, u64 linear, Block& block);
     bool current(Cpu& c, Block& block);
     u8* allocate(u64 size);
     void give_up(u64 segment);
@@ -139,11 +94,10 @@ private:
     ZeroedArray<Again> again_;
     ZeroedArray<u8> heats_;    // by hash, of blocks that have made room
     // In segments, each a MiB that is given up at once. `filled_`: up to where there are blocks in each.
-    ZeroedArray<u8> ring_, kept_;
+    ZeroedArray<u8> ring_;
     std::vector<u64> filled_;
-    u64 segment_ = 0, kept_used_ = 0;
-    bool kept_dropped_ = false;    // whose memory goes when there is something to keep again
-    u64 decoded_ = 0;
+    u64 segment_ = 0, decoded_ = 0;
+    std::shared_ptr<KeptBlocks> kept_;    // null: none
 };
 
 }

@@ -100,6 +100,7 @@ struct HostCodeState {
     std::array<u64, 2>
         context{};    // TLB generation (of global pages in the second) and mode: what a jump table's entry is good for
     const void* jump_table = nullptr;
+    void* far_targets = nullptr;    // of direct jumps to other pages, by number
     u64 returns_limit = 0;    // the host's stack pointer with too many guest calls on it
     u64 spill = 0;
     u16 flags = 0;

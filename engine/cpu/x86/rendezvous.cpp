@@ -1,6 +1,5 @@
 #include "engine/cpu/x86/rendezvous.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "engine/cpu/x86/cpu.h"
@@ -10,26 +9,22 @@ namespace engine::x86 {
 void Rendezvous::add(Cpu& c)
 {
     cpus_.push_back(&c);
-    stale_.emplace_back();
 }
 
 void Rendezvous::code_written(const MemoryBlock& memory, u64 page)
 {
     const std::lock_guard lock(stale_mutex_);
-    for (std::size_t n = 0; n < cpus_.size(); ++n) {
-        if (stale_[n].size() <= most_stale)
-            stale_[n].push_back(u64(memory.data()) + (page << page_shift));
-        cpus_[n]->request.fetch_or(request_stale_code);
-    }
+    if (stale_.size() <= most_stale)
+        stale_.push_back(u64(memory.data()) + (page << page_shift));
+    for (Cpu* const c : cpus_)
+        c->request.fetch_or(request_stale_code);
 }
 
-std::vector<u64> Rendezvous::take_stale(const Cpu& c, bool& everything)
+std::vector<u64> Rendezvous::take_stale(bool& everything)
 {
     const std::lock_guard lock(stale_mutex_);
-    const auto n = std::size_t(std::ranges::find(cpus_, &c) - cpus_.begin());
-    std::vector<u64> taken = std::exchange(stale_[n], {});
-    everything = taken.size() > most_stale;
-    return taken;
+    everything = stale_.size() > most_stale;
+    return std::exchange(stale_, {});
 }
 
 void Rendezvous::enter()

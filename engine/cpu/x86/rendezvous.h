@@ -30,8 +30,9 @@ public:
 
     // Any thread: every vCPU with host code hears of the page at its next block edge.
     void code_written(const MemoryBlock& memory, u64 page) override;
-    // The host addresses of the pages that were written since the last call. `everything`: too many to tell.
-    std::vector<u64> take_stale(const Cpu& c, bool& everything);
+    // The host addresses of the pages that were written since the last call, by whichever vCPU. `everything`: too many to
+    // tell. A vCPU that finds none may go on only when the one that took them has dropped their code.
+    std::vector<u64> take_stale(bool& everything);
 
 private:
     std::mutex mutex_;
@@ -42,7 +43,7 @@ private:
 
     static constexpr std::size_t most_stale = 256;
     std::mutex stale_mutex_;
-    std::vector<std::vector<u64>> stale_;    // by vCPU
+    std::vector<u64> stale_;
 };
 
 }

@@ -234,9 +234,9 @@ void reset_cpu(Cpu& c, bool init)
     constexpr u64 bootstrap = 0x100;
     if (!init)
         fresh.apic_base = 0xfee00800 | (c.index == 0 ? bootstrap : 0);
-    // What came since INIT was seen counts: the SIPI follows at its heels.
+    // What came since INIT was seen counts: the SIPI follows at its heels. Code that is to be dropped is whatever happens.
     if (!init)
-        c.request.store(0);
+        c.request.fetch_and(request_stale_code);
     c.nmis.store(0);
     c.pending_debug = 0;
     c.nmi_latched = c.smi_latched = false;

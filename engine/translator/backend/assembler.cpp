@@ -165,4 +165,13 @@ void Assembler::rorx(u8 to, u8 from, u8 count)
     byte(count);
 }
 
+void Assembler::align_jump(unsigned opcode_bytes)
+{
+    constexpr unsigned alignment = sizeof(i32);
+    static constexpr u8 nothing[alignment][alignment - 1]{{}, {0x90}, {0x66, 0x90}, {0x0f, 0x1f, 0x00}};
+    const unsigned missing = unsigned(-(reinterpret_cast<u64>(at_) + opcode_bytes)) % alignment;
+    for (unsigned n = 0; n < missing; ++n)
+        byte(nothing[missing][n]);
+}
+
 }

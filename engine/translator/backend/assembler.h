@@ -12,7 +12,21 @@ namespace host {
 enum : u8 { rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15, ah, ch, dh, bh };
 }
 
-enum Condition : u8 { cond_o, cond_no, cond_b, cond_ae, cond_e, cond_ne, cond_be, cond_a, cond_s, cond_ns, cond_p, cond_np };
+enum Condition : u8 {
+    cond_o,
+    cond_no,
+    cond_b,
+    cond_ae,
+    cond_e,
+    cond_ne,
+    cond_be,
+    cond_a,
+    cond_s,
+    cond_ns,
+    cond_p,
+    cond_np,
+    cond_l
+};
 
 // A register, or memory at base + (index << scale) + disp; no base where `reg` is none.
 struct Rm {
@@ -70,6 +84,9 @@ public:
     u8* jump();
     u8* jump_if(unsigned condition);
     void bind(u8* displacement) const { patch(displacement, at_); }
+    // Nothing, as long as it takes that the displacement of a jump with so many bytes of opcode is aligned, and another thread
+    // sees it change at once.
+    void align_jump(unsigned opcode_bytes);
     static void patch(u8* displacement, const u8* target)
     {
         const i32 distance = i32(target - (displacement + 4));

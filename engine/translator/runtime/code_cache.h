@@ -37,6 +37,7 @@ public:
         taken_ = kept_taken_;
     }
 
+    u64 size() const { return size_; }    // bytes
     const u8* executable(const u8* written) const { return written - writable_ + executable_; }
     u8* writable(const u8* run) const { return writable_ + (run - executable_); }
     // A place in the writable mapping in less room than a pointer takes: caches are smaller than 4 GiB.

@@ -159,7 +159,11 @@ void BlockTranslator::emit_body()
 // Looks for requests and, if they are wanted, for the vector registers.
 u8* BlockTranslator::emit_request_check()
 {
+    // As long as a jump, which another thread may write over it: CodeStore::redirect().
+    constexpr unsigned rex = 0x40;
     here_.vectors = plan_.front().vectors;
+    if (!here_.vectors)
+        a_.byte(rex);
     a_.op_imm(0x83, here_.vectors ? 8 : 4, 7, state_at(offset_request), 0, 1);
     return a_.jump_if(cond_ne);
 }

@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/cpu/x86/block_cache.h"
+#include "engine/cpu/x86/block.h"
 #include "engine/translator/frontend/x86/lowering.h"
 #include "engine/translator/frontend/x86/thunks.h"
 
@@ -25,19 +25,6 @@ namespace engine::translator {
 
 using x86::Access;
 using x86::Block;
-
-// A jump to another page goes straight there if the guest's page and context are those it was linked in. What is to be filled in
-// when it is linked, in the writable mapping.
-struct FarJump {
-    u8* page;    // u64: RIP that the jump's own page begins at
-    u8* context;    // u64: HostCodeState::context
-    u8* half;    // displacement of the context that it is compared with, 8 bits
-    u8* displacement;    // of the jump
-};
-struct FarLink {
-    u32 number;    // to leave with
-    u32* patience;    // how often it may still be found to go by the table before it is linked anew
-};
 
 // What the translator asks of its surroundings while it works.
 class BlockSurroundings {
@@ -50,8 +37,8 @@ public:
     virtual u32 site(const Insn& i) = 0;
     // A jump within the page that has no target yet; it gets a number to leave with, and one day the target's code.
     virtual u32 link(u8* displacement, unsigned in_page) = 0;
-    // Likewise one to another page, `in_page` bytes from the start of this one.
-    virtual FarLink link_far(const FarJump& jump, u64 in_page) = 0;
+    // Likewise one to another page, `in_page` bytes from the start of this one. A vCPU's FarTarget goes by half the number.
+    virtual u32 link_far(u64 in_page) = 0;
     // The executable address of the code that begins at this place of the page in this mode, null: none yet.
     virtual const u8* code_at(unsigned in_page) = 0;
     // What the interpreter needs to know where a span is not to be had; lives as long as the code.
@@ -382,10 +369,18 @@ private:
         bool x87_loaded;
     };
     struct FarStub {
-        u8* from[2];
-        FarJump jump;
         u64 in_page;
+        u32 link;
+        u8 *other_context = nullptr, *other_page = nullptr;
+        const u8* in_context = nullptr;
     };
+    static Rm far_target(const FarStub& s, std::size_t offset);
+    // Before a jump that is linked while others run the code.
+    void align_link(unsigned opcode_bytes)
+    {
+        if (shared_)
+            a_.align_jump(opcode_bytes);
+    }
     struct UnknownTarget {
         u8* from;
         const Insn* insn;

@@ -24,6 +24,7 @@ void BlockTranslator::follow(unsigned in_page)
     } else if (const u8* const code = around_.code_at(in_page)) {
         a_.jump_to(relative(code));
     } else {
+        align_link(1);
         links_.push_back({a_.jump(), in_page});
     }
 }
@@ -52,22 +53,28 @@ void BlockTranslator::go_to(u64 in_page)
     go_far(in_page);
 }
 
-// Until it is linked, and where page or context are others, by the table. Nothing has context 0.
+// Until it is linked, and where page or context are others, by the table.
 void BlockTranslator::go_far(u64 in_page)
 {
-    const unsigned half = likely_half();
-    FarStub far{.in_page = in_page};
-    far.jump.page = a_.load_long_imm(scratch_b);
+    FarStub far{.in_page = in_page, .link = around_.link_far(in_page)};
+    a_.load(8, scratch_a, state_at(offset_far_targets));
+    a_.load(8, scratch_b, far_target(far, offsetof(FarTarget, context)));
+    a_.op(0x3b, 8, scratch_b, state_at(offset_context + likely_half() * sizeof(u64)));
+    far.other_context = a_.jump_if(cond_ne);
+    far.in_context = a_.at();
+    a_.load(8, scratch_b, far_target(far, offsetof(FarTarget, page)));
     a_.op(0x3b, 8, scratch_b, gpr_slot(x86::gpr_rip));
-    far.from[0] = a_.jump_if(cond_ne);
-    far.jump.context = a_.load_long_imm(scratch_a);
-    a_.op(0x3b, 8, scratch_a, state_at(offset_context + half * sizeof(u64)));
-    far.jump.half = a_.at() - 1;
-    far.from[1] = a_.jump_if(cond_ne);
+    far.other_page = a_.jump_if(cond_ne);
     a_.lea(address_size(), scratch_b, Rm::at(scratch_b, i32(i64(in_page & ~page_mask))));
     a_.store(8, gpr_slot(x86::gpr_rip), scratch_b);
-    far.jump.displacement = a_.jump();
+    a_.op_extended(0xff, 4, 4, far_target(far, offsetof(FarTarget, code)));
     far_.push_back(far);
+}
+
+// With what the vCPU has of them in scratch_a.
+Rm BlockTranslator::far_target(const FarStub& s, std::size_t offset)
+{
+    return Rm::at(scratch_a, i32((s.link >> 1) * sizeof(FarTarget) + offset));
 }
 
 // What the table doesn't know is linked as soon as there is code; what it knows, when it was found there often.
@@ -75,10 +82,10 @@ void BlockTranslator::emit_far_stubs()
 {
     const unsigned half = likely_half();
     for (const FarStub& s : far_) {
-        const FarLink link = around_.link_far(s.jump, s.in_page);
-        a_.bind(s.from[0]);
-        a_.bind(s.from[1]);
-        a_.bind(s.jump.displacement);
+        a_.bind(s.other_context);
+        a_.op(0x3b, 8, scratch_b, state_at(offset_context + (half ^ 1) * sizeof(u64)));
+        a_.jump_if_to(cond_e, s.in_context);
+        a_.bind(s.other_page);
         rip_plus(scratch_a, s.in_page);
         write_jump_lookup(a_);
         a_.op(0x3b, 8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, rip)));
@@ -86,15 +93,17 @@ void BlockTranslator::emit_far_stubs()
         a_.load(8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, context)));
         a_.op(0x3b, 8, scratch_a, state_at(offset_context + half * sizeof(u64)));
         a_.jump_if_to(cond_ne, relative(thunks_.jump_in_context[half ^ 1]));
-        a_.load_imm(scratch_a, std::bit_cast<u64>(link.patience));
-        a_.op_extended(0xff, 4, 1, Rm::at(scratch_a));
-        u8* const impatient = a_.jump_if(cond_s);
+        a_.load(8, scratch_a, state_at(offset_far_targets));
+        const Rm patience = far_target(s, offsetof(FarTarget, patience));
+        a_.op_extended(0xff, 2, 1, patience);
+        a_.op_imm(0x83, 2, 7, patience, u64(-least_patience), 1);
+        u8* const impatient = a_.jump_if(cond_l);
         write_jump(a_);
         a_.bind(impatient);
         a_.load(8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, rip)));
         a_.bind(unknown);
         a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
-        a_.load_imm(scratch_b, link.number);
+        a_.load_imm(scratch_b, s.link);
         a_.jump_to(relative(thunks_.leave));
     }
 }
@@ -181,6 +190,7 @@ void BlockTranslator::emit_jcc(const Insn& i)
     } else if (const u8* const code = around_.code_at(unsigned(i.imm))) {
         a_.jump_if_to(condition, relative(code));
     } else {
+        align_link(2);
         links_.push_back({a_.jump_if(condition), unsigned(i.imm)});
     }
 }

@@ -47,8 +47,9 @@ constexpr std::size_t offset_gpr
     offset_vectors_away = offsetof(Cpu, vectors_away), offset_flags = offsetof(Cpu, host_code.flags),
     offset_context = offsetof(Cpu, host_code.context), offset_returns_base = offsetof(Cpu, slots.returns_base),
     offset_returns_limit = offsetof(Cpu, host_code.returns_limit), offset_jump_table = offsetof(Cpu, host_code.jump_table),
-    offset_spill = offsetof(Cpu, host_code.spill), offset_x87_on_host = offsetof(Cpu, host_code.x87_on_host),
-    offset_xmm = offsetof(Cpu, fpu.xmm), offset_mxcsr = offsetof(Cpu, fpu.mxcsr), offset_ymm_high = offsetof(Cpu, fpu.ymm_high),
+    offset_far_targets = offsetof(Cpu, host_code.far_targets), offset_spill = offsetof(Cpu, host_code.spill),
+    offset_x87_on_host = offsetof(Cpu, host_code.x87_on_host), offset_xmm = offsetof(Cpu, fpu.xmm),
+    offset_mxcsr = offsetof(Cpu, fpu.mxcsr), offset_ymm_high = offsetof(Cpu, fpu.ymm_high),
     offset_spans = offsetof(Cpu, slots.spans), offset_strips = offsetof(Cpu, slots.strips),
     offset_indices = offsetof(Cpu, slots.indices), offset_chosen = offsetof(Cpu, slots.chosen),
     offset_gathered = offsetof(Cpu, slots.gathered), offset_segments = offsetof(Cpu, seg),
@@ -134,6 +135,20 @@ struct JumpTarget {
     const u8* code = nullptr;
     u64 page = 0;    // RIP that the target's page begins at
 };
+
+// Where a direct jump to another page leads on this vCPU, while RIP and context are these.
+struct FarTarget {
+    u64 context = 0;    // HostCodeState's; nothing has 0
+    u64 page = 0;    // RIP that the jump's own page begins at
+    const u8* code = nullptr;
+    // So often may it go by the table, in another context, before it is linked in that one: counts down to the least patience
+    // below 0, so that all of this begins as zeroes.
+    i16 patience = 0;
+    u16 next_patience = 0;
+    u32 target_page = 0;    // that knows of it, by its number; 0: none
+};
+static_assert(sizeof(FarTarget) == 32);
+constexpr i32 least_patience = 16, most_patience = 1 << 14;
 constexpr unsigned jump_table_bits = 16, jump_table_entries = 1 << jump_table_bits, jump_table_shift = 32 - jump_table_bits;
 constexpr u32 jump_table_factor = 0x9e3779b1;    // 2^32 over the golden ratio, odd: near and far addresses spread alike
 inline unsigned jump_table_index(u64 rip)

@@ -131,8 +131,12 @@ void BlockTranslator::emit_loop()
         lend_to_strips();
     begin_round();
     here_.lent = strips || !loans_.empty();
-    if (here_.lent)
+    if (here_.lent) {
+        // NOP with five bytes, for CodeStore::redirect().
+        for (const u8 byte : {0x0f, 0x1f, 0x44, 0x00, 0x00})
+            a_.byte(byte);
         move_lent(true);
+    }
     loop_head_ = a_.at();
     u8* const asked = emit_request_check();
     const u8* const begin = a_.at();

@@ -87,8 +87,11 @@ u8* slow_span(Cpu& c, const SpanCheck* s, u64 linear)
 {
     constexpr u8 most_failures = 64;
     const x86::Probe found = x86::probe_host(c, linear, s->size, s->access);
-    if (!found.host && !found.faults && ++s->block->span_failures == most_failures)
-        c.slots.apart = s->block;
+    if (!found.host && !found.faults) {
+        s->block->span_failures = u8(s->block->span_failures + 1);
+        if (s->block->span_failures == most_failures)
+            c.slots.apart = s->block;
+    }
     return found.host;
 }
 

@@ -35,8 +35,8 @@ protected:
     std::unique_ptr<HostCodeTier> make_tier(Cpu& c)
     {
         cpu = &c;
-        c.blocks->set_budget(smallest_ring, 64 << 10);
-        return GetParam() == With::interpreter ? nullptr : translator::make_x86_tier(c, {.hot = 2});
+        c.blocks->set_budget(smallest_ring);
+        return GetParam() == With::interpreter ? nullptr : translator::make_x86_tier(c, {.hot = 2, .kept_budget = 64 << 10});
     }
 
     void put(std::initializer_list<u8> bytes)

@@ -55,7 +55,7 @@ protected:
         std::memset(ram->data() + first_code_page * page_size, pushf, code_pages * page_size);
         rendezvous.add(*c);
         c->rendezvous = &rendezvous;
-        blocks.set_budget(2 << 20, 1 << 20);
+        blocks.set_budget(2 << 20);
         c->blocks = &blocks;
         tier = translator::make_x86_tier(*c, {.hot = 1});
     }
@@ -92,7 +92,12 @@ protected:
         insns.back().offset = u16(insns[insns.size() - 2].offset + insns[insns.size() - 2].length);
         // In a page of its own, as blocks of a page may jump to one another.
         const u32 page = first_code_page + code_pages_used;
-        const Block head{.host = u64(ram->data() + page * page_size), .memory = ram.get(), .page = page, .mode = c->mode};
+        const Block head{
+            .host = u64(ram->data() + page * page_size),
+            .memory = ram.get(),
+            .page = page,
+            .version = ram->code_version(page),
+            .mode = c->mode};
         const int vector = enter(blocks.add(head, bytes.first(insns.back().offset), insns));
         code_pages_used = (code_pages_used + 1) % code_pages;
         if (code_pages_used == 0)

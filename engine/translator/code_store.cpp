@@ -1,0 +1,392 @@
+#include "engine/translator/code_store.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "engine/cpu/x86/handlers.h"
+#include "engine/cpu/x86/mmu.h"
+#include "engine/cpu/x86/rendezvous.h"
+
+namespace engine::translator {
+
+namespace {
+
+// A page that is rewritten again and again must be run ever more often in between: twice as often after each so many.
+constexpr unsigned rewrites_to_double = 8, most_doublings = 8;
+// A jump to another page takes more than that, with what is out of line.
+constexpr u64 least_far_jump = 128;    // bytes
+
+void stop_chain(Cpu&, const Insn*) { }
+
+unsigned bits_of(const Block& b)
+{
+    return (b.mode & x86::mode_size_mask) == x86::mode_64 ? 64 : 32;
+}
+
+}
+
+CodeUser::CodeUser(Cpu& c, u64 most_far_targets) : cpu(c), targets(jump_table_entries), far(most_far_targets)
+{
+    c.host_code.jump_table = targets.data();
+    c.host_code.far_targets = &far[0];
+}
+
+std::shared_ptr<CodeStore> CodeStore::create(const X86TierOptions& options)
+{
+    // Room for the thunks and the largest block at the least.
+    auto cache = CodeCache::create(std::max(options.code_budget, 4 * BlockTranslator::most_code));
+    if (!cache)
+        return nullptr;
+    return std::shared_ptr<CodeStore>(new CodeStore(std::move(*cache), options));
+}
+
+CodeStore::CodeStore(std::unique_ptr<CodeCache> cache, const X86TierOptions& options)
+    : options_(options),
+      cache_(std::move(cache)),
+      thunks_(write_thunks(*cache_)),
+      kept_(std::make_shared<x86::KeptBlocks>(options.kept_budget)),
+      most_far_targets_(cache_->size() / least_far_jump)
+{
+    cache_->keep();
+}
+
+std::unique_ptr<CodeUser> CodeStore::add_user(Cpu& c)
+{
+    auto user = std::make_unique<CodeUser>(c, most_far_targets_);
+    c.blocks->share(kept_);
+    const std::lock_guard lock(lock_);
+    users_.push_back(user.get());
+    return user;
+}
+
+void CodeStore::remove_user(CodeUser& user)
+{
+    const std::lock_guard lock(lock_);
+    forget(user);
+    std::erase(users_, &user);
+    for (auto& [host, page] : pages_)
+        std::erase_if(page.far_uses, [&](const FarUse& use) { return use.user == &user; });
+}
+
+CodeStore::Page& CodeStore::page_at(u64 host)
+{
+    Page& page = pages_[host];
+    if (!page.number)
+        page.number = ++last_page_number_;
+    return page;
+}
+
+bool CodeStore::has_room()
+{
+    constexpr u64 most = BlockTranslator::most_code;
+    // No block has as many far jumps as that.
+    constexpr u64 most_far_jumps = 4 * Block::most_insns;
+    return far_links_.size() + most_far_jumps <= most_far_targets_ && cache_->reserve(CodeCache::Part::hot, most)
+        && cache_->reserve(CodeCache::Part::cold, most);
+}
+
+bool CodeStore::reached_heat(const Block& b)
+{
+    const auto page = pages_.find(page_of(b));
+    const unsigned rewrites = page == pages_.end() ? 0 : page->second.rewrites;
+    return b.heat >= options_.hot << std::min(rewrites / rewrites_to_double, most_doublings);
+}
+
+// The pages are looked at with the lock held: a store behind that is told to whoever takes it next.
+Block* CodeStore::translated_if_worth(CodeUser& user, Block& b)
+{
+    Cpu& c = user.cpu;
+    if (still_to_forget_ || !reached_heat(b))
+        return nullptr;
+    b.memory->set_code_listener(c.rendezvous);
+    if (b.straddles)
+        x86::second_page(b).memory->set_code_listener(c.rendezvous);
+    if (!x86::is_fresh(b))
+        return nullptr;
+    Block* const kept = !has_room() ? nullptr : b.insns ? c.blocks->keep(c, b) : &b;
+    if (!kept) {
+        drop_all(user);
+        b.heat = u16(options_.hot - 1);
+        return nullptr;
+    }
+    if (!kept->code)
+        translate(user, *kept, b.insns ? b.insns : c.blocks->insns(*kept));
+    return kept;
+}
+
+BlockTranslator::Result CodeStore::emit(CodeUser& user, Block& b, const Insn* insns, std::vector<u32>& starts)
+{
+    cpu_ = &user.cpu;
+    block_ = &b;
+    insns_ = insns;
+    Block with_insns = b;
+    with_insns.insns = insns;
+    BlockTranslator translator(with_insns, thunks_, *cache_, *this);
+    const BlockTranslator::Result result = translator.translate();
+    starts = translator.starts();
+    return result;
+}
+
+void CodeStore::translate(CodeUser& user, Block& b, const Insn* insns)
+{
+    const auto began = std::chrono::steady_clock::now();
+    std::vector<u32> starts;
+    const BlockTranslator::Result result = emit(user, b, insns, starts);
+    cache_->commit(CodeCache::Part::hot, result.end);
+    cache_->commit(CodeCache::Part::cold, result.cold_end);
+    const Translated translated{
+        &b, cache_->offset_of(result.entry), cache_->offset_of(result.miss), cache_->offset_of(result.link)};
+    std::vector<Translated>& of_page = page_at(page_of(b)).blocks;
+    // Others of the page still jump to what the block was before it lost its spans.
+    for (const Translated& t : of_page)
+        if (t.block == &b)
+            redirect(t, translated.entry);
+    of_page.push_back(translated);
+    if (b.straddles)
+        page_at(u64(x86::second_page(b).data())).blocks.push_back(translated);
+    b.code = cache_->executable(result.entry);
+    ++user.counts.blocks;
+    user.counts.guest_bytes += b.length;
+    user.counts.host_bytes += u64(result.end - result.entry) + u64(result.cold_end - result.cold);
+    user.counts.nanoseconds += u64((std::chrono::steady_clock::now() - began).count());
+    if (options_.perf_map)
+        tell_perf_map(user, result);
+}
+
+void CodeStore::tell_perf_map(const CodeUser& user, const BlockTranslator::Result& result)
+{
+    const Cpu& c = user.cpu;
+    const u64 linear = (c.base[x86::cs] + c.gpr[x86::gpr_rip]) & c.linear_mask;
+    const unsigned bits = bits_of(*block_);
+    options_.perf_map->add(cache_->executable(result.entry), u64(result.end - result.entry), linear, bits);
+    options_.perf_map->add(cache_->executable(result.cold), u64(result.cold_end - result.cold), linear, bits);
+}
+
+void CodeStore::complete_link(CodeUser& user, Block& b)
+{
+    const u64 number = std::exchange(user.pending_link, 0);
+    if (!number || still_to_forget_ || !b.code)
+        return;
+    if (number & far_bit)
+        return complete_far_link(user, b, u32(number >> 1));
+    const Link& link = links_[(number >> 1) - 1];
+    if (link.mode != b.mode || link.host != b.host)
+        return;
+    const u8* const code = link_to(b.host, b.mode);
+    if (!code)
+        return;
+    u8* const displacement = cache_->at(link.displacement);
+    const i32 distance = i32(cache_->writable(code) - (displacement + sizeof(i32)));
+    if (users_.size() == 1)
+        return void(std::memcpy(displacement, &distance, sizeof distance));
+    std::atomic_ref(*reinterpret_cast<i32*>(displacement)).store(distance, std::memory_order_release);
+}
+
+// From the page that the jump would be on if it led here; if something else led here, it is never found there.
+void CodeStore::complete_far_link(CodeUser& user, Block& b, u32 number)
+{
+    Cpu& c = user.cpu;
+    const LinkToPage& link = far_links_[number];
+    const u64 generation = x86::generation_of(c, b);
+    if (!generation || link.mode != b.mode || (u64(link.in_page) & page_mask) != b.in_page)
+        return;
+    const u64 address_mask = bits_of(b) == 64 ? ~u64(0) : 0xffffffff;
+    FarTarget& target = user.far[number];
+    target.page = (c.gpr[x86::gpr_rip] - u64(link.in_page)) & address_mask;
+    target.context = jump_context(generation, c.mode);
+    target.code = b.code;
+    target.patience = i16(std::max<i32>(target.next_patience, least_patience) - least_patience);
+    target.next_patience = u16(std::clamp<i32>(2 * target.next_patience, 2 * least_patience, most_patience));
+    Page& page = page_at(page_of(b));
+    if (std::exchange(target.target_page, page.number) != page.number)
+        page.far_uses.push_back({&user, number});
+}
+
+void CodeStore::redirect(const Translated& t, u32 to)
+{
+    u8* const entry = cache_->at(t.entry);
+    u64 bytes = 0;
+    std::memcpy(&bytes, entry, sizeof bytes);
+    constexpr u8 jump = 0xe9;
+    constexpr u64 jump_bits = 40;
+    const u32 distance = to - (t.entry + 5);
+    bytes = (bytes & ~u64(0) << jump_bits) | u64(distance) << 8 | jump;
+    std::atomic_ref(*reinterpret_cast<u64*>(entry)).store(bytes, std::memory_order_release);
+}
+
+void CodeStore::drop_spans(Block& b)
+{
+    if (still_to_forget_ || !b.code)
+        return;
+    for (const Translated& t : page_at(page_of(b)).blocks)
+        if (t.block == &b)
+            redirect(t, t.miss);
+    b.code = nullptr;
+    b.no_spans = true;
+}
+
+// Blocks that jump to one another within a page go together.
+void CodeStore::drop_page(CodeUser& user, u64 page)
+{
+    const auto at = pages_.find(page);
+    if (still_to_forget_ || at == pages_.end())
+        return;
+    for (const Translated& t : at->second.blocks) {
+        t.block->code = nullptr;
+        t.block->heat = 0;
+        redirect(t, t.miss);
+    }
+    at->second.blocks.clear();
+    // Its owner may be looking at it.
+    for (const FarUse& use : std::exchange(at->second.far_uses, {})) {
+        FarTarget& target = use.user->far[use.far];
+        if (target.target_page != at->second.number)
+            continue;
+        std::atomic_ref(target.context).store(0, std::memory_order_release);
+        target.target_page = 0;
+    }
+    ++user.counts.pages_dropped;
+    ++at->second.rewrites;
+}
+
+void CodeStore::drop_all(CodeUser& user)
+{
+    if (still_to_forget_)
+        return;
+    ++user.counts.drops_of_all;
+    kept_->forget();
+    still_to_forget_ = users_.size();
+    for (CodeUser* const each : users_) {
+        each->must_forget = true;
+        each->cpu.request.fetch_or(x86::request_stale_code);
+        each->cpu.request.notify_one();
+    }
+}
+
+void CodeStore::forget(CodeUser& user)
+{
+    if (!std::exchange(user.must_forget, false))
+        return;
+    std::ranges::fill(user.targets, JumpTarget{});
+    user.far = ZeroedArray<FarTarget>(most_far_targets_);
+    user.cpu.host_code.far_targets = &user.far[0];
+    user.pending_link = 0;
+    user.cpu.slots.apart = nullptr;
+    user.cpu.blocks->forget_kept();
+    if (--still_to_forget_ == 0)
+        reuse();
+}
+
+void CodeStore::reuse()
+{
+    std::erase_if(pages_, [](const auto& page) { return page.second.rewrites == 0; });
+    for (auto& [host, page] : pages_)
+        page = {.blocks = {}, .far_uses = {}, .number = page.number, .rewrites = page.rewrites};
+    kept_->reuse();
+    cache_->clear();
+    links_.clear();
+    far_links_.clear();
+    alone_.clear();
+    rests_.clear();
+    span_checks_.clear();
+}
+
+const Insn* CodeStore::alone(const Insn& i)
+{
+    return &alone_.emplace_back(AloneInsn{i, &stop_chain}).insn;
+}
+
+const Insn* CodeStore::rest(const Insn& i)
+{
+    const Insn* const end = insns_ + block_->count + 1;
+    rests_.push_back(std::make_unique_for_overwrite<Insn[]>(std::size_t(end - &i)));
+    std::copy(&i, end, rests_.back().get());
+    return rests_.back().get();
+}
+
+u32 CodeStore::link(u8* displacement, unsigned in_page)
+{
+    links_.push_back({page_of(*block_) + in_page, cache_->offset_of(displacement), block_->mode});
+    return u32(links_.size() << 1);
+}
+
+u32 CodeStore::link_far(u64 in_page)
+{
+    far_links_.push_back({i64(in_page), block_->mode});
+    return u32((far_links_.size() - 1) << 1 | far_bit);
+}
+
+const u8* CodeStore::code_at(unsigned in_page)
+{
+    return options_.linked ? link_to(page_of(*block_) + in_page, block_->mode) : nullptr;
+}
+
+const u8* CodeStore::link_to(u64 host, u32 mode)
+{
+    const Translated* newest = nullptr;
+    const auto at = pages_.find(host & ~page_mask);
+    if (at != pages_.end())
+        for (const Translated& t : at->second.blocks)
+            if (t.block->host == host && t.block->mode == mode && t.block->code)
+                newest = &t;
+    return newest ? cache_->executable(cache_->at(newest->link)) : nullptr;
+}
+
+const SpanCheck* CodeStore::span_check(const Insn& i, unsigned size, Access access)
+{
+    span_checks_.push_back({block_, site(i), u16(size), access});
+    return &span_checks_.back();
+}
+
+bool CodeStore::shares_memory()
+{
+    return !cpu_->rendezvous->alone();
+}
+
+void CodeStore::looked_at(unsigned in_page, unsigned length)
+{
+    x86::BlockCache::claim_code(*cpu_, *block_->memory, (u64(block_->page) << page_shift) + in_page, length);
+}
+
+// The translated block that has this address in it, without leaving a trace in the guest.
+Block* CodeStore::covering(Cpu& c, u64 linear)
+{
+    u64 physical = 0;
+    if (!x86::peek(c, linear, physical))
+        return nullptr;
+    physical = x86::masked_physical(c, physical);
+    const FlatRange* const range = x86::find_range(c, physical);
+    if (!range || !range->read)
+        return nullptr;
+    const u64 host = u64(range->read->data()) + range->read_offset + (physical - range->first);
+    const auto page = pages_.find(host & ~page_mask);
+    if (page == pages_.end())
+        return nullptr;
+    for (const Translated& t : page->second.blocks)
+        if (host - t.block->host < t.block->length && bits_of(*t.block) == (c.code_64() ? 64u : 32u))
+            return t.block;
+    return nullptr;
+}
+
+// Where each instruction begins is found by translating the block once more, behind the code that counts.
+std::optional<TranslatedBlock> CodeStore::translation_of(CodeUser& user, u64 linear)
+{
+    Block* const b = still_to_forget_ ? nullptr : covering(user.cpu, linear);
+    if (!b || !has_room())
+        return {};
+    const Insn* const insns = user.cpu.blocks->insns(*b);
+    std::vector<u32> starts;
+    const BlockTranslator::Result again = emit(user, *b, insns, starts);
+    TranslatedBlock told{.bits = bits_of(*b), .host_address = u64(cache_->executable(again.entry))};
+    told.guest_address = (linear & ~page_mask) + b->in_page;
+    told.guest.assign(b->bytes(), b->bytes() + b->length);
+    told.host.assign(again.entry, again.end);
+    for (unsigned n = 0; n < b->count && n < starts.size(); ++n)
+        told.starts.push_back({u32(insns[n].offset - b->in_page), starts[n]});
+    return told;
+}
+
+}

@@ -1,0 +1,152 @@
+#pragma once
+// The translated code of a machine: one cache, one table of blocks by page, one set of links within pages, for all its vCPUs.
+//
+// What hangs on a vCPU's soft TLB is the vCPU's own, in its CodeUser: where jumps by address and direct jumps to other pages
+// lead. So code itself names no address space and no vCPU.
+//
+// One vCPU at a time translates, links or drops, with the lock held, while the others run on. They never wait for the lock in
+// the middle of a run: whoever finds it taken leaves the block to the interpreter this time. What is written over code that
+// may be running is one aligned store each: the displacement of a jump that is linked, and a jump over the first eight bytes of
+// a block, whose first instruction is no shorter than the jump.
+//
+// Memory is used again only after everything was dropped and every vCPU has since been at a block edge of the run loop, where it
+// has forgotten all about it: until then it may be in the middle of old code or of an old block's instructions.
+
+#include <deque>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/base/counter.h"
+#include "engine/cpu/x86/kept_blocks.h"
+#include "engine/translator/frontend/x86/block_translator.h"
+#include "engine/translator/x86_tier.h"
+
+namespace engine::translator {
+
+// What one vCPU knows of the code. Its own but for `must_forget`, and for `far` while the lock is held.
+struct CodeUser {
+    CodeUser(Cpu& c, u64 most_far_targets);
+
+    Cpu& cpu;
+    std::vector<JumpTarget> targets;
+    ZeroedArray<FarTarget> far;    // by half of a link's number
+    u64 pending_link = 0;    // number of the link that host code was last left by; 0: none
+    bool must_forget = false;
+    struct {
+        Counter blocks, guest_bytes, host_bytes, nanoseconds, pages_dropped, drops_of_all;
+    } counts;
+};
+
+class CodeStore final : private BlockSurroundings {
+public:
+    // Null where no memory for code is to be had.
+    static std::shared_ptr<CodeStore> create(const X86TierOptions& options);
+
+    const X86TierOptions& options() const { return options_; }
+    const Thunks& thunks() const { return thunks_; }
+    const std::shared_ptr<x86::KeptBlocks>& kept() const { return kept_; }
+    std::mutex& lock() { return lock_; }
+
+    // Before the machine runs, and when none of its vCPUs does any more. They take the lock themselves.
+    std::unique_ptr<CodeUser> add_user(Cpu& c);
+    void remove_user(CodeUser& user);
+
+    // What follows wants the lock held.
+
+    // The block with code that `b`, which stands at RIP, is from here on; null: none yet.
+    Block* translated_if_worth(CodeUser& user, Block& b);
+    // The link that host code was left by leads to `b`, which stands at RIP.
+    void complete_link(CodeUser& user, Block& b);
+    // It is translated again when it is next entered.
+    void drop_spans(Block& b);
+    void drop_page(CodeUser& user, u64 page);
+    // Everything is dropped; each vCPU is asked to forget it.
+    void drop_all(CodeUser& user);
+    // At a block edge of the run loop: the user has no pointer to code or blocks of before, if it was asked for that.
+    void forget(CodeUser& user);
+    std::optional<TranslatedBlock> translation_of(CodeUser& user, u64 linear);
+
+private:
+    CodeStore(std::unique_ptr<CodeCache> cache, const X86TierOptions& options);
+
+    struct Translated {
+        Block* block;
+        u32 entry, miss, link;    // counted from the start of the code
+    };
+    struct FarUse {    // of a page's code by a jump on another one
+        CodeUser* user;
+        u32 far;
+    };
+    struct Page {
+        std::vector<Translated> blocks;
+        std::vector<FarUse> far_uses;
+        u32 number = 0;
+        unsigned rewrites = 0;
+    };
+    // Of jumps that are not linked or may have to be linked anew; there are several for each block. Numbers to leave with tell
+    // the two apart by their lowest bit; 0 is none.
+    struct Link {
+        u64 host;    // address that it leads to
+        u32 displacement;    // counted from the start of the code
+        u32 mode;
+    };
+    struct LinkToPage {
+        i64 in_page;
+        u32 mode;
+    };
+    static constexpr u64 far_bit = 1;
+
+    static u64 page_of(const Block& b) { return b.host - b.in_page; }
+    Page& page_at(u64 host);
+    bool has_room();
+    bool reached_heat(const Block& b);
+    void translate(CodeUser& user, Block& b, const Insn* insns);
+    BlockTranslator::Result emit(CodeUser& user, Block& b, const Insn* insns, std::vector<u32>& starts);
+    void tell_perf_map(const CodeUser& user, const BlockTranslator::Result& result);
+    Block* covering(Cpu& c, u64 linear);
+    void complete_far_link(CodeUser& user, Block& b, u32 number);
+    void redirect(const Translated& t, u32 to);
+    void reuse();
+
+    const Insn* alone(const Insn& i) override;
+    const Insn* rest(const Insn& i) override;
+    u32 site(const Insn& i) override { return kept_->site(*block_, unsigned(&i - insns_)); }
+    u32 link(u8* displacement, unsigned in_page) override;
+    u32 link_far(u64 in_page) override;
+    const u8* code_at(unsigned in_page) override;
+    const u8* link_to(u64 host, u32 mode);
+    const SpanCheck* span_check(const Insn& i, unsigned size, Access access) override;
+    unsigned next_window() override { return next_window_++ % x86::SoftTlb::loop_windows; }
+    bool shares_memory() override;
+    void looked_at(unsigned in_page, unsigned length) override;
+
+    // Only its handler is read of the mark behind the instruction.
+    struct AloneInsn {
+        Insn insn;
+        x86::Handler stop;
+    };
+
+    const X86TierOptions options_;
+    std::unique_ptr<CodeCache> cache_;
+    const Thunks thunks_;
+    const std::shared_ptr<x86::KeptBlocks> kept_;
+    const u64 most_far_targets_;
+    std::mutex lock_;
+    std::vector<CodeUser*> users_;
+    std::size_t still_to_forget_ = 0;    // users; nothing is translated before all have
+    std::unordered_map<u64, Page> pages_;
+    u32 last_page_number_ = 0;
+    std::deque<Link> links_;
+    std::deque<LinkToPage> far_links_;
+    std::deque<AloneInsn> alone_;
+    std::vector<std::unique_ptr<Insn[]>> rests_;
+    std::deque<SpanCheck> span_checks_;
+    unsigned next_window_ = 0;
+    // While translating.
+    Cpu* cpu_ = nullptr;
+    Block* block_ = nullptr;
+    const Insn* insns_ = nullptr;
+};
+
+}
