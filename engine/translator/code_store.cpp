@@ -178,26 +178,62 @@ void CodeStore::complete_link(CodeUser& user, Block& b)
     const u8* const code = link_to(b.host, b.mode);
     if (!code)
         return;
-    u8* const displacement = cache_->at(link.displacement);
-    const i32 distance = i32(cache_->writable(code) - (displacement + sizeof(i32)));
-    if (users_.size() == 1)
-        return void(std::memcpy(displacement, &distance, sizeof distance));
+    set_displacement(link.displacement, code);
+}
+
+// Where others may be running it, it is aligned.
+void CodeStore::set_displacement(u32 at, const u8* code)
+{
+    u8* const displacement = cache_->at(at);
+    if (at % sizeof(i32) != 0)
+        return Assembler::patch(displacement, cache_->writable(code));
+    const auto distance = i32(cache_->writable(code) - (displacement + sizeof(i32)));
     std::atomic_ref(*reinterpret_cast<i32*>(displacement)).store(distance, std::memory_order_release);
+}
+
+// What leads one vCPU on leads the others too, who may be between their look at context and page and the jump: it goes to this
+// place for good, and not to blocks of which there may be others at the same place.
+bool CodeStore::may_lead_to(LinkToPage& link, const Block& b)
+{
+    const bool shared = !link.context;
+    if (shared && (b.straddles || (link.host && link.host != b.host)))
+        return false;
+    link.host = b.host;
+    return true;
+}
+
+void CodeStore::set_far_page(CodeUser& user, u32 number, u64 page)
+{
+    if (const u32 at = far_links_[number].page)
+        std::memcpy(cache_->at(at), &page, sizeof page);
+    user.far[number].page = page;
+}
+
+// By another than the user, who may be looking at it, only to 0.
+void CodeStore::set_far_context(CodeUser& user, u32 number, u64 context)
+{
+    if (const u32 at = far_links_[number].context)
+        std::memcpy(cache_->at(at), &context, sizeof context);
+    std::atomic_ref(user.far[number].context).store(context, std::memory_order_release);
 }
 
 // From the page that the jump would be on if it led here; if something else led here, it is never found there.
 void CodeStore::complete_far_link(CodeUser& user, Block& b, u32 number)
 {
     Cpu& c = user.cpu;
-    const LinkToPage& link = far_links_[number];
+    LinkToPage& link = far_links_[number];
     const u64 generation = x86::generation_of(c, b);
     if (!generation || link.mode != b.mode || (u64(link.in_page) & page_mask) != b.in_page)
         return;
-    const u64 address_mask = bits_of(b) == 64 ? ~u64(0) : 0xffffffff;
     FarTarget& target = user.far[number];
-    target.page = (c.gpr[x86::gpr_rip] - u64(link.in_page)) & address_mask;
-    target.context = jump_context(generation, c.mode);
-    target.code = b.code;
+    if (!may_lead_to(link, b)) {
+        target.patience = most_patience - least_patience;
+        return;
+    }
+    const u64 address_mask = bits_of(b) == 64 ? ~u64(0) : 0xffffffff;
+    set_displacement(link.displacement, b.code);
+    set_far_page(user, number, (c.gpr[x86::gpr_rip] - u64(link.in_page)) & address_mask);
+    set_far_context(user, number, jump_context(generation, c.mode));
     target.patience = i16(std::max<i32>(target.next_patience, least_patience) - least_patience);
     target.next_patience = u16(std::clamp<i32>(2 * target.next_patience, 2 * least_patience, most_patience));
     Page& page = page_at(page_of(b));
@@ -245,7 +281,7 @@ void CodeStore::drop_page(CodeUser& user, u64 page)
         FarTarget& target = use.user->far[use.far];
         if (target.target_page != at->second.number)
             continue;
-        std::atomic_ref(target.context).store(0, std::memory_order_release);
+        set_far_context(*use.user, use.far, 0);
         target.target_page = 0;
     }
     ++user.counts.pages_dropped;
@@ -317,6 +353,16 @@ u32 CodeStore::link_far(u64 in_page)
 {
     far_links_.push_back({i64(in_page), block_->mode});
     return u32((far_links_.size() - 1) << 1 | far_bit);
+}
+
+void CodeStore::place_far(u32 link, const FarJump& jump)
+{
+    LinkToPage& to = far_links_[link >> 1];
+    to.displacement = cache_->offset_of(jump.displacement);
+    if (jump.context) {
+        to.context = cache_->offset_of(jump.context);
+        to.page = cache_->offset_of(jump.page);
+    }
 }
 
 const u8* CodeStore::code_at(unsigned in_page)

@@ -94,6 +94,8 @@ private:
     struct LinkToPage {
         i64 in_page;
         u32 mode;
+        u32 displacement = 0, context = 0, page = 0;    // FarJump's, counted from the start of the code; 0: not there
+        u64 host = 0;    // address that it leads to
     };
     static constexpr u64 far_bit = 1;
 
@@ -106,6 +108,10 @@ private:
     void tell_perf_map(const CodeUser& user, const BlockTranslator::Result& result);
     Block* covering(Cpu& c, u64 linear);
     void complete_far_link(CodeUser& user, Block& b, u32 number);
+    static bool may_lead_to(LinkToPage& link, const Block& b);
+    void set_displacement(u32 at, const u8* code);
+    void set_far_page(CodeUser& user, u32 number, u64 page);
+    void set_far_context(CodeUser& user, u32 number, u64 context);
     void redirect(const Translated& t, u32 to);
     void reuse();
 
@@ -114,6 +120,7 @@ private:
     u32 site(const Insn& i) override { return kept_->site(*block_, unsigned(&i - insns_)); }
     u32 link(u8* displacement, unsigned in_page) override;
     u32 link_far(u64 in_page) override;
+    void place_far(u32 link, const FarJump& jump) override;
     const u8* code_at(unsigned in_page) override;
     const u8* link_to(u64 host, u32 mode);
     const SpanCheck* span_check(const Insn& i, unsigned size, Access access) override;

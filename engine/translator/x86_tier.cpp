@@ -13,12 +13,37 @@ namespace {
 
 constexpr u16 never = 0xffff;
 
+// A vCPU's turn at the store, if it got it: the only one always has.
+class Turn {
+public:
+    explicit Turn(std::mutex* lock) : lock_(lock), has_(!lock || lock->try_lock()) { }
+    ~Turn()
+    {
+        if (lock_ && has_)
+            lock_->unlock();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    explicit operator bool() const { return has_; }
+    void wait_for(x86::Rendezvous& others)
+    {
+        others.leave();
+        lock_->lock();
+        others.enter();
+        has_ = true;
+    }
+
+private:
+    std::mutex* const lock_;
+    bool has_;
+};
+
 class X86Tier final : public x86::HostCodeTier {
 public:
     X86Tier(Cpu& c, std::shared_ptr<CodeStore> store)
         : hot_(store->options().hot),
           linked_(store->options().linked),
-          counted_(c),
+          cpu_(c),
           store_(std::move(store)),
           user_(store_->add_user(c))
     {
@@ -80,7 +105,10 @@ public:
 
     void drop_stale(Cpu& c) override
     {
-        const std::unique_lock lock = wait_for_store(c);
+        Turn turn(lock(c));
+        // Whoever has it may be waiting for this vCPU to stand aside.
+        if (!turn)
+            turn.wait_for(*c.rendezvous);
         bool everything = false;
         const std::vector<u64> stale = c.rendezvous->take_stale(everything);
         if (everything)
@@ -93,7 +121,9 @@ public:
 
     void clear(Cpu& c) override
     {
-        const std::unique_lock lock = wait_for_store(c);
+        Turn turn(lock(c));
+        if (!turn)
+            turn.wait_for(*c.rendezvous);
         store_->drop_all(*user_);
         store_->forget(*user_);
     }
@@ -110,17 +140,8 @@ private:
         return !(b.mode & mode_single) && (is_64 || (b.mode & flat_32) == flat_32);
     }
 
-    // At a block edge. Whoever has the lock may be waiting for this vCPU to stand aside.
-    std::unique_lock<std::mutex> wait_for_store(Cpu& c)
-    {
-        std::unique_lock lock(store_->lock(), std::try_to_lock);
-        if (!lock) {
-            c.rendezvous->leave();
-            lock.lock();
-            c.rendezvous->enter();
-        }
-        return lock;
-    }
+    // None while there is nobody else: the machine stands still when others look.
+    std::mutex* lock(const Cpu& c) const { return c.rendezvous->alone() ? nullptr : &store_->lock(); }
 
     Block* translated_if_worth(Block& b)
     {
@@ -134,26 +155,26 @@ private:
             b.heat = never;
             return nullptr;
         }
-        const std::unique_lock lock(store_->lock(), std::try_to_lock);
-        return lock ? store_->translated_if_worth(*user_, b) : nullptr;
+        const Turn turn(lock(cpu_));
+        return turn ? store_->translated_if_worth(*user_, b) : nullptr;
     }
 
     void complete_link(Block& b)
     {
-        if (const std::unique_lock lock(store_->lock(), std::try_to_lock); lock)
+        if (const Turn turn(lock(cpu_)); turn)
             store_->complete_link(*user_, b);
     }
 
     // If others have the lock, after another run.
     void drop_spans(Cpu& c)
     {
-        if (const std::unique_lock lock(store_->lock(), std::try_to_lock); lock)
+        if (const Turn turn(lock(c)); turn)
             store_->drop_spans(*std::exchange(c.slots.apart, nullptr));
     }
 
     const unsigned hot_;
     const bool linked_;
-    const Cpu& counted_;
+    const Cpu& cpu_;
     struct {
         Counter runs, unlinked, requests, faults;
     } counts_;
@@ -176,7 +197,7 @@ TranslatorCounts X86Tier::counts() const
         .requests = counts_.requests.value(),
         .faults = counts_.faults.value(),
         .others = runs - std::min(runs, told),
-        .tlb_fills = counted_.tlb_fills.value(),
+        .tlb_fills = cpu_.tlb_fills.value(),
         .pages_dropped = of_user.pages_dropped.value(),
         .drops_of_all = of_user.drops_of_all.value(),
     };

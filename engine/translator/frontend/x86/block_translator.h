@@ -26,6 +26,14 @@ namespace engine::translator {
 using x86::Access;
 using x86::Block;
 
+// What is to be filled in when a jump to another page is linked, in the writable mapping.
+struct FarJump {
+    u8* displacement = nullptr;    // of the jump
+    // Where there is one vCPU, u64 each: what a FarTarget has otherwise.
+    u8* context = nullptr;
+    u8* page = nullptr;
+};
+
 // What the translator asks of its surroundings while it works.
 class BlockSurroundings {
 public:
@@ -39,6 +47,7 @@ public:
     virtual u32 link(u8* displacement, unsigned in_page) = 0;
     // Likewise one to another page, `in_page` bytes from the start of this one. A vCPU's FarTarget goes by half the number.
     virtual u32 link_far(u64 in_page) = 0;
+    virtual void place_far(u32 link, const FarJump& jump) = 0;
     // The executable address of the code that begins at this place of the page in this mode, null: none yet.
     virtual const u8* code_at(unsigned in_page) = 0;
     // What the interpreter needs to know where a span is not to be had; lives as long as the code.
@@ -371,6 +380,7 @@ private:
     struct FarStub {
         u64 in_page;
         u32 link;
+        FarJump jump{};
         u8 *other_context = nullptr, *other_page = nullptr;
         const u8* in_context = nullptr;
     };

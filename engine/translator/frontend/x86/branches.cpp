@@ -53,21 +53,30 @@ void BlockTranslator::go_to(u64 in_page)
     go_far(in_page);
 }
 
-// Until it is linked, and where page or context are others, by the table.
+// Until it is linked, and where page or context are others, by the table. `displacement` leads nowhere until then, and no
+// context is 0.
 void BlockTranslator::go_far(u64 in_page)
 {
     FarStub far{.in_page = in_page, .link = around_.link_far(in_page)};
-    a_.load(8, scratch_a, state_at(offset_far_targets));
-    a_.load(8, scratch_b, far_target(far, offsetof(FarTarget, context)));
+    if (shared_) {
+        a_.load(8, scratch_a, state_at(offset_far_targets));
+        a_.load(8, scratch_b, far_target(far, offsetof(FarTarget, context)));
+    } else {
+        far.jump.context = a_.load_long_imm(scratch_b);
+    }
     a_.op(0x3b, 8, scratch_b, state_at(offset_context + likely_half() * sizeof(u64)));
     far.other_context = a_.jump_if(cond_ne);
     far.in_context = a_.at();
-    a_.load(8, scratch_b, far_target(far, offsetof(FarTarget, page)));
+    if (shared_)
+        a_.load(8, scratch_b, far_target(far, offsetof(FarTarget, page)));
+    else
+        far.jump.page = a_.load_long_imm(scratch_b);
     a_.op(0x3b, 8, scratch_b, gpr_slot(x86::gpr_rip));
     far.other_page = a_.jump_if(cond_ne);
     a_.lea(address_size(), scratch_b, Rm::at(scratch_b, i32(i64(in_page & ~page_mask))));
     a_.store(8, gpr_slot(x86::gpr_rip), scratch_b);
-    a_.op_extended(0xff, 4, 4, far_target(far, offsetof(FarTarget, code)));
+    align_link(1);
+    far.jump.displacement = a_.jump();
     far_.push_back(far);
 }
 
@@ -82,6 +91,8 @@ void BlockTranslator::emit_far_stubs()
 {
     const unsigned half = likely_half();
     for (const FarStub& s : far_) {
+        around_.place_far(s.link, s.jump);
+        a_.bind(s.jump.displacement);
         a_.bind(s.other_context);
         a_.op(0x3b, 8, scratch_b, state_at(offset_context + (half ^ 1) * sizeof(u64)));
         a_.jump_if_to(cond_e, s.in_context);

@@ -136,18 +136,17 @@ struct JumpTarget {
     u64 page = 0;    // RIP that the target's page begins at
 };
 
-// Where a direct jump to another page leads on this vCPU, while RIP and context are these.
+// What a vCPU knows of a direct jump to another page. It leads where it was linked to while RIP and context are these; where there
+// is one vCPU they stand in the code instead, which is quicker.
 struct FarTarget {
     u64 context = 0;    // HostCodeState's; nothing has 0
     u64 page = 0;    // RIP that the jump's own page begins at
-    const u8* code = nullptr;
     // So often may it go by the table, in another context, before it is linked in that one: counts down to the least patience
     // below 0, so that all of this begins as zeroes.
     i16 patience = 0;
     u16 next_patience = 0;
     u32 target_page = 0;    // that knows of it, by its number; 0: none
 };
-static_assert(sizeof(FarTarget) == 32);
 constexpr i32 least_patience = 16, most_patience = 1 << 14;
 constexpr unsigned jump_table_bits = 16, jump_table_entries = 1 << jump_table_bits, jump_table_shift = 32 - jump_table_bits;
 constexpr u32 jump_table_factor = 0x9e3779b1;    // 2^32 over the golden ratio, odd: near and far addresses spread alike
