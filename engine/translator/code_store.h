@@ -12,6 +12,7 @@
 // Memory is used again only after everything was dropped and every vCPU has since been at a block edge of the run loop, where it
 // has forgotten all about it: until then it may be in the middle of old code or of an old block's instructions.
 
+#include <atomic>
 #include <deque>
 #include <mutex>
 #include <unordered_map>
@@ -23,6 +24,33 @@
 #include "engine/translator/x86_tier.h"
 
 namespace engine::translator {
+
+// Taken by turns of some microseconds each.
+class StoreLock {
+public:
+    void lock()
+    {
+        mutex_.lock();
+        begin_turn();
+    }
+    bool try_lock()
+    {
+        if (!mutex_.try_lock())
+            return false;
+        begin_turn();
+        return true;
+    }
+    // Looks again until most turns would be over. `missed`: the turn that it was in vain for last; its owner has no processor,
+    // perhaps, and is not waited for twice.
+    bool try_for_a_while(u32& missed);
+    void unlock() { mutex_.unlock(); }
+
+private:
+    void begin_turn() { turn_.store(turn_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
+
+    std::mutex mutex_;
+    std::atomic<u32> turn_ = 0;
+};
 
 // What one vCPU knows of the code. Its own but for `must_forget`, and for `far` while the lock is held.
 struct CodeUser {
@@ -46,7 +74,7 @@ public:
     const X86TierOptions& options() const { return options_; }
     const Thunks& thunks() const { return thunks_; }
     const std::shared_ptr<x86::KeptBlocks>& kept() const { return kept_; }
-    std::mutex& lock() { return lock_; }
+    StoreLock& lock() { return lock_; }
 
     // Before the machine runs, and when none of its vCPUs does any more. They take the lock themselves.
     std::unique_ptr<CodeUser> add_user(Cpu& c);
@@ -139,7 +167,7 @@ private:
     const Thunks thunks_;
     const std::shared_ptr<x86::KeptBlocks> kept_;
     const u64 most_far_targets_;
-    std::mutex lock_;
+    StoreLock lock_;
     std::vector<CodeUser*> users_;
     std::size_t still_to_forget_ = 0;    // users; nothing is translated before all have
     std::unordered_map<u64, Page> pages_;

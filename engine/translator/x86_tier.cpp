@@ -16,7 +16,8 @@ constexpr u16 never = 0xffff;
 // A vCPU's turn at the store, if it got it: the only one always has.
 class Turn {
 public:
-    explicit Turn(std::mutex* lock) : lock_(lock), has_(!lock || lock->try_lock()) { }
+    explicit Turn(StoreLock* lock) : lock_(lock) { }
+    Turn(StoreLock* lock, u32& missed) : lock_(lock), has_(!lock || lock->try_for_a_while(missed)) { }
     ~Turn()
     {
         if (lock_ && has_)
@@ -25,17 +26,20 @@ public:
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
     explicit operator bool() const { return has_; }
-    void wait_for(x86::Rendezvous& others)
+    // At a block edge. Whoever has it may be waiting for this vCPU to stand aside.
+    void wait(x86::Rendezvous& others)
     {
-        others.leave();
-        lock_->lock();
-        others.enter();
+        if (lock_ && !lock_->try_lock()) {
+            others.leave();
+            lock_->lock();
+            others.enter();
+        }
         has_ = true;
     }
 
 private:
-    std::mutex* const lock_;
-    bool has_;
+    StoreLock* const lock_;
+    bool has_ = false;
 };
 
 class X86Tier final : public x86::HostCodeTier {
@@ -106,9 +110,7 @@ public:
     void drop_stale(Cpu& c) override
     {
         Turn turn(lock(c));
-        // Whoever has it may be waiting for this vCPU to stand aside.
-        if (!turn)
-            turn.wait_for(*c.rendezvous);
+        turn.wait(*c.rendezvous);
         bool everything = false;
         const std::vector<u64> stale = c.rendezvous->take_stale(everything);
         if (everything)
@@ -122,8 +124,7 @@ public:
     void clear(Cpu& c) override
     {
         Turn turn(lock(c));
-        if (!turn)
-            turn.wait_for(*c.rendezvous);
+        turn.wait(*c.rendezvous);
         store_->drop_all(*user_);
         store_->forget(*user_);
     }
@@ -141,7 +142,7 @@ private:
     }
 
     // None while there is nobody else: the machine stands still when others look.
-    std::mutex* lock(const Cpu& c) const { return c.rendezvous->alone() ? nullptr : &store_->lock(); }
+    StoreLock* lock(const Cpu& c) const { return c.rendezvous->alone() ? nullptr : &store_->lock(); }
 
     Block* translated_if_worth(Block& b)
     {
@@ -155,20 +156,20 @@ private:
             b.heat = never;
             return nullptr;
         }
-        const Turn turn(lock(cpu_));
+        const Turn turn(lock(cpu_), missed_turn_);
         return turn ? store_->translated_if_worth(*user_, b) : nullptr;
     }
 
     void complete_link(Block& b)
     {
-        if (const Turn turn(lock(cpu_)); turn)
+        if (const Turn turn(lock(cpu_), missed_turn_); turn)
             store_->complete_link(*user_, b);
     }
 
     // If others have the lock, after another run.
     void drop_spans(Cpu& c)
     {
-        if (const Turn turn(lock(c)); turn)
+        if (const Turn turn(lock(c), missed_turn_); turn)
             store_->drop_spans(*std::exchange(c.slots.apart, nullptr));
     }
 
@@ -181,6 +182,7 @@ private:
     const std::shared_ptr<CodeStore> store_;
     const std::unique_ptr<CodeUser> user_;
     bool inside_ = false;    // host code
+    u32 missed_turn_ = 0;
 };
 
 TranslatorCounts X86Tier::counts() const
