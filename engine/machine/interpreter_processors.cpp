@@ -155,7 +155,14 @@ Result<std::unique_ptr<Processors>> make_interpreter(unsigned count, Processors:
 Result<std::unique_ptr<Processors>> make_translator(unsigned count, Processors::Wires wires)
 {
     const auto perf_map = wires.perf_map ? translator::PerfMap::create() : nullptr;
-    const auto store = translator::make_code_store({.perf_map = perf_map});
+    // Several processors do more at a time, and what makes room goes for all of them.
+    constexpr u64 code_of_several = 68 << 20, kept_of_several = 28 << 20;
+    translator::X86TierOptions options{.perf_map = perf_map};
+    if (count > 1) {
+        options.code_budget = code_of_several;
+        options.kept_budget = kept_of_several;
+    }
+    const auto store = translator::make_code_store(options);
     return make(count, std::move(wires), [=](x86::Cpu& c) { return translator::make_x86_tier(c, store); });
 }
 

@@ -123,6 +123,7 @@ Block* CodeStore::translated_if_worth(CodeUser& user, Block& b)
     Block* const kept = !has_room() ? nullptr : b.insns ? c.blocks->keep(c, b) : &b;
     if (!kept) {
         drop_all(user);
+        c.request.fetch_or(x86::request_stale_code);
         b.heat = u16(options_.hot - 1);
         return nullptr;
     }
@@ -311,6 +312,8 @@ void CodeStore::drop_all(CodeUser& user)
     still_to_forget_ = users_.size();
     for (CodeUser* const each : users_) {
         each->must_forget = true;
+        if (each == &user)
+            continue;
         each->cpu.request.fetch_or(x86::request_stale_code);
         each->cpu.request.notify_one();
     }

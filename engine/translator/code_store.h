@@ -89,7 +89,7 @@ public:
     // It is translated again when it is next entered.
     void drop_spans(Block& b);
     void drop_page(CodeUser& user, u64 page);
-    // Everything is dropped; each vCPU is asked to forget it.
+    // Everything is dropped; the other vCPUs are asked to forget it, and the user is to do so at its next block edge.
     void drop_all(CodeUser& user);
     // At a block edge of the run loop: the user has no pointer to code or blocks of before, if it was asked for that.
     void forget(CodeUser& user);
