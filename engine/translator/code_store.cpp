@@ -62,7 +62,8 @@ CodeStore::CodeStore(std::unique_ptr<CodeCache> cache, const X86TierOptions& opt
       cache_(std::move(cache)),
       thunks_(write_thunks(*cache_)),
       kept_(std::make_shared<x86::KeptBlocks>(options.kept_budget)),
-      most_far_targets_(cache_->size() / least_far_jump)
+      most_far_targets_(cache_->size() / least_far_jump),
+      busy_(*kept_)
 {
     cache_->keep();
 }
@@ -132,7 +133,7 @@ Block* CodeStore::translated_if_worth(CodeUser& user, Block& b)
     return kept;
 }
 
-BlockTranslator::Result CodeStore::emit(CodeUser& user, Block& b, const Insn* insns, std::vector<u32>& starts)
+CodeStore::Emitted CodeStore::emit(CodeUser& user, Block& b, const Insn* insns)
 {
     cpu_ = &user.cpu;
     block_ = &b;
@@ -141,25 +142,24 @@ BlockTranslator::Result CodeStore::emit(CodeUser& user, Block& b, const Insn* in
     with_insns.insns = insns;
     BlockTranslator translator(with_insns, thunks_, *cache_, *this);
     const BlockTranslator::Result result = translator.translate();
-    starts = translator.starts();
-    return result;
+    return {result, translator.starts(), translator.jumps()};
 }
 
 void CodeStore::translate(CodeUser& user, Block& b, const Insn* insns)
 {
     const auto began = std::chrono::steady_clock::now();
-    std::vector<u32> starts;
-    const BlockTranslator::Result result = emit(user, b, insns, starts);
+    const Emitted result = emit(user, b, insns);
     cache_->commit(CodeCache::Part::hot, result.end);
     cache_->commit(CodeCache::Part::cold, result.cold_end);
     const Translated translated{
         &b, cache_->offset_of(result.entry), cache_->offset_of(result.miss), cache_->offset_of(result.link)};
-    std::vector<Translated>& of_page = page_at(page_of(b)).blocks;
-    // Others of the page still jump to what the block was before it lost its spans.
-    for (const Translated& t : of_page)
-        if (t.block == &b)
-            redirect(t, translated.entry);
-    of_page.push_back(translated);
+    Page& page = page_at(page_of(b));
+    for (const u8* const jump : result.jumps)
+        page.jumps.push_back(cache_->offset_of(jump));
+    lead_on(page, translated);
+    page.blocks.push_back(translated);
+    busy_.placed(translated.entry, b);
+    busy_.placed(cache_->offset_of(result.cold), b);
     if (b.straddles)
         page_at(u64(x86::second_page(b).data())).blocks.push_back(translated);
     b.code = cache_->executable(result.entry);
@@ -169,6 +169,25 @@ void CodeStore::translate(CodeUser& user, Block& b, const Insn* insns)
     user.counts.nanoseconds += u64((std::chrono::steady_clock::now() - began).count());
     if (options_.perf_map)
         tell_perf_map(user, result);
+}
+
+// A block that was translated before: what jumps straight there goes to the new code from here on; the tables, and calls that
+// have yet to return, by way of the old one.
+void CodeStore::lead_on(const Page& page, const Translated& to)
+{
+    for (const Translated& t : page.blocks) {
+        if (t.block != to.block)
+            continue;
+        redirect(t, to.entry);
+        const auto move = [&](u32 displacement) {
+            if (Assembler::target_of(cache_->at(displacement)) == cache_->at(t.entry))
+                set_displacement(displacement, cache_->executable(cache_->at(to.entry)));
+        };
+        for (const u32 jump : page.jumps)
+            move(jump);
+        for (const FarUse& use : page.far_uses)
+            move(far_links_[use.far].displacement);
+    }
 }
 
 void CodeStore::tell_perf_map(const CodeUser& user, const BlockTranslator::Result& result)
@@ -194,6 +213,7 @@ void CodeStore::complete_link(CodeUser& user, Block& b)
     if (!code)
         return;
     set_displacement(link.displacement, code);
+    page_at(page_of(b)).jumps.push_back(link.displacement);
 }
 
 // Where others may be running it, it is aligned.
@@ -268,15 +288,47 @@ void CodeStore::redirect(const Translated& t, u32 to)
     std::atomic_ref(*reinterpret_cast<u64*>(entry)).store(bytes, std::memory_order_release);
 }
 
-void CodeStore::drop_spans(Block& b)
+// When it is next entered.
+void CodeStore::translate_again(Block& b)
 {
-    if (still_to_forget_ || !b.code)
-        return;
     for (const Translated& t : page_at(page_of(b)).blocks)
         if (t.block == &b)
             redirect(t, t.miss);
     b.code = nullptr;
+}
+
+void CodeStore::drop_spans(Block& b)
+{
+    if (still_to_forget_ || !b.code)
+        return;
+    translate_again(b);
     b.no_spans = true;
+}
+
+// A kernel loses its windows too often: each change of address space takes them.
+bool CodeStore::look_at_samples(CodeUser& user, std::span<const u64> addresses)
+{
+    if (still_to_forget_)
+        return false;
+    bool any = false;
+    for (const u64 address : addresses) {
+        Block* const b = busy_.seen(u32(address - u64(code().data())));
+        if (b && b->code) {
+            const bool becomes_busy = b->mode & x86::mode_user && busy_.make_busy(*b);
+            if (windows_.give_up(*b, busy_.samples_of(*b), user.cpu.soft_tlb) || becomes_busy) {
+                translate_again(*b);
+                any = true;
+            }
+        }
+        if (busy_.period_begins())
+            user.cpu.soft_tlb.forgive_misses();
+    }
+    return any;
+}
+
+unsigned CodeStore::window(unsigned n, Access access, bool in_loop)
+{
+    return in_loop || options_.busy_at_once || busy_.is_busy(*block_) ? windows_.of(*block_, n, access, in_loop) : 0;
 }
 
 // Blocks that jump to one another within a page go together.
@@ -291,6 +343,7 @@ void CodeStore::drop_page(CodeUser& user, u64 page)
         redirect(t, t.miss);
     }
     at->second.blocks.clear();
+    at->second.jumps.clear();
     // Its owner may be looking at it.
     for (const FarUse& use : std::exchange(at->second.far_uses, {})) {
         FarTarget& target = use.user->far[use.far];
@@ -328,6 +381,7 @@ void CodeStore::forget(CodeUser& user)
     user.cpu.host_code.far_targets = &user.far[0];
     user.pending_link = 0;
     user.cpu.slots.apart = nullptr;
+    user.cpu.soft_tlb.forget_site_windows();
     user.cpu.blocks->forget_kept();
     if (--still_to_forget_ == 0)
         reuse();
@@ -337,7 +391,7 @@ void CodeStore::reuse()
 {
     std::erase_if(pages_, [](const auto& page) { return page.second.rewrites == 0; });
     for (auto& [host, page] : pages_)
-        page = {.blocks = {}, .far_uses = {}, .number = page.number, .rewrites = page.rewrites};
+        page = {.number = page.number, .rewrites = page.rewrites};
     kept_->reuse();
     cache_->clear();
     links_.clear();
@@ -345,6 +399,8 @@ void CodeStore::reuse()
     alone_.clear();
     rests_.clear();
     span_checks_.clear();
+    busy_.clear();
+    windows_.clear();
 }
 
 const Insn* CodeStore::alone(const Insn& i)
@@ -441,14 +497,13 @@ std::optional<TranslatedBlock> CodeStore::translation_of(CodeUser& user, u64 lin
     if (!b || !has_room())
         return {};
     const Insn* const insns = user.cpu.blocks->insns(*b);
-    std::vector<u32> starts;
-    const BlockTranslator::Result again = emit(user, *b, insns, starts);
+    const Emitted again = emit(user, *b, insns);
     TranslatedBlock told{.bits = bits_of(*b), .host_address = u64(cache_->executable(again.entry))};
     told.guest_address = (linear & ~page_mask) + b->in_page;
     told.guest.assign(b->bytes(), b->bytes() + b->length);
     told.host.assign(again.entry, again.end);
-    for (unsigned n = 0; n < b->count && n < starts.size(); ++n)
-        told.starts.push_back({u32(insns[n].offset - b->in_page), starts[n]});
+    for (unsigned n = 0; n < b->count && n < again.starts.size(); ++n)
+        told.starts.push_back({u32(insns[n].offset - b->in_page), again.starts[n]});
     return told;
 }
 

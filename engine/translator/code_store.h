@@ -21,6 +21,8 @@
 #include "engine/base/counter.h"
 #include "engine/cpu/x86/kept_blocks.h"
 #include "engine/translator/frontend/x86/block_translator.h"
+#include "engine/translator/busy_blocks.h"
+#include "engine/translator/site_windows.h"
 #include "engine/translator/x86_tier.h"
 
 namespace engine::translator {
@@ -73,6 +75,7 @@ public:
 
     const X86TierOptions& options() const { return options_; }
     const Thunks& thunks() const { return thunks_; }
+    std::span<const u8> code() const { return {cache_->executable(cache_->at(0)), cache_->size()}; }
     const std::shared_ptr<x86::KeptBlocks>& kept() const { return kept_; }
     StoreLock& lock() { return lock_; }
 
@@ -88,6 +91,9 @@ public:
     void complete_link(CodeUser& user, Block& b);
     // It is translated again when it is next entered.
     void drop_spans(Block& b);
+    // Where the user's thread was found in host code: programs' blocks are translated again, with windows, and those of them
+    // whose windows don't pay without. Whether there were any.
+    bool look_at_samples(CodeUser& user, std::span<const u64> addresses);
     void drop_page(CodeUser& user, u64 page);
     // Everything is dropped; the other vCPUs are asked to forget it, and the user is to do so at its next block edge.
     void drop_all(CodeUser& user);
@@ -108,6 +114,7 @@ private:
     };
     struct Page {
         std::vector<Translated> blocks;
+        std::vector<u32> jumps;    // within it: displacements, counted from the start of the code
         std::vector<FarUse> far_uses;
         u32 number = 0;
         unsigned rewrites = 0;
@@ -132,7 +139,13 @@ private:
     bool has_room();
     bool reached_heat(const Block& b);
     void translate(CodeUser& user, Block& b, const Insn* insns);
-    BlockTranslator::Result emit(CodeUser& user, Block& b, const Insn* insns, std::vector<u32>& starts);
+    struct Emitted : BlockTranslator::Result {
+        std::vector<u32> starts;    // BlockTranslator's
+        std::vector<u8*> jumps;
+    };
+    Emitted emit(CodeUser& user, Block& b, const Insn* insns);
+    void lead_on(const Page& page, const Translated& to);
+    void translate_again(Block& b);
     void tell_perf_map(const CodeUser& user, const BlockTranslator::Result& result);
     Block* covering(Cpu& c, u64 linear);
     void complete_far_link(CodeUser& user, Block& b, u32 number);
@@ -152,7 +165,7 @@ private:
     const u8* code_at(unsigned in_page) override;
     const u8* link_to(u64 host, u32 mode);
     const SpanCheck* span_check(const Insn& i, unsigned size, Access access) override;
-    unsigned next_window() override { return next_window_++ % x86::SoftTlb::loop_windows; }
+    unsigned window(unsigned n, Access access, bool in_loop) override;
     bool shares_memory() override;
     void looked_at(unsigned in_page, unsigned length) override;
 
@@ -177,7 +190,8 @@ private:
     std::deque<AloneInsn> alone_;
     std::vector<std::unique_ptr<Insn[]>> rests_;
     std::deque<SpanCheck> span_checks_;
-    unsigned next_window_ = 0;
+    BusyBlocks busy_;
+    SiteWindows windows_;
     // While translating.
     Cpu* cpu_ = nullptr;
     Block* block_ = nullptr;

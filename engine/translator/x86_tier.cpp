@@ -6,6 +6,7 @@
 
 #include "engine/cpu/x86/rendezvous.h"
 #include "engine/translator/code_store.h"
+#include "engine/translator/runtime/sampler.h"
 
 namespace engine::translator {
 
@@ -49,7 +50,8 @@ public:
           linked_(store->options().linked),
           cpu_(c),
           store_(std::move(store)),
-          user_(store_->add_user(c))
+          user_(store_->add_user(c)),
+          sampler_(store_->code())
     {
     }
     ~X86Tier() override { store_->remove_user(*user_); }
@@ -60,6 +62,8 @@ public:
     bool run(Cpu& c, Block& entered) override
     {
         c.block = nullptr;
+        if (sampler_.any()) [[unlikely]]
+            look_at_samples();
         Block* const translated = entered.code ? &entered : translated_if_worth(entered);
         const u8* const code = translated ? translated->code : nullptr;
         if (!code) {
@@ -76,6 +80,7 @@ public:
             user_->targets[jump_table_index(rip)] = {rip, jump_context(generation, c.mode), code, rip - b.in_page};
         c.gpr[x86::gpr_rip] = rip - b.in_page;
         ++counts_.runs;
+        sampler_.start();
         inside_ = true;
         user_->pending_link = store_->thunks().enter(biased(c), code);
         inside_ = false;
@@ -173,6 +178,13 @@ private:
             store_->drop_spans(*std::exchange(c.slots.apart, nullptr));
     }
 
+    // Likewise.
+    void look_at_samples()
+    {
+        if (const Turn turn(lock(cpu_), missed_turn_); turn)
+            sampler_.were_useful(store_->look_at_samples(*user_, sampler_.take()));
+    }
+
     const unsigned hot_;
     const bool linked_;
     const Cpu& cpu_;
@@ -181,6 +193,7 @@ private:
     } counts_;
     const std::shared_ptr<CodeStore> store_;
     const std::unique_ptr<CodeUser> user_;
+    Sampler sampler_;
     bool inside_ = false;    // host code
     u32 missed_turn_ = 0;
 };

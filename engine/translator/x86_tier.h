@@ -13,6 +13,7 @@ struct X86TierOptions {
     u64 code_budget = 56 << 20;    // bytes; when they are used up everything is dropped and translated anew
     u64 kept_budget = 24 << 20;    // likewise, of the blocks that it was made of
     bool linked = true;    // false: run() comes back after each block
+    bool busy_at_once = false;    // every block is translated as those are that take much time
     std::shared_ptr<PerfMap> perf_map = nullptr;    // told of each block, if there is one
 };
 

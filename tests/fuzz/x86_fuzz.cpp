@@ -115,7 +115,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
     if (size < 20)
         return 0;
     Guest guest;
-    const bool translated = data[0] & 0x10;
+    const bool translated = data[0] & 0x10, with_windows = data[1] & 0x80;
     auto vcpu = make_interpreter_vcpu(
         {guest.memory,
          guest.ports,
@@ -127,7 +127,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size)
          guest.model,
          make_rendezvous(),
          0,
-         translated ? MakeTier([](x86::Cpu& c) { return translator::make_x86_tier(c, {.hot = 1, .code_budget = 1 << 20}); })
+         translated ? MakeTier([&](x86::Cpu& c) {
+             return translator::make_x86_tier(c, {.hot = 1, .code_budget = 1 << 20, .busy_at_once = with_windows});
+         })
                     : nullptr});
     lay_tables(guest.ram->data(), data[1]);
     x86::CpuState state;

@@ -78,4 +78,9 @@ const Block& KeptBlocks::block_at(u32 site) const
     return *reinterpret_cast<const Block*>(&memory_[u64(site >> site_insn_bits) * alignof(Block)]);
 }
 
+Block& KeptBlocks::block_at(u32 site)
+{
+    return *reinterpret_cast<Block*>(&memory_[u64(site >> site_insn_bits) * alignof(Block)]);
+}
+
 }

@@ -23,6 +23,7 @@ public:
     // Names an instruction of a kept block.
     u32 site(const Block& kept, unsigned insn) const;
     const Block& block_at(u32 site) const;
+    Block& block_at(u32 site);
     static unsigned insn_at(u32 site) { return site & ((1u << site_insn_bits) - 1); }
 
 private:

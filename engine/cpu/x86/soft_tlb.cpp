@@ -131,19 +131,37 @@ void SoftTlb::change_context(const SoftTlbContext* from, SoftTlbContext* to)
     if (from == to && window_owner_ == to)
         return;
     if (checks_alignment(from) || checks_alignment(to))
-        forget_loop_windows();    // which know the user's context alone
+        forget_site_windows();
     window_owner_->stack_window = from == window_owner_ ? stack_window : TlbWindow{};
     stack_window = to->stack_window;
     window_owner_ = to;
 }
 
-void SoftTlb::forget_loop_windows()
+void SoftTlb::forget_site_windows()
 {
-    if (!loop_windows_used)
-        return;
-    loop_windows_used = 0;
-    user_loops = {};
-    supervisor_loops = {};
+    for (u32 n = std::exchange(moved_sites, last_moved); n != last_moved;) {
+        sites[n].limit = 0;
+        n = std::exchange(sites[n].next, 0);
+    }
+}
+
+// All of them if they are many: a look at each would take longer than they take to come back.
+template <class Condition> void SoftTlb::forget_site_windows(Condition condition)
+{
+    constexpr unsigned many = 64;
+    unsigned seen = 0;
+    for (u32 n = moved_sites; n != last_moved; n = sites[n].next)
+        if (++seen > many)
+            return forget_site_windows();
+    for (u32 n = moved_sites; n != last_moved; n = sites[n].next)
+        if (condition(sites[n]))
+            sites[n].limit = 0;
+}
+
+void SoftTlb::forgive_misses()
+{
+    for (TlbWindow& window : sites)
+        window.missed = 0;
 }
 
 void SoftTlb::renew(CodePages& code)
@@ -184,7 +202,7 @@ void SoftTlb::flush(Tables& tables)
 void SoftTlb::select(u16 pcid)
 {
     if (current_->pcid != pcid) {
-        forget_loop_windows();
+        forget_site_windows();
         current_ = find(pcid);
         if (!current_ && tables_.size() < most_tables) {
             tables_.push_back(std::make_unique<Tables>());
@@ -232,7 +250,8 @@ void SoftTlb::flush_page(u64 linear)
 // Global pages go from all of them, and so may the page of another PCID.
 void SoftTlb::flush_page(u16 pcid, u64 linear)
 {
-    forget_windows();
+    stack_window = {};
+    forget_site_windows([&](const TlbWindow& window) { return window.base == (linear & ~page_mask); });
     forget_code(global_code_, linear);
     for (const auto& tables : tables_) {
         if (tables->pcid == pcid)
@@ -263,7 +282,8 @@ void SoftTlb::flush_writes()
 
 void SoftTlb::drop_writes_to(u64 host_page)
 {
-    forget_windows();
+    stack_window = {};
+    forget_site_windows([&](const TlbWindow& window) { return window.base + window.addend == host_page; });
     for (SoftTlbContext& context : current_->contexts)
         context.drop_writes_to(host_page);
     for (const auto& tables : tables_)

@@ -21,7 +21,10 @@ struct TlbEntry {
 struct TlbWindow {
     static constexpr u64 widest_access = 16;
     u64 base = 0, limit = 0, addend = 0;
-    u64 moved = 0;    // how often since it was forgotten, but for moves to the next page
+    // Of site windows:
+    static constexpr u32 most_misses = 1 << 14;    // from there on it stays where it is
+    u32 missed = 0;    // how often lately, but for moves to the next page
+    u32 next = 0;    // of those that were moved since all were forgotten, by number; 0: this one was not
 };
 
 enum class Access : u8 { read, write, fetch };
@@ -67,14 +70,11 @@ public:
 
     // The stack's page, readable and writable, of the context that is in use.
     TlbWindow stack_window;
-    // Of accesses in loops, reads and writes apart; several may share one. Those of the user's context and those of
-    // supervisor_user_allowed, while there is no other for the supervisor.
-    static constexpr unsigned loop_windows = 32;
-    struct LoopWindows {
-        std::array<std::array<TlbWindow, loop_windows>, 2> by_access;
-    };
-    LoopWindows user_loops, supervisor_loops;
-    u8 loop_windows_used = 0;    // one or more has moved
+    // Each of one place in host code, which is run in one mode and makes one kind of access. From 1 on: 0 is none.
+    static constexpr unsigned site_windows = 8192;
+    static constexpr u32 last_moved = ~u32(0);    // the end of the list of those that were moved
+    u32 moved_sites = last_moved;    // its head
+    std::array<TlbWindow, site_windows> sites;
 
     // From one context to another. `from` is the one that the window may have been moved in since.
     void change_context(const SoftTlbContext* from, SoftTlbContext* to);
@@ -101,6 +101,8 @@ public:
     // What the current PCID or, by INVPCID, another one holds; global pages stay.
     void flush_pcid();
     void flush_pcid(u16 pcid);
+    void forget_site_windows();
+    void forgive_misses();    // of site windows: they are counted from 0 again
     // All that every PCID holds, with global pages or without.
     void flush_all(bool keep_global);
     void flush_page(u64 linear);
@@ -136,11 +138,11 @@ private:
     void renew(CodePages& code);
     void forget_code(CodePages& code, u64 linear);
     void flush(Tables& tables);
-    void forget_loop_windows();
+    template <class Condition> void forget_site_windows(Condition condition);
     void forget_windows()
     {
         stack_window = {};
-        forget_loop_windows();
+        forget_site_windows();
     }
 
     std::vector<std::unique_ptr<Tables>> tables_;

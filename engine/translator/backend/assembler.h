@@ -92,6 +92,12 @@ public:
         const i32 distance = i32(target - (displacement + 4));
         std::memcpy(displacement, &distance, sizeof distance);
     }
+    static const u8* target_of(const u8* displacement)
+    {
+        i32 distance = 0;
+        std::memcpy(&distance, displacement, sizeof distance);
+        return displacement + 4 + distance;
+    }
 
 private:
     static bool high_byte(u8 reg) { return reg >= host::ah && reg <= host::bh; }

@@ -37,15 +37,17 @@ void enter_long_mode(BareMachine& m, bool user)
         m.state.gpr[n] = 0x0101010101010101 * n;
 }
 
-CpuState run(bool translates, Where where, std::initializer_list<u8> program, std::vector<u8>& memory, u64& interpreted)
+enum class How { interpreted, translated, with_windows };
+
+CpuState run(How how, Where where, std::initializer_list<u8> program, std::vector<u8>& memory, u64& interpreted)
 {
     const bool user = where.user;
     x86::Cpu* cpu = nullptr;
-    const auto make_tier = [&cpu](x86::Cpu& c) {
+    const auto make_tier = [&cpu, how](x86::Cpu& c) {
         cpu = &c;
-        return translator::make_x86_tier(c, {.hot = 1});
+        return translator::make_x86_tier(c, {.hot = 1, .busy_at_once = how == How::with_windows});
     };
-    BareMachine m{translates ? BareMachine::MakeTier(make_tier) : BareMachine::MakeTier{}};
+    BareMachine m{how != How::interpreted ? BareMachine::MakeTier(make_tier) : BareMachine::MakeTier{}};
     // As if an interrupt came just then.
     m.at_tsc = [&cpu] {
         if (cpu)
@@ -79,12 +81,12 @@ CpuState run(bool translates, Where where, std::initializer_list<u8> program, st
     return m.state;
 }
 
-void compare_at(Where where, std::initializer_list<u8> program)
+void compare_at(How how, Where where, std::initializer_list<u8> program)
 {
     std::vector<u8> wanted_memory, memory;
     u64 all = 0, interpreted = 0;
-    const CpuState wanted = run(false, where, program, wanted_memory, all);
-    const CpuState found = run(true, where, program, memory, interpreted);
+    const CpuState wanted = run(How::interpreted, where, program, wanted_memory, all);
+    const CpuState found = run(how, where, program, memory, interpreted);
     EXPECT_LT(interpreted, all);
     EXPECT_EQ(found.gpr, wanted.gpr);
     EXPECT_EQ(found.rip, wanted.rip);
@@ -101,14 +103,16 @@ void compare_at(Where where, std::initializer_list<u8> program)
 
 void compare(std::initializer_list<u8> program)
 {
-    compare_at({.user = false}, program);
-    compare_at({.user = true}, program);
+    for (const How how : {How::translated, How::with_windows})
+        for (const bool user : {false, true})
+            compare_at(how, {.user = user}, program);
 }
 
 void compare_64(std::initializer_list<u8> program)
 {
-    compare_at({.user = false, .long_mode = true}, program);
-    compare_at({.user = true, .long_mode = true}, program);
+    for (const How how : {How::translated, How::with_windows})
+        for (const bool user : {false, true})
+            compare_at(how, {.user = user, .long_mode = true}, program);
 }
 
 }

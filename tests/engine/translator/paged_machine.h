@@ -24,7 +24,9 @@ struct PagedMachine : ::testing::TestWithParam<bool> {
     static constexpr u64 directory = 0x100000, table = 0x101000;
     static constexpr u32 present_writable = 3, global = 0x100;
 
-    PagedMachine()
+    explicit PagedMachine(const translator::X86TierOptions& options = {.hot = 2})
+        : m{GetParam() ? BareMachine::MakeTier([options](x86::Cpu& c) { return translator::make_x86_tier(c, options); })
+                       : BareMachine::MakeTier{}}
     {
         m.begin_flat_32();
         m.state.cr0 |= u64(1) << 31;
@@ -66,9 +68,7 @@ struct PagedMachine : ::testing::TestWithParam<bool> {
         ASSERT_EQ(m.run(), VcpuExit::kicked) << m.vcpu->failure();
     }
 
-    BareMachine m{
-        GetParam() ? BareMachine::MakeTier([](x86::Cpu& c) { return translator::make_x86_tier(c, {.hot = 2}); })
-                   : BareMachine::MakeTier{}};
+    BareMachine m;
 };
 
 }

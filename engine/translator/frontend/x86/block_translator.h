@@ -9,9 +9,11 @@
 // at the block's end they are packed into their slot, but only if somebody may still look.
 //
 // It also puts hot regions into a second tier, made in the background, and code on disk between runs. Measured on this
-// translator neither pays: a block takes 4 µs, all of a kernel's boot to a prompt 4 % of its time, so there is nothing to move
-// out of a vCPU's way or to read from a file that had to be checked as well. What the second tier was to do (one look-up for
-// many accesses, strips of loops, registers on loan, dead flags) is done here, in the first pass.
+// translator a block takes 4 µs, all of a kernel's boot to a prompt 4 % of its time, so there is nothing to move out of a vCPU's
+// way or to read from a file that had to be checked as well. Most of what the second tier was to do (one look-up for many
+// accesses, strips of loops, registers on loan, dead flags) is done here, in the first pass. What costs room, and pays where much
+// time is spent only, is done when samples find a block busy: it is translated once more, with a window on the soft TLB for
+// each access (busy_blocks.h).
 
 #include <array>
 #include <utility>
@@ -52,8 +54,8 @@ public:
     virtual const u8* code_at(unsigned in_page) = 0;
     // What the interpreter needs to know where a span is not to be had; lives as long as the code.
     virtual const SpanCheck* span_check(const Insn& i, unsigned size, Access access) = 0;
-    // A window for an access in a loop, by number.
-    virtual unsigned next_window() = 0;
+    // A window for an access of the block's instruction `n`, by number. 0: none, as it isn't worth one or there is none left.
+    virtual unsigned window(unsigned n, Access access, bool in_loop) = 0;
     // Whether another vCPU may be at the same memory.
     virtual bool shares_memory() = 0;
     // Bytes of this page that are about to be looked at although they are not the block's.
@@ -115,6 +117,8 @@ public:
     Result translate();
     // Where each instruction's code begins, counted from the entry.
     const std::vector<u32>& starts() const { return starts_; }
+    // The displacements of its jumps to other blocks of the page.
+    const std::vector<u8*>& jumps() const { return jumps_; }
 
     // Lowerings, by file: integer.cpp
     void emit_alu(const Insn& i);
@@ -197,7 +201,7 @@ private:
     void access_window(const Insn& i, unsigned size, Access access, std::size_t window);
     void access_stack(const Insn& i, unsigned size, Access access);
     void access(const Insn& i);    // the memory operand, which is operand_ then
-    std::size_t window_in_loop(Access access);
+    std::size_t window_here(Access access);
     void add_segment_base(const Insn& i);
     void require_alignment(const Insn& i, unsigned alignment);
     void require_alignment(const Insn& i, unsigned alignment, Member member);
@@ -425,6 +429,7 @@ private:
     std::vector<SlowSpan> slow_spans_;
     std::vector<Exit> exits_;
     std::vector<LinkStub> links_;
+    std::vector<u8*> jumps_;
     std::vector<FarStub> far_;
     std::vector<HandlerStub> handlers_;
     std::vector<UnknownTarget> unknown_;

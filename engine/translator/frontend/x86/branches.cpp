@@ -22,7 +22,9 @@ void BlockTranslator::follow(unsigned in_page)
     if (in_page == block_.in_page) {
         a_.jump_to(entry_);
     } else if (const u8* const code = around_.code_at(in_page)) {
-        a_.jump_to(relative(code));
+        align_link(1);
+        jumps_.push_back(a_.jump());
+        Assembler::patch(jumps_.back(), relative(code));
     } else {
         align_link(1);
         links_.push_back({a_.jump(), in_page});
@@ -199,7 +201,9 @@ void BlockTranslator::emit_jcc(const Insn& i)
     if (i.imm == block_.in_page) {
         a_.jump_if_to(condition, entry_);
     } else if (const u8* const code = around_.code_at(unsigned(i.imm))) {
-        a_.jump_if_to(condition, relative(code));
+        align_link(2);
+        jumps_.push_back(a_.jump_if(condition));
+        Assembler::patch(jumps_.back(), relative(code));
     } else {
         align_link(2);
         links_.push_back({a_.jump_if(condition), unsigned(i.imm)});

@@ -56,8 +56,7 @@ constexpr std::size_t offset_gpr
     offset_strip_rounds = offsetof(Cpu, slots.strip_rounds), offset_uppers_used = offsetof(Cpu, slots.uppers_used),
     offset_uppers_stored = offsetof(Cpu, slots.uppers_stored), offset_rflags_other = offsetof(Cpu, rflags_other),
     offset_cr4 = offsetof(Cpu, cr4), offset_stack_window = offsetof(Cpu, soft_tlb.stack_window),
-    offset_user_loops = offsetof(Cpu, soft_tlb.user_loops), offset_supervisor_loops = offsetof(Cpu, soft_tlb.supervisor_loops),
-    offset_loop_windows_used = offsetof(Cpu, soft_tlb.loop_windows_used),
+    offset_site_windows = offsetof(Cpu, soft_tlb.sites), offset_moved_sites = offsetof(Cpu, soft_tlb.moved_sites),
     offset_gs_base = offsetof(Cpu, seg) + x86::gs * sizeof(x86::Segment) + offsetof(x86::Segment, base),
     offset_kernel_gs_base = offsetof(Cpu, msr.kernel_gs_base);
 #pragma GCC diagnostic pop
@@ -78,10 +77,13 @@ inline Rm window_at(std::size_t window, std::size_t offset)
 {
     return state_at(window + offset);
 }
-inline std::size_t loop_window(bool user, x86::Access access, unsigned n)
+constexpr std::size_t site_window(unsigned number)
 {
-    return (user ? offset_user_loops : offset_supervisor_loops)
-        + (unsigned(access) * x86::SoftTlb::loop_windows + n) * sizeof(x86::TlbWindow);
+    return offset_site_windows + number * sizeof(x86::TlbWindow);
+}
+constexpr unsigned number_of_site_window(std::size_t window)
+{
+    return unsigned((window - offset_site_windows) / sizeof(x86::TlbWindow));
 }
 
 // Of a SoftTlbContext and its entries.

@@ -115,6 +115,7 @@ void BlockTranslator::emit_loop()
     slow_.clear();
     slow_spans_.clear();
     links_.clear();
+    jumps_.clear();
     far_.clear();
     handlers_.clear();
     unknown_.clear();

@@ -118,25 +118,16 @@ void BlockTranslator::access_stack(const Insn& i, unsigned size, Access access)
     access_window(i, size, access, offset_stack_window);
 }
 
-// Moves the loop's window, unless it was moved to and fro too often to be worth it: then the table alone is asked. Falls
-// through where the table has no such page, with the linear address in scratch_a.
+// Moves the site's window, or asks the table alone where that is not to be had. Falls through where the table has no such
+// page, with the linear address in scratch_a.
 void BlockTranslator::emit_window_miss(std::size_t window, unsigned size, Access access, const u8* back)
 {
-    constexpr u64 most_moves = 1 << 14;
-    const auto field = [&](std::size_t offset) { return window_at(window, offset); };
-    a_.op_imm(0x81, 8, 7, field(offsetof(x86::TlbWindow, moved)), most_moves, 4);
-    u8* const given_up = a_.jump_if(cond_a);
-    // scratch_b is still the distance from the old page: the next one begins there.
-    a_.op_imm(0xc1, 8, 5, Rm::of(scratch_b), page_shift, 1);
-    a_.op_imm(0x83, 8, 7, Rm::of(scratch_b), 1, 1);
-    u8* const next_page = a_.jump_if(cond_be);
-    a_.op_extended(0xff, 8, 0, field(offsetof(x86::TlbWindow, moved)));
-    a_.bind(next_page);
-    a_.op_imm(0xc6, 1, 0, state_at(offset_loop_windows_used), 1, 1);
-    u8* const not_found = write_window_move(a_, window, access);
-    a_.jump_to(back);
-    a_.bind(not_found);
-    a_.bind(given_up);
+    a_.op_imm(0x81, 4, 7, window_at(window, offsetof(x86::TlbWindow, missed)), x86::TlbWindow::most_misses, 4);
+    u8* const stays = a_.jump_if(cond_ae);
+    a_.load_imm(scratch_b, number_of_site_window(window));
+    a_.call_to(relative(thunks_.move_site_window[unsigned(access)]));
+    a_.jump_if_to(cond_ae, back);
+    a_.bind(stays);
     lookup(access, size);
     u8* const absent = a_.jump_if(cond_a);
     a_.op(0x03, 8, scratch_a, Rm::at(scratch_b, table_of(access) + host_in_entry));
@@ -165,18 +156,19 @@ void BlockTranslator::access(const Insn& i)
         require_alignment(i, size);
     if (i.base == x86::rsp && !based(i) && size <= x86::TlbWindow::widest_access)
         access_stack(i, size, memory.access);
-    else if (const std::size_t window = size <= x86::TlbWindow::widest_access ? window_in_loop(memory.access) : 0)
+    else if (const std::size_t window = size <= x86::TlbWindow::widest_access ? window_here(memory.access) : 0)
         access_window(i, size, memory.access, window);
     else
         access_linear(i, size, memory.access);
 }
 
-// Zero: none.
-std::size_t BlockTranslator::window_in_loop(Access access)
+// Of this instruction's own, in loops and where much time is spent. 0: none. With SMAP a supervisor's pages depend on AC.
+std::size_t BlockTranslator::window_here(Access access)
 {
-    if (!loop_head_ || block_.mode & x86::mode_smap)
+    if (block_.mode & x86::mode_smap)
         return 0;
-    return loop_window(block_.mode & x86::mode_user, access, around_.next_window());
+    const unsigned number = around_.window(now_, access, loop_head_ != nullptr);
+    return number ? site_window(number) : 0;
 }
 
 void BlockTranslator::access_top(const Insn& i, u8 base, i32 disp, unsigned size, Access access)

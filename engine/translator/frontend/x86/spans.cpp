@@ -130,7 +130,7 @@ void BlockTranslator::check_span(Span& s)
     const unsigned size = s.size();
     const Access access = s.writes ? Access::write : Access::read;
     SlowSpan slow{{}, nullptr, around_.span_check(block_.insns[s.first], size, access), 0, here_};
-    slow.window = s.base == x86::rsp ? offset_stack_window : window_in_loop(access);
+    slow.window = s.base == x86::rsp ? offset_stack_window : window_here(access);
     if (slow.window) {
         look_in_window(slow.window);
         slow.from[0] = a_.jump_if(cond_ae);
@@ -166,8 +166,6 @@ void BlockTranslator::emit_span_stubs()
                 a_.call_to(relative(thunks_.move_stack_window));
                 a_.jump_if_to(cond_ae, s.back);
             } else {
-                a_.mov(scratch_b, scratch_a);
-                a_.op(0x2b, 8, scratch_b, window_at(s.window, offsetof(x86::TlbWindow, base)));
                 emit_window_miss(s.window, s.check->size, access, s.back);
             }
             a_.bind(at_end);

@@ -113,6 +113,8 @@ public:
         slow(t);
         handlers(t);
         stack_window(t);
+        for (const Access access : {Access::read, Access::write})
+            t.move_site_window[unsigned(access)] = site_window_thunk(access);
         jump_by_address(t);
         cache_.commit(CodeCache::Part::hot, a_.at());
         return t;
@@ -389,15 +391,87 @@ private:
         write_vzeroupper(a_);
     }
 
+    // The entry of the linear address in scratch_a, into RAX. "Above" if the page is not there or ends too soon; the tag goes to
+    // scratch_b.
+    void look_up_window(Access access)
+    {
+        a_.load(4, host::rax, Rm::of(scratch_a));
+        a_.op_imm(0xc1, 4, 5, Rm::of(host::rax), 8, 1);
+        a_.op_imm(0x81, 4, 4, Rm::of(host::rax), (x86::SoftTlbContext::entries - 1) << 4, 4);
+        a_.op(0x03, 8, host::rax, state_at(offset_tlb));
+        a_.load(8, scratch_b, Rm::at(host::rax, table_of(access)));
+        a_.op(0x33, 8, scratch_b, Rm::of(scratch_a));
+        a_.op_imm(0x81, 8, 7, Rm::of(scratch_b), page_size - x86::TlbWindow::widest_access, 4);
+        a_.load(8, scratch_b, Rm::at(host::rax, table_of(access)));
+    }
+    // With an entry's address in RAX and its tag in scratch_b.
+    template <class Field> void move_window(Access access, Field field)
+    {
+        a_.store(8, field(offsetof(x86::TlbWindow, base)), scratch_b);
+        a_.op_imm(0xc7, 8, 0, field(offsetof(x86::TlbWindow, limit)), page_size - x86::TlbWindow::widest_access + 1, 4);
+        a_.op_extended(0xf7, 8, 3, Rm::of(scratch_b));    // neg
+        a_.op(0x03, 8, scratch_b, Rm::at(host::rax, table_of(access) + host_in_entry));
+        a_.store(8, field(offsetof(x86::TlbWindow, addend)), scratch_b);
+        a_.op(0x03, 8, scratch_a, Rm::of(scratch_b));
+    }
+    void return_carry(bool set)
+    {
+        a_.byte(set ? 0xf9 : 0xf8);
+        a_.byte(0xc3);
+    }
+
     void stack_window(Thunks& t)
     {
         t.move_stack_window = here();
-        u8* const none = write_window_move(a_, offset_stack_window, Access::write);
-        a_.byte(0xf8);    // clc
-        a_.byte(0xc3);
+        push(host::rax);
+        look_up_window(Access::write);
+        u8* const none = a_.jump_if(cond_a);
+        move_window(Access::write, [](std::size_t offset) { return window_at(offset_stack_window, offset); });
+        pop(host::rax);
+        return_carry(false);
         a_.bind(none);
-        a_.byte(0xf9);    // stc
-        a_.byte(0xc3);
+        pop(host::rax);
+        return_carry(true);
+    }
+
+    const u8* site_window_thunk(Access access)
+    {
+        const auto field = [](std::size_t offset) { return Rm::at(host::rcx, i32(offset)); };
+        const Rm missed = field(offsetof(x86::TlbWindow, missed)), next = field(offsetof(x86::TlbWindow, next));
+        const u8* const at = here();
+        push(host::rax);
+        push(host::rcx);
+        push(scratch_b);
+        a_.op_imm(0xc1, 4, 4, Rm::of(scratch_b), std::countr_zero(sizeof(x86::TlbWindow)), 1);
+        a_.lea(8, host::rcx, Rm::at(state_register, scratch_b, 0, i32(offset_site_windows) - state_bias));
+        a_.op_extended(0xff, 4, 0, missed);
+        look_up_window(access);
+        u8* const none = a_.jump_if(cond_a);
+        // Page after page is as good as staying.
+        a_.op(0x2b, 8, scratch_b, field(offsetof(x86::TlbWindow, base)));
+        a_.op_imm(0x81, 8, 7, Rm::of(scratch_b), page_size, 4);
+        u8* const other_page = a_.jump_if(cond_ne);
+        a_.op_extended(0xff, 4, 1, missed);
+        a_.bind(other_page);
+        a_.op(0x03, 8, scratch_b, field(offsetof(x86::TlbWindow, base)));
+        move_window(access, field);
+        a_.op_imm(0x83, 4, 7, next, 0, 1);
+        u8* const listed = a_.jump_if(cond_ne);
+        a_.load(4, scratch_b, state_at(offset_moved_sites));
+        a_.store(4, next, scratch_b);
+        a_.load(4, scratch_b, Rm::at(host::rsp));
+        a_.store(4, state_at(offset_moved_sites), scratch_b);
+        a_.bind(listed);
+        pop(scratch_b);
+        pop(host::rcx);
+        pop(host::rax);
+        return_carry(false);
+        a_.bind(none);
+        pop(scratch_b);
+        pop(host::rcx);
+        pop(host::rax);
+        return_carry(true);
+        return at;
     }
 
     void jump_by_address(Thunks& t)
@@ -443,33 +517,6 @@ private:
     const bool wide_ = host_has_wide_vectors();
 };
 
-}
-
-u8* write_window_move(Assembler& a, std::size_t window, Access access)
-{
-    constexpr u8 push_rax = 0x50, pop_rax = 0x58;
-    const i32 tag = table_of(access), host_page = tag + host_in_entry;
-    a.byte(push_rax);
-    a.load(4, scratch_b, Rm::of(scratch_a));
-    a.op_imm(0xc1, 4, 5, Rm::of(scratch_b), 8, 1);
-    a.op_imm(0x81, 4, 4, Rm::of(scratch_b), (x86::SoftTlbContext::entries - 1) << 4, 4);
-    a.op(0x03, 8, scratch_b, state_at(offset_tlb));
-    a.load(8, host::rax, Rm::at(scratch_b, tag));
-    a.op(0x33, 8, host::rax, Rm::of(scratch_a));
-    a.op_imm(0x81, 8, 7, Rm::of(host::rax), page_size - x86::TlbWindow::widest_access, 4);
-    a.load(8, host::rax, Rm::at(scratch_b, tag));
-    u8* const inside = a.jump_if(cond_be);
-    a.byte(pop_rax);
-    u8* const none = a.jump();
-    a.bind(inside);
-    a.store(8, window_at(window, offsetof(x86::TlbWindow, base)), host::rax);
-    a.op_imm(0xc7, 8, 0, window_at(window, offsetof(x86::TlbWindow, limit)), page_size - x86::TlbWindow::widest_access + 1, 4);
-    a.op_extended(0xf7, 8, 3, Rm::of(host::rax));
-    a.op(0x03, 8, host::rax, Rm::at(scratch_b, host_page));
-    a.store(8, window_at(window, offsetof(x86::TlbWindow, addend)), host::rax);
-    a.op(0x03, 8, scratch_a, Rm::of(host::rax));
-    a.byte(pop_rax);
-    return none;
 }
 
 bool host_has_wide_vectors()

@@ -30,6 +30,8 @@ struct Thunks {
     // Call, with the linear address in scratch_a: the stack's window moves there. Carry clear: the host address comes back
     // in scratch_a. Carry set: scratch_a is as it was.
     const u8* move_stack_window = nullptr;
+    // Likewise the window of a site, whose number is in scratch_b. By access (read, write).
+    const u8* move_site_window[2] = {};
     const u8* call_handler = nullptr;    // call, with the instruction in scratch_b; flags are in their slot
     const u8* end_with_handler = nullptr;    // jump, likewise
     const u8* end_at_site = nullptr;    // jump, with the instruction's site in scratch_b
@@ -43,9 +45,6 @@ struct Thunks {
     const u8* jump_in_context[2] = {};
 };
 
-// Moves a window to the page of the linear address in scratch_a, which becomes the host's. Returns the displacement of the
-// jump taken, with scratch_a as it was, where the page is not in the table or ends too soon.
-u8* write_window_move(Assembler& a, std::size_t window, x86::Access access);
 void write_jump_lookup(Assembler& a);
 void write_jump(Assembler& a);
 void write_vzeroupper(Assembler& a);

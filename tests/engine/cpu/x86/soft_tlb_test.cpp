@@ -1,5 +1,7 @@
 #include "engine/cpu/x86/soft_tlb.h"
 
+#include <functional>
+
 #include <gtest/gtest.h>
 
 using namespace engine;
@@ -16,6 +18,16 @@ protected:
     void fill(u64 linear, bool global = false, Access access = Access::read, bool has_key = false)
     {
         user().fill(access, linear, host, global, has_key);
+    }
+
+    // As host code does.
+    void move_window(u32 number, u64 linear, u64 to)
+    {
+        TlbWindow& window = tlb.sites[number];
+        window.base = linear;
+        window.limit = 1;
+        window.addend = to - linear;
+        window.next = std::exchange(tlb.moved_sites, number);
     }
 
     SoftTlb tlb;
@@ -137,11 +149,46 @@ TEST_F(SoftTlbTest, more_pages_with_a_key_than_there_are_entries_go_too)
 
 TEST_F(SoftTlbTest, the_context_that_checks_alignment_is_the_users_and_knows_no_windows)
 {
-    tlb.user_loops.by_access[0][0].limit = 1;
-    tlb.loop_windows_used = 1;
+    move_window(5, page, host);
     tlb.change_context(&user(), &tlb.checking_context());
     EXPECT_TRUE(tlb.of_user(&tlb.checking_context()));
     EXPECT_TRUE(tlb.checks_alignment(&tlb.checking_context()));
     EXPECT_FALSE(tlb.checks_alignment(&user()));
-    EXPECT_EQ(tlb.user_loops.by_access[0][0].limit, 0u);
+    EXPECT_EQ(tlb.sites[5].limit, 0u);
+}
+
+TEST_F(SoftTlbTest, a_page_takes_the_windows_that_stand_there_along)
+{
+    move_window(5, page, host);
+    move_window(6, other_page, host + page_size);
+    tlb.flush_page(page + 8);
+    EXPECT_EQ(tlb.sites[5].limit, 0u);
+    EXPECT_EQ(tlb.sites[6].limit, 1u);
+    // Listed still, it can come back and go again.
+    tlb.sites[5].limit = 1;
+    tlb.drop_writes_to(host + page_size);
+    EXPECT_EQ(tlb.sites[5].limit, 1u);
+    EXPECT_EQ(tlb.sites[6].limit, 0u);
+}
+
+TEST_F(SoftTlbTest, another_address_space_takes_all_windows)
+{
+    for (const auto& change : std::initializer_list<std::function<void()>>{
+             [&] { tlb.select(5); }, [&] { tlb.flush_pcid(); }, [&] { tlb.flush_all(true); }, [&] { tlb.flush_writes(); }}) {
+        move_window(5, page, host);
+        move_window(6, other_page, host);
+        change();
+        EXPECT_EQ(tlb.sites[5].limit, 0u);
+        EXPECT_EQ(tlb.sites[6].limit, 0u);
+        EXPECT_EQ(tlb.moved_sites, SoftTlb::last_moved);
+    }
+}
+
+TEST_F(SoftTlbTest, many_windows_go_with_any_page)
+{
+    for (u32 n = 1; n <= 100; ++n)
+        move_window(n, other_page, host);
+    tlb.flush_page(page);
+    for (u32 n = 1; n <= 100; ++n)
+        EXPECT_EQ(tlb.sites[n].limit, 0u);
 }

@@ -1,0 +1,53 @@
+#include "engine/translator/busy_blocks.h"
+
+#include <algorithm>
+
+namespace engine::translator {
+
+// Mostly behind all others of its stretch.
+void BusyBlocks::placed(u32 offset, const x86::Block& block)
+{
+    const std::size_t stretch = offset >> stretch_bits;
+    if (stretch >= stretches_.size())
+        stretches_.resize(stretch + 1);
+    std::vector<Place>& places = stretches_[stretch];
+    places.insert(std::ranges::upper_bound(places, offset, {}, &Place::offset), {offset, blocks_.site(block, 0)});
+}
+
+x86::Block* BusyBlocks::seen(u32 offset)
+{
+    if (++samples_ == period) {
+        samples_ = 0;
+        for (auto& [block, state] : states_)
+            state.samples = 0;
+    }
+    const std::size_t stretch = offset >> stretch_bits;
+    if (stretch >= stretches_.size())
+        return nullptr;
+    const auto behind = std::ranges::upper_bound(stretches_[stretch], offset, {}, &Place::offset);
+    if (behind == stretches_[stretch].begin())
+        return nullptr;
+    x86::Block& block = blocks_.block_at((behind - 1)->site);
+    ++states_[&block].samples;
+    return &block;
+}
+
+unsigned BusyBlocks::samples_of(const x86::Block& block) const
+{
+    const auto at = states_.find(&block);
+    return at == states_.end() ? 0 : at->second.samples;
+}
+
+bool BusyBlocks::is_busy(const x86::Block& block) const
+{
+    const auto at = states_.find(&block);
+    return at != states_.end() && at->second.busy;
+}
+
+void BusyBlocks::clear()
+{
+    stretches_.clear();
+    states_.clear();
+}
+
+}

@@ -1,0 +1,38 @@
+#include "engine/translator/site_windows.h"
+
+#include <algorithm>
+
+namespace engine::translator {
+
+using x86::SoftTlb;
+
+unsigned SiteWindows::of(const x86::Block& block, unsigned insn, x86::Access access, bool in_loop)
+{
+    std::vector<Site>& sites = sites_[&block];
+    const auto at = std::ranges::find_if(sites, [&](const Site& site) { return site.insn == insn && site.access == access; });
+    if (at != sites.end())
+        return at->window;
+    if (taken_ == SoftTlb::site_windows)
+        return 0;
+    sites.push_back({u8(insn), access, in_loop, u16(taken_)});
+    return taken_++;
+}
+
+bool SiteWindows::give_up(const x86::Block& block, unsigned samples, const SoftTlb& tlb)
+{
+    // They cost about a hundredth of the block's time then, which is what they save on average.
+    constexpr u32 most_for_a_sample = 2000;
+    const u32 most = std::min(most_for_a_sample * samples, x86::TlbWindow::most_misses);
+    const auto sites = sites_.find(&block);
+    if (sites == sites_.end())
+        return false;
+    bool any = false;
+    for (Site& site : sites->second)
+        if (!site.in_loop && site.window && tlb.sites[site.window].missed >= most) {
+            site.window = 0;
+            any = true;
+        }
+    return any;
+}
+
+}

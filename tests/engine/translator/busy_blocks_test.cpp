@@ -1,0 +1,126 @@
+// What is found out about the blocks that time is spent in, and about their windows.
+#include "engine/translator/busy_blocks.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/translator/runtime/sampler.h"
+#include "engine/translator/site_windows.h"
+
+using namespace engine;
+using namespace engine::translator;
+using x86::Access;
+
+namespace {
+
+class BusyBlocksTest : public ::testing::Test {
+protected:
+    x86::Block& keep(u64 host)
+    {
+        struct {
+            x86::Block head{};
+            std::array<u8, 64> bytes{};
+        } with_bytes;
+        with_bytes.head.host = host;
+        with_bytes.head.length = 1;
+        return *blocks.keep(with_bytes.head);
+    }
+
+    x86::KeptBlocks blocks{1 << 16};
+    BusyBlocks busy{blocks};
+    SiteWindows windows;
+    x86::SoftTlb tlb;
+};
+
+}
+
+TEST_F(BusyBlocksTest, an_address_belongs_to_the_block_that_begins_before_it)
+{
+    constexpr u32 far = 5 << 20;
+    x86::Block &first = keep(0x1000), &second = keep(0x2000);
+    busy.placed(0x400, second);
+    busy.placed(0x100, first);
+    busy.placed(far, first);
+    EXPECT_EQ(busy.seen(0x80), nullptr);
+    EXPECT_EQ(busy.seen(0x100), &first);
+    EXPECT_EQ(busy.seen(0x3ff), &first);
+    EXPECT_EQ(busy.seen(0x400), &second);
+    EXPECT_EQ(busy.seen(far + 1), &first);
+    EXPECT_EQ(busy.seen(far - 1), nullptr);
+    EXPECT_EQ(busy.seen(~u32(0)), nullptr);
+    EXPECT_EQ(busy.samples_of(first), 3u);
+    EXPECT_EQ(busy.samples_of(second), 1u);
+}
+
+TEST_F(BusyBlocksTest, samples_count_for_a_period_and_busy_ones_stay_so)
+{
+    x86::Block& block = keep(0x1000);
+    busy.placed(0, block);
+    busy.seen(1);
+    EXPECT_TRUE(busy.make_busy(block));
+    EXPECT_FALSE(busy.make_busy(block));
+    while (!busy.period_begins())
+        busy.seen(1);
+    EXPECT_EQ(busy.samples_of(block), 1u);
+    EXPECT_TRUE(busy.is_busy(block));
+    busy.clear();
+    EXPECT_FALSE(busy.is_busy(block));
+    EXPECT_EQ(busy.seen(1), nullptr);
+}
+
+TEST_F(BusyBlocksTest, an_access_keeps_its_window_until_it_is_missed_too_often)
+{
+    const x86::Block& block = keep(0x1000);
+    const unsigned read = windows.of(block, 3, Access::read, false), write = windows.of(block, 3, Access::write, false);
+    const unsigned in_loop = windows.of(block, 4, Access::read, true);
+    EXPECT_NE(read, 0u);
+    EXPECT_NE(read, write);
+    EXPECT_EQ(windows.of(block, 3, Access::read, false), read);
+    tlb.sites[read].missed = tlb.sites[in_loop].missed = x86::TlbWindow::most_misses;
+    tlb.sites[write].missed = 1;
+    EXPECT_TRUE(windows.give_up(block, 1, tlb));
+    EXPECT_FALSE(windows.give_up(block, 1, tlb));
+    EXPECT_EQ(windows.of(block, 3, Access::read, false), 0u);
+    EXPECT_EQ(windows.of(block, 3, Access::write, false), write);
+    EXPECT_EQ(windows.of(block, 4, Access::read, true), in_loop);
+}
+
+TEST_F(BusyBlocksTest, there_are_only_so_many_windows)
+{
+    constexpr unsigned insns = x86::Block::most_insns, number = x86::SoftTlb::site_windows / insns + 1;
+    unsigned last = 0;
+    for (unsigned n = 0; n < number; ++n)
+        for (unsigned insn = 0; insn < insns; ++insn)
+            last = windows.of(keep(0x1000 + n), insn, Access::read, false);
+    EXPECT_EQ(last, 0u);
+    windows.clear();
+    EXPECT_EQ(windows.of(keep(0x1000), 0, Access::read, false), 1u);
+}
+
+// Code of the program itself stands for host code.
+TEST(SamplerTest, a_busy_thread_is_found_where_it_is)
+{
+    const u8* const everywhere = nullptr;
+    Sampler sampler({everywhere, ~std::size_t(0)});
+    for (unsigned turn = 0; turn < 3; ++turn) {
+        sampler.start();
+        while (!sampler.any()) { }
+        for (const u64 address : sampler.take())
+            EXPECT_NE(address, 0u);
+        EXPECT_FALSE(sampler.any());
+    }
+}
+
+TEST(SamplerTest, what_is_not_host_code_is_not_told)
+{
+    constexpr u8 code[1]{};
+    Sampler sampler(code);
+    sampler.start();
+    const timespec begin = [] {
+        timespec now{};
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return now;
+    }();
+    for (timespec now = begin; now.tv_sec - begin.tv_sec < 2 && !sampler.any();)
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    EXPECT_FALSE(sampler.any());
+}
