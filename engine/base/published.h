@@ -10,7 +10,12 @@ public:
     Published() = default;
     Published(T value) : value_(value) { }
     Published(const Published& other) : value_(T(other)) { }
-    Published& operator=(const Published& other) { return *this = T(other); }
+    Published& operator=(const Published& other)
+    {
+        if (this != &other)
+            value_.store(other, std::memory_order_release);
+        return *this;
+    }
     Published& operator=(T value)
     {
         value_.store(value, std::memory_order_release);

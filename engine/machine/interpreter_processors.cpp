@@ -156,7 +156,7 @@ Result<std::unique_ptr<Processors>> make_translator(unsigned count, Processors::
 {
     const auto perf_map = wires.perf_map ? translator::PerfMap::create() : nullptr;
     // Several processors do more at a time, and what makes room goes for all of them.
-    constexpr u64 code_of_several = 68 << 20, kept_of_several = 28 << 20;
+    constexpr u64 code_of_several = 64 << 20, kept_of_several = 26 << 20;
     translator::X86TierOptions options{.perf_map = perf_map};
     if (count > 1) {
         options.code_budget = code_of_several;

@@ -39,6 +39,7 @@ struct FarJump {
 // What the translator asks of its surroundings while it works.
 class BlockSurroundings {
 public:
+    virtual ~BlockSurroundings() = default;
     // An instruction followed by a mark that stops the chain of handlers; lives as long as the code.
     virtual const Insn* alone(const Insn& i) = 0;
     // An instruction of the block followed by the rest of it, likewise.
@@ -60,9 +61,6 @@ public:
     virtual bool shares_memory() = 0;
     // Bytes of this page that are about to be looked at although they are not the block's.
     virtual void looked_at(unsigned in_page, unsigned length) = 0;
-
-protected:
-    ~BlockSurroundings() = default;
 };
 
 // What is not where it is from block to block, at some place of the block.
