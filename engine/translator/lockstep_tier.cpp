@@ -1,8 +1,12 @@
 #include "engine/translator/lockstep_tier.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
+#include <cstring>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 #include "engine/base/text.h"
 #include "engine/cpu/x86/cpu.h"
@@ -25,6 +29,7 @@ using x86::Insn;
 struct Outcome {
     CpuState state;
     bool trap_shadow = false;
+    bool uppers_used = true, uppers_stored = true;
     u32 pending_debug = 0;
     int delivering = -1;
     bool faulted = false;
@@ -48,25 +53,94 @@ bool unrepeatable(const Insn& i)
     return std::ranges::find(list, i.row->forms) != std::end(list);
 }
 
-// A block that may be gone when it is asked about.
+// Only its handler is read of what stands behind an instruction.
+void stop_behind(Cpu& c, const Insn* behind)
+{
+    c.current = behind;
+}
+
+// An instruction to be interpreted on its own; the processor's `current` then says whether it went on to the next.
+struct Step {
+    Insn insn;
+    x86::Handler stop = &stop_behind;
+    FlagUse use;
+    bool unrepeatable = false;
+
+    const Insn* behind() const { return &insn + 1; }
+};
+static_assert(offsetof(Step, stop) == sizeof(Insn));
+
+FlagUse flag_use_of(const Insn& i, u32 mode)
+{
+    return flag_use(i, lowering_of(i, mode));
+}
+
+// A block that may be gone when it is asked about, and its instructions.
 class BlockCopy {
 public:
-    void take(const Block& from) { std::memcpy(copy_.data(), &from, sizeof(Block) + from.length); }
-    const Block& block() const { return *reinterpret_cast<const Block*>(copy_.data()); }
-    std::span<const Insn> insns()
+    void take(const Block& b)
     {
-        x86::decode_again(block(), insns_);
-        return std::span(insns_).first(block().count);
+        const bool decoded = !copy_.empty() && block().host == b.host && block().mode == b.mode && block().length == b.length
+            && std::memcmp(block().bytes(), b.bytes(), b.length) == 0;
+        copy_.resize(x86::size_without_insns(b.length, b.straddles));
+        std::memcpy(copy_.data(), &b, copy_.size());
+        if (!decoded)
+            decode();
     }
+    const Block& block() const { return *reinterpret_cast<const Block*>(copy_.data()); }
+    Block& block() { return *reinterpret_cast<Block*>(copy_.data()); }
+    std::span<const Step> steps() const { return steps_; }
+    bool any_unrepeatable() const { return any_unrepeatable_; }
+    // Null: none begins there.
+    const Step* at(u64 in_page) const
+    {
+        const auto found = std::ranges::find(steps_, in_page, [](const Step& s) { return s.insn.offset; });
+        return found == steps_.end() ? nullptr : &*found;
+    }
+    const Step* after(const Step* s) const { return s == &steps_.back() ? nullptr : s + 1; }
 
 private:
-    alignas(Block) std::array<u8, sizeof(Block) + Block::most_insns * x86::longest_instruction> copy_{};
-    x86::DecodedBlock insns_{};
+    void decode()
+    {
+        const auto insns = std::make_unique<x86::DecodedBlock>();
+        x86::decode_again(block(), *insns);
+        steps_.clear();
+        for (const Insn& i : std::span(*insns).first(block().count))
+            steps_.push_back({.insn = i, .use = flag_use_of(i, block().mode), .unrepeatable = unrepeatable(i)});
+        any_unrepeatable_ = std::ranges::any_of(steps_, &Step::unrepeatable);
+    }
+
+    std::vector<u8> copy_;
+    std::vector<Step> steps_;
+    bool any_unrepeatable_ = false;
+};
+
+// What the interpreter may take for granted while it goes through a block's copy.
+struct Ground {
+    u32 mode = 0, version = 0, second_version = 0;
+    u64 generation = 0, global_generation = 0;
+
+    Ground() = default;
+    Ground(const Cpu& c, const Block& b)
+        : mode(c.mode),
+          version(b.memory->code_version(b.page)),
+          second_version(b.straddles ? x86::second_page(b).memory->code_version(x86::second_page(b).page) : 0),
+          generation(c.soft_tlb.generation()),
+          global_generation(c.soft_tlb.global_generation())
+    {
+    }
+    bool operator==(const Ground&) const = default;
 };
 
 class LockstepTier final : public x86::HostCodeTier {
 public:
-    LockstepTier(Cpu& c, std::unique_ptr<x86::HostCodeTier> checked) : inner_(std::move(checked)) { c.journal = &journal_; }
+    LockstepTier(Cpu& c, std::unique_ptr<x86::HostCodeTier> checked)
+        : inner_(std::move(checked)),
+          journal_(c.soft_tlb),
+          copies_(most_copies)
+    {
+        c.journal = &journal_;
+    }
     ~LockstepTier() override
     {
         std::fprintf(
@@ -83,44 +157,58 @@ public:
     std::optional<TranslatedBlock> translation_of(Cpu& c, u64 linear) override { return inner_->translation_of(c, linear); }
 
 private:
-    Outcome outcome(Cpu& c, bool faulted) const;
-    void restore(Cpu& c, const Outcome& from) const;
+    // Blocks stay decoded, by a hash of where they are.
+    static constexpr unsigned most_copies = 1 << 14;
+    BlockCopy& copy_of(const Block& b) { return copies_[(b.host ^ b.host >> page_shift) % most_copies]; }
+
+    static void save(const Cpu& c, bool faulted, Outcome& to);
+    static void restore(Cpu& c, const Outcome& from);
+    void go_back(Cpu& c);
     bool run_inner(Cpu& c, Block& b, bool& ran);
+    bool was_unrepeatable(const Cpu& c) const;
     bool step(Cpu& c);
-    bool step_to(Cpu& c, const Outcome& wanted);
-    void use_flags(const Insn& i, u32 mode);
-    bool alike(const Outcome& a, const Outcome& b);
+    bool step_in_copy(Cpu& c, const Step& s);
+    bool step_anywhere(Cpu& c);
+    const Step* step_at_rip(const Cpu& c) const;
+    bool stands(const Cpu& c) const { return ground_ == Ground(c, copy_->block()); }
+    bool step_to_end(Cpu& c);
+    void begin_step(Cpu& c, const Insn& i, const FlagUse& use);
+    bool same_outcome(const Cpu& c, bool faulted);
     bool same_memory();
-    void report(Cpu& c, const Outcome& start, const Outcome& translated, const Outcome& interpreted);
+    void report(Cpu& c);
 
     std::unique_ptr<x86::HostCodeTier> inner_;
     x86::WriteJournal journal_;
-    BlockCopy compared_;
+    std::vector<BlockCopy> copies_;
+    // Of the run.
+    BlockCopy* copy_ = nullptr;
+    Outcome start_, translated_, interpreted_;
+    Ground ground_;
+    const Step* next_ = nullptr;    // where RIP is, if it is known
     u64 dead_flags_ = 0;    // that host code has let differ and nothing may read
     u64 undefined_flags_ = 0;
     std::string difference_;
     u64 alike_ = 0, steps_ = 0, not_compared_ = 0;
 };
 
-Outcome LockstepTier::outcome(Cpu& c, bool faulted) const
+void LockstepTier::save(const Cpu& c, bool faulted, Outcome& to)
 {
-    Outcome o{
-        .trap_shadow = c.trap_shadow,
-        .pending_debug = c.pending_debug,
-        .delivering = c.delivering,
-        .faulted = faulted,
-        .fault = c.fault};
-    save_state(c, o.state);
+    to.trap_shadow = c.trap_shadow;
+    to.uppers_used = c.slots.uppers_used;
+    to.uppers_stored = c.slots.uppers_stored;
+    to.pending_debug = c.pending_debug;
+    to.delivering = c.delivering;
+    to.faulted = faulted;
+    to.fault = c.fault;
+    save_registers(c, to.state);
     if (faulted && c.current)
-        o.state.rip += c.current->offset;
+        to.state.rip += c.current->offset;
     if (!c.code_64())
-        o.state.rip = u32(o.state.rip);
-    o.state.cr8 = 0;
-    o.state.nmi_pending = o.state.smi_pending = false;
-    return o;
+        to.state.rip = u32(to.state.rip);
+    to.state.nmi_pending = to.state.smi_pending = false;
 }
 
-void LockstepTier::restore(Cpu& c, const Outcome& from) const
+void LockstepTier::restore(Cpu& c, const Outcome& from)
 {
     const bool moved = c.cr3 != from.state.cr3 || c.cr0 != from.state.cr0 || c.cr4 != from.state.cr4 || c.efer != from.state.efer
         || c.msr.pkru != from.state.pkru;
@@ -137,6 +225,35 @@ void LockstepTier::restore(Cpu& c, const Outcome& from) const
     c.current = nullptr;
 }
 
+// To the start from where host code came to. Mostly nothing has changed from which other things follow.
+void LockstepTier::go_back(Cpu& c)
+{
+    const CpuState& from = start_.state;
+    CpuState rest = translated_.state;
+    const x86::FpuState& fpu = rest.fpu;
+    constexpr u32 mxcsr_masks = 0x1f80;
+    const bool same_masks = fpu.control == from.fpu.control && !((fpu.mxcsr ^ from.fpu.mxcsr) & mxcsr_masks);
+    rest.gpr = from.gpr;
+    rest.rip = from.rip;
+    rest.rflags = (rest.rflags & ~x86::flags_arithmetic) | (from.rflags & x86::flags_arithmetic);
+    rest.cr2 = from.cr2;
+    rest.fpu = from.fpu;
+    if (!same_masks || !(rest == from))
+        return restore(c, start_);
+    std::ranges::copy(from.gpr, c.gpr.begin());
+    c.gpr[x86::gpr_rip] = from.rip;
+    c.lazy.set_all(from.rflags);
+    c.cr2 = from.cr2;
+    c.fpu = from.fpu;
+    c.slots.uppers_used = start_.uppers_used;
+    c.slots.uppers_stored = start_.uppers_stored;
+    c.trap_shadow = start_.trap_shadow;
+    c.pending_debug = start_.pending_debug;
+    c.delivering = start_.delivering;
+    c.block = nullptr;
+    c.current = nullptr;
+}
+
 // True if it came back by a fault.
 bool LockstepTier::run_inner(Cpu& c, Block& b, bool& ran)
 {
@@ -149,51 +266,92 @@ bool LockstepTier::run_inner(Cpu& c, Block& b, bool& ran)
     return false;
 }
 
-// One instruction, on the interpreter; true if it faulted or can't be done twice.
+// Surely one of the instructions that are: nothing else in a block changes these.
+bool LockstepTier::was_unrepeatable(const Cpu& c) const
+{
+    const CpuState& s = start_.state;
+    return copy_->any_unrepeatable() && (c.cr0 != s.cr0 || c.cr3 != s.cr3 || c.cr4 != s.cr4 || c.efer != s.efer);
+}
+
+// One instruction, on the interpreter; true if it can't be done twice.
 bool LockstepTier::step(Cpu& c)
 {
-    if (setjmp(c.fault_exit))
+    const Step* const s = next_ ? next_ : step_at_rip(c);
+    return s ? step_in_copy(c, *s) : step_anywhere(c);
+}
+
+// Null: not in the copy, or this may be out of date.
+const Step* LockstepTier::step_at_rip(const Cpu& c) const
+{
+    const u64 page = start_.state.rip - copy_->block().in_page;
+    const u64 in_page = c.gpr[x86::gpr_rip] - page;
+    return stands(c) ? copy_->at(in_page) : nullptr;
+}
+
+bool LockstepTier::step_in_copy(Cpu& c, const Step& s)
+{
+    if (s.unrepeatable)
         return true;
+    begin_step(c, s.insn, s.use);
+    c.block = &copy_->block();
+    c.gpr[x86::gpr_rip] -= s.insn.offset;
+    s.insn.handler(c, &s.insn);
+    c.single_next = false;
+    next_ = nullptr;
+    if (std::exchange(c.current, nullptr) == s.behind()) {
+        leave_block(c, &s.insn);
+        next_ = stands(c) ? copy_->after(&s) : nullptr;
+    }
+    return false;
+}
+
+bool LockstepTier::step_anywhere(Cpu& c)
+{
     Block* const b = c.blocks->find(c, c.mode | x86::mode_single);
     if (!b)
         return true;
     const Insn* const i = c.blocks->insns(*b);
     if (unrepeatable(*i))
         return true;
-    use_flags(*i, c.mode);
-    c.rflags_other &= ~x86::flag_rf;
-    c.shadow = c.trap_shadow = false;
-    c.single_next = true;
+    begin_step(c, *i, flag_use_of(*i, c.mode));
     c.block = b;
     c.gpr[x86::gpr_rip] -= b->in_page;
     i->handler(c, i);
     c.single_next = false;
-    ++steps_;
     return false;
 }
 
-void LockstepTier::use_flags(const Insn& i, u32 mode)
+void LockstepTier::begin_step(Cpu& c, const Insn& i, const FlagUse& use)
 {
-    const FlagUse use = flag_use(i, lowering_of(i, mode));
     if (use.reads & dead_flags_ && difference_.empty())
         difference_ = text("flags ", hex(use.reads & dead_flags_, 3), " were let die and are read by ", i.row->name);
     dead_flags_ &= ~u64(use.kills);
     undefined_flags_ = (undefined_flags_ & ~u64(use.kills)) | i.row->undefined_flags;
+    c.rflags_other &= ~x86::flag_rf;
+    c.shadow = c.trap_shadow = false;
+    c.single_next = true;
+    c.current = nullptr;
+    ++steps_;
 }
 
-// Until the state is that of `wanted`, or can't become it any more.
-bool LockstepTier::step_to(Cpu& c, const Outcome& wanted)
+// Until the state is that which host code left, or can't become it any more.
+bool LockstepTier::step_to_end(Cpu& c)
 {
+    if (setjmp(c.fault_exit)) {
+        c.single_next = false;
+        return real_fault(translated_) && difference_.empty() && same_outcome(c, true);
+    }
     constexpr u64 most_steps = u64(1) << 32;
+    const CpuState& wanted = translated_.state;
+    ground_ = Ground(c, copy_->block());
+    next_ = nullptr;
     for (u64 n = 0; n < most_steps && difference_.empty(); ++n) {
         const u64 rip = c.code_64() ? c.gpr[x86::gpr_rip] : u32(c.gpr[x86::gpr_rip]);
-        const bool arrived = rip == wanted.state.rip && std::ranges::equal(wanted.state.gpr, std::span(c.gpr).first(16));
-        if (arrived && !real_fault(wanted) && alike(wanted, outcome(c, false)))
+        const bool arrived = rip == wanted.rip && std::ranges::equal(wanted.gpr, std::span(c.gpr).first(16));
+        if (arrived && !real_fault(translated_) && same_outcome(c, false))
             return true;
-        if (step(c)) {
-            c.single_next = false;
-            return real_fault(wanted) && alike(wanted, outcome(c, true));
-        }
+        if (step(c))
+            return real_fault(translated_) && same_outcome(c, true);
     }
     return false;
 }
@@ -203,43 +361,49 @@ bool LockstepTier::same_memory()
     // What walks of the page tables leave behind isn't done a second time.
     constexpr u64 accessed_and_dirty = 0x60;
     constexpr u64 in_both_halves = accessed_and_dirty << 32 | accessed_and_dirty;
+    bool same = true;
     for (const auto& page : journal_.pages())
-        for (unsigned n = 0; n < page->after.size(); ++n)
-            if ((page->memory[n] ^ page->after[n]) & ~in_both_halves)
-                return false;
-    return true;
+        x86::WriteJournal::for_differences(page->memory, page->after.data(), [&](unsigned n) {
+            same &= !((page->memory[n] ^ page->after[n]) & ~in_both_halves);
+        });
+    return same;
 }
 
-bool LockstepTier::alike(const Outcome& a, const Outcome& b)
+// Whether the interpreter stands where host code came to.
+bool LockstepTier::same_outcome(const Cpu& c, bool faulted)
 {
-    CpuState x = a.state, y = b.state;
-    const u64 flags = (x.rflags ^ y.rflags) & x86::flags_arithmetic;
-    x.rflags &= ~flags;
-    y.rflags &= ~flags;
-    for (CpuState* s : {&x, &y}) {
-        s->fpu.instruction_pointer = s->fpu.data_pointer = 0;
-        s->fpu.instruction_selector = s->fpu.data_selector = s->fpu.opcode = 0;
-    }
+    save(c, faulted, interpreted_);
+    const Outcome &a = translated_, &b = interpreted_;
     const bool same_fault = !real_fault(a)
         || (a.fault.vector == b.fault.vector && a.fault.has_error == b.fault.has_error
             && (!a.fault.has_error || a.fault.error == b.fault.error));
-    if (!(x == y) || !same_fault || real_fault(a) != real_fault(b) || a.delivering != b.delivering || !same_memory())
+    if (!same_fault || real_fault(a) != real_fault(b) || a.delivering != b.delivering || !same_memory())
         return false;
-    dead_flags_ = flags & ~undefined_flags_;
+    CpuState x = a.state;
+    x.rflags ^= (a.state.rflags ^ b.state.rflags) & x86::flags_arithmetic;
+    x.fpu.instruction_pointer = b.state.fpu.instruction_pointer;
+    x.fpu.data_pointer = b.state.fpu.data_pointer;
+    x.fpu.instruction_selector = b.state.fpu.instruction_selector;
+    x.fpu.data_selector = b.state.fpu.data_selector;
+    x.fpu.opcode = b.state.fpu.opcode;
+    if (!(x == b.state))
+        return false;
+    dead_flags_ = (a.state.rflags ^ b.state.rflags) & x86::flags_arithmetic & ~undefined_flags_;
     return true;
 }
 
 bool LockstepTier::run(Cpu& c, Block& b)
 {
-    const Outcome start = outcome(c, false);
-    compared_.take(b);
+    save(c, false, start_);
+    copy_ = &copy_of(b);
+    copy_->take(b);
     std::jmp_buf outer;
     std::memcpy(&outer, &c.fault_exit, sizeof outer);
     journal_.begin();
     bool ran = false;
     const bool faulted = run_inner(c, b, ran);
     std::memcpy(&c.fault_exit, &outer, sizeof outer);
-    if (!ran || journal_.touched_device()) {
+    if (!ran || journal_.touched_device() || was_unrepeatable(c)) {
         journal_.end();
         dead_flags_ = 0;
         not_compared_ += ran;
@@ -247,41 +411,46 @@ bool LockstepTier::run(Cpu& c, Block& b)
             c.raise_again();
         return ran;
     }
-    const Outcome translated = outcome(c, faulted);
+    save(c, faulted, translated_);
     journal_.take_back();
-    restore(c, start);
+    go_back(c);
     difference_.clear();
     undefined_flags_ = 0;
-    const bool same = step_to(c, translated);
+    const bool same = step_to_end(c);
     std::memcpy(&c.fault_exit, &outer, sizeof outer);
     journal_.end();
-    if (!same && std::ranges::any_of(compared_.insns(), unrepeatable)) {
+    if (!same && copy_->any_unrepeatable()) {
         journal_.put_back();
-        restore(c, translated);
+        restore(c, translated_);
         dead_flags_ = 0;
         ++not_compared_;
     } else if (!same) {
-        report(c, start, translated, outcome(c, false));
+        save(c, false, interpreted_);
+        report(c);
         return true;
     } else {
         ++alike_;
     }
+    c.block = nullptr;
     if (faulted) {
-        c.fault = translated.fault;
-        if (!real_fault(translated))
+        c.fault = translated_.fault;
+        if (!real_fault(translated_))
             c.current = nullptr;    // RIP has been put before the instruction to retry
         c.raise_again();
     }
+    c.current = nullptr;
     return true;
 }
 
-void LockstepTier::report(Cpu& c, const Outcome& start, const Outcome& translated, const Outcome& interpreted)
+void LockstepTier::report(Cpu& c)
 {
+    const Outcome &start = start_, &translated = translated_, &interpreted = interpreted_;
     std::ostringstream out;
-    const Block& b = compared_.block();
+    const Block& b = copy_->block();
     out << "lockstep: after " << alike_ << " blocks, a difference in the block at " << hex(start.state.rip, 16) << ", mode "
         << b.mode << ' ' << difference_ << "\n";
-    for (const Insn& i : compared_.insns()) {
+    for (const Step& s : copy_->steps()) {
+        const Insn& i = s.insn;
         out << "  " << hex(i.offset, 3) << "  ";
         for (unsigned n = 0; n < i.length; ++n)
             out << hex(b.bytes()[i.offset - b.in_page + n], 2) << ' ';

@@ -315,7 +315,7 @@ u8* host_page(Cpu& c, u64 linear, Access access, const Translation& to)
         if (c.journal)
             c.journal->about_to_write(host);
         const bool runs_now = c.block && holds_page(*c.block, memory, offset >> page_shift);
-        if (to.writable && !runs_now && !c.journal)
+        if (to.writable && !runs_now && (!c.journal || c.journal->gives_away(*c.tlb, linear)))
             fill(c, Access::write, linear, host, to);
     } else {
         memory->before_read(offset >> page_shift);

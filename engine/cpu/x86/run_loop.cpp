@@ -171,6 +171,12 @@ void load_state(Cpu& c, const CpuState& s)
 
 void save_state(const Cpu& c, CpuState& s)
 {
+    save_registers(c, s);
+    s.cr8 = c.lapic ? c.lapic->cr8() : 0;
+}
+
+void save_registers(const Cpu& c, CpuState& s)
+{
     s = c.msr;
     std::copy_n(c.gpr.begin(), s.gpr.size(), s.gpr.begin());
     s.rip = c.gpr[gpr_rip];
@@ -184,7 +190,7 @@ void save_state(const Cpu& c, CpuState& s)
     s.cr2 = c.cr2;
     s.cr3 = c.cr3;
     s.cr4 = c.cr4;
-    s.cr8 = c.lapic ? c.lapic->cr8() : 0;
+    s.cr8 = 0;
     s.efer = c.efer;
     s.xcr0 = c.xcr0;
     s.dr = c.dr;

@@ -28,6 +28,8 @@ void set_cpl(Cpu& c, unsigned cpl);
 void reset_cpu(Cpu& c, bool init);
 void load_state(Cpu& c, const CpuState& from);
 void save_state(const Cpu& c, CpuState& to);
+// The same without asking the local APIC: CR8 is 0.
+void save_registers(const Cpu& c, CpuState& to);
 
 inline bool canonical(u64 address)
 {

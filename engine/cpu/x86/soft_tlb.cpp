@@ -113,6 +113,19 @@ void SoftTlbContext::drop_writes_to(u64 host_page)
     });
 }
 
+// `used` grows no longer than it would have without, if the last to be filled are the first to be forgotten.
+void SoftTlbContext::forget_write(u64 linear)
+{
+    stack_window = {};
+    const unsigned index = linear >> page_shift & (entries - 1);
+    TlbEntry& entry = by_access[unsigned(Access::write)][index];
+    if ((entry.tag ^ linear) >= page_size)
+        return;
+    invalidate(entry, index);
+    if (!used.empty() && used.size() < entries && used.back() == index)
+        used.pop_back();
+}
+
 SoftTlb::SoftTlb() : current_(tables_.emplace_back(std::make_unique<Tables>()).get()), window_owner_(&current_->contexts[0])
 {
     renew(current_->code);
@@ -288,6 +301,12 @@ void SoftTlb::drop_writes_to(u64 host_page)
         context.drop_writes_to(host_page);
     for (const auto& tables : tables_)
         tables->writes_stale = tables.get() != current_;
+}
+
+void SoftTlb::forget_write(SoftTlbContext& context, u64 linear)
+{
+    forget_windows();
+    context.forget_write(linear);
 }
 
 }

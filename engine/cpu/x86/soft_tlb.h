@@ -46,6 +46,7 @@ struct SoftTlbContext {
     void flush_writes();
     void flush_page(u64 linear);
     void drop_writes_to(u64 host_page);
+    void forget_write(u64 linear);
     bool is_global(Access access, u64 linear) const
     {
         const unsigned index = linear >> page_shift & (entries - 1);
@@ -109,6 +110,8 @@ public:
     void flush_page(u16 pcid, u64 linear);
     void flush_writes();
     void drop_writes_to(u64 host_page);
+    // As if the page had not been filled for writing.
+    void forget_write(SoftTlbContext& context, u64 linear);
     // Pages with a protection key but 0, of every PCID.
     void drop_keyed();
 
