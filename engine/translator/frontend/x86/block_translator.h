@@ -245,7 +245,7 @@ private:
     void return_loans();
     void leave(const Residence& here);    // for what a thunk does; come_back() from it
     void come_back(const Residence& here);
-    void emit_vzeroupper();
+    void emit_vzero(bool all);
     void tell_uppers();
     // masked.cpp
     void emit_masked(const Insn& i);

@@ -20,10 +20,17 @@ bool is_general(const Insn& i)
 {
     return !(i.row->traits & x86::avx);
 }
+// VPCMPESTRM to VPCMPISTRI: RAX, RDX and RCX are where the host has them.
+bool compares_strings(const Insn& i)
+{
+    return in(OpcodeMap::map_0f3a, i) && i.opcode >= 0x60 && i.opcode <= 0x63;
+}
 bool compares(const Insn& i)
 {
     if (in(OpcodeMap::map_0f, i))
         return (i.opcode & 0xfe) == 0x2e;
+    if (compares_strings(i))
+        return true;
     return in(OpcodeMap::map_0f38, i) && (i.opcode == 0x0e || i.opcode == 0x0f || i.opcode == 0x17);
 }
 bool has_immediate(const Insn& i)
@@ -34,13 +41,13 @@ bool has_immediate(const Insn& i)
     return false;
 }
 
-// VEX.W, which for general registers counts in 64-bit mode only.
+// VEX.W, which for general registers, and lengths in these, counts in 64-bit mode only.
 bool w_of(const Insn& i)
 {
     for (const x86::Operand o : i.row->operands)
         if (o == Gy || o == Ey || o == By)
             return i.rex_w();
-    return i.vex & Insn::vex_w;
+    return compares_strings(i) ? i.rex_w() : i.vex & Insn::vex_w;
 }
 
 unsigned size_in_0f(const Insn& i, unsigned full)
@@ -186,12 +193,11 @@ bool is_masked(const Insn& i)
     return in(OpcodeMap::map_0f38, i) && ((i.opcode >= 0x2c && i.opcode <= 0x2f) || i.opcode == 0x8c || i.opcode == 0x8e);
 }
 
-// Not natively: registers that no operand names, MXCSR.
-bool left_to_handlers(const Insn& i)
+// Not natively: MXCSR, and VZEROALL in 32-bit code, where the other eight registers keep what they hold.
+bool left_to_handlers(const Insn& i, u32 mode)
 {
-    const bool implicit = in(OpcodeMap::map_0f3a, i) && i.opcode >= 0x60 && i.opcode <= 0x63;
-    const bool others = in(OpcodeMap::map_0f, i) && (i.opcode == 0xae || (i.opcode == 0x77 && i.wide()));
-    return implicit || others;
+    const bool is_64 = (mode & x86::mode_size_mask) == x86::mode_64;
+    return in(OpcodeMap::map_0f, i) && (i.opcode == 0xae || (i.opcode == 0x77 && i.wide() && !is_64));
 }
 
 }
@@ -203,7 +209,7 @@ bool vex_suits(const Insn& i, u32 mode)
     const u32 features = needed_features(i) | x86::feature_avx2;    // without it the upper halves are not the host's
     if ((x86::host_features() & features) != features)
         return false;
-    return is_general(i) || (mode & x86::mode_avx && !left_to_handlers(i));
+    return is_general(i) || (mode & x86::mode_avx && !left_to_handlers(i, mode));
 }
 
 MemoryUse vex_memory(const Insn& i)
@@ -223,12 +229,13 @@ FlagUse vex_flags(const Insn& i)
     return counts || compares(i) ? FlagUse{0, all_flags, true} : FlagUse{};
 }
 
-// In 32-bit code the other eight keep their upper halves.
-void BlockTranslator::emit_vzeroupper()
+// VZEROUPPER, VZEROALL. In 32-bit code the other eight keep their upper halves.
+void BlockTranslator::emit_vzero(bool all)
 {
     want_vectors();
     if (in_64()) {
-        write_vzeroupper(a_);
+        for (const u8 byte : {u8(0xc5), u8(all ? 0xfc : 0xf8), u8(0x77)})
+            a_.byte(byte);
         a_.op_imm(0xc6, 1, 0, state_at(offset_uppers_used), 0, 1);
         here_.uppers_told = false;
         return;
@@ -246,7 +253,7 @@ void BlockTranslator::tell_uppers()
 void BlockTranslator::emit_vex(const Insn& i)
 {
     if (in(OpcodeMap::map_0f, i) && i.opcode == 0x77)
-        return emit_vzeroupper();
+        return emit_vzero(i.wide());
     if (is_general(i))
         return emit_vex_general(i);
     want_vectors();
