@@ -42,6 +42,47 @@ bool real_fault(const Outcome& o)
     return o.faulted && o.fault.kind == Cpu::Fault::Kind::fault;
 }
 
+// Whether all from one place to another is the same. False may be a matter of padding.
+bool same_bytes(const CpuState& a, const CpuState& b, std::size_t from, std::size_t to)
+{
+    const auto bytes = [](const CpuState& s) { return reinterpret_cast<const u8*>(&s); };
+    return std::memcmp(bytes(a) + from, bytes(b) + from, to - from) == 0;
+}
+
+// Whether two states have nothing but general registers, arithmetic flags, CR2 and the FPU's state apart, and of that nothing
+// from which other things follow.
+bool same_but_registers(const CpuState& a, const CpuState& b)
+{
+    constexpr u32 mxcsr_masks = 0x1f80;
+    if (a.fpu.control != b.fpu.control || (a.fpu.mxcsr ^ b.fpu.mxcsr) & mxcsr_masks
+        || (a.rflags ^ b.rflags) & ~x86::flags_arithmetic)
+        return false;
+    constexpr std::size_t segments = offsetof(CpuState, segments), fpu = offsetof(CpuState, fpu), after_fpu = fpu + sizeof(a.fpu);
+    static_assert(offsetof(CpuState, gpr) == 0 && offsetof(CpuState, rip) == sizeof(a.gpr));
+    static_assert(segments == offsetof(CpuState, rflags) + sizeof(a.rflags));
+    constexpr std::size_t cr2 = offsetof(CpuState, cr2);
+    return same_bytes(a, b, segments, cr2) && same_bytes(a, b, cr2 + sizeof(a.cr2), fpu)
+        && same_bytes(a, b, after_fpu, sizeof(CpuState));
+}
+
+// But for arithmetic flags and the x87's last instruction and data.
+bool same_state(const CpuState& a, const CpuState& b)
+{
+    constexpr std::size_t rflags = offsetof(CpuState, rflags), after_rflags = rflags + sizeof(a.rflags);
+    if ((a.rflags ^ b.rflags) & ~x86::flags_arithmetic)
+        return false;
+    if (same_bytes(a, b, 0, rflags) && same_bytes(a, b, after_rflags, sizeof(CpuState)))
+        return true;
+    CpuState x = a;
+    x.rflags = b.rflags;
+    x.fpu.instruction_pointer = b.fpu.instruction_pointer;
+    x.fpu.data_pointer = b.fpu.data_pointer;
+    x.fpu.instruction_selector = b.fpu.instruction_selector;
+    x.fpu.data_selector = b.fpu.data_selector;
+    x.fpu.opcode = b.fpu.opcode;
+    return x == b;
+}
+
 // Asks outside for something that it won't be told a second time, or changes what the run itself stands on.
 bool unrepeatable(const Insn& i)
 {
@@ -229,16 +270,7 @@ void LockstepTier::restore(Cpu& c, const Outcome& from)
 void LockstepTier::go_back(Cpu& c)
 {
     const CpuState& from = start_.state;
-    CpuState rest = translated_.state;
-    const x86::FpuState& fpu = rest.fpu;
-    constexpr u32 mxcsr_masks = 0x1f80;
-    const bool same_masks = fpu.control == from.fpu.control && !((fpu.mxcsr ^ from.fpu.mxcsr) & mxcsr_masks);
-    rest.gpr = from.gpr;
-    rest.rip = from.rip;
-    rest.rflags = (rest.rflags & ~x86::flags_arithmetic) | (from.rflags & x86::flags_arithmetic);
-    rest.cr2 = from.cr2;
-    rest.fpu = from.fpu;
-    if (!same_masks || !(rest == from))
+    if (!same_but_registers(from, translated_.state))
         return restore(c, start_);
     std::ranges::copy(from.gpr, c.gpr.begin());
     c.gpr[x86::gpr_rip] = from.rip;
@@ -379,14 +411,7 @@ bool LockstepTier::same_outcome(const Cpu& c, bool faulted)
             && (!a.fault.has_error || a.fault.error == b.fault.error));
     if (!same_fault || real_fault(a) != real_fault(b) || a.delivering != b.delivering || !same_memory())
         return false;
-    CpuState x = a.state;
-    x.rflags ^= (a.state.rflags ^ b.state.rflags) & x86::flags_arithmetic;
-    x.fpu.instruction_pointer = b.state.fpu.instruction_pointer;
-    x.fpu.data_pointer = b.state.fpu.data_pointer;
-    x.fpu.instruction_selector = b.state.fpu.instruction_selector;
-    x.fpu.data_selector = b.state.fpu.data_selector;
-    x.fpu.opcode = b.state.fpu.opcode;
-    if (!(x == b.state))
+    if (!same_state(a.state, b.state))
         return false;
     dead_flags_ = (a.state.rflags ^ b.state.rflags) & x86::flags_arithmetic & ~undefined_flags_;
     return true;
