@@ -192,3 +192,28 @@ TEST_F(SoftTlbTest, many_windows_go_with_any_page)
     for (u32 n = 1; n <= 100; ++n)
         EXPECT_EQ(tlb.sites[n].limit, 0u);
 }
+
+TEST_F(SoftTlbTest, a_forgotten_write_leaves_the_page_readable_and_to_be_flushed)
+{
+    fill(page);
+    fill(other_page);
+    fill(page, false, Access::write);
+    tlb.forget_write(user(), page);
+    EXPECT_TRUE(holds(page));
+    EXPECT_FALSE(holds(page, Access::write));
+    tlb.flush_all(false);
+    EXPECT_FALSE(holds(page));
+    EXPECT_FALSE(holds(other_page));
+}
+
+// What was flushed in between and filled anew for reading stays known to the next flush.
+TEST_F(SoftTlbTest, forgetting_after_a_flush_forgets_no_more)
+{
+    fill(page, false, Access::write);
+    tlb.flush_all(false);
+    fill(page);
+    tlb.forget_write(user(), page);
+    EXPECT_TRUE(holds(page));
+    tlb.flush_all(false);
+    EXPECT_FALSE(holds(page));
+}
