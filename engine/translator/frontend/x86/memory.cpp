@@ -280,11 +280,6 @@ void BlockTranslator::emit_stubs()
         come_back(s.here);
         a_.jump_to(s.back);
     }
-    for (const VectorLoad& s : vector_loads_) {
-        a_.bind(s.from);
-        a_.call_to(relative(thunks_.load_vectors));
-        a_.jump_to(s.back);
-    }
 }
 
 }

@@ -38,7 +38,9 @@ void BlockTranslator::emit_sti(const Insn&)
     test_flags(x86::flag_i);
     u8* const open = a_.jump_if(cond_ne);
     or_flags(x86::flag_i);
+    leave(here_);
     a_.call_to(relative(thunks_.look_for_interrupts));
+    come_back({.lent = here_.lent});
     a_.bind(open);
     here_.vectors = here_.uppers_told = false;
 }
