@@ -373,15 +373,21 @@ bool LockstepTier::step_to_end(Cpu& c)
         c.single_next = false;
         return real_fault(translated_) && difference_.empty() && same_outcome(c, true);
     }
-    constexpr u64 most_steps = u64(1) << 32;
+    // Rounds of a loop may have the same registers.
+    constexpr u64 most_steps = u64(1) << 32, most_arrivals = 1 << 22;
+    u64 arrivals = 0;
     const CpuState& wanted = translated_.state;
     ground_ = Ground(c, copy_->block());
     next_ = nullptr;
     for (u64 n = 0; n < most_steps && difference_.empty(); ++n) {
         const u64 rip = c.code_64() ? c.gpr[x86::gpr_rip] : u32(c.gpr[x86::gpr_rip]);
         const bool arrived = rip == wanted.rip && std::ranges::equal(wanted.gpr, std::span(c.gpr).first(16));
-        if (arrived && !real_fault(translated_) && same_outcome(c, false))
-            return true;
+        if (arrived && !real_fault(translated_)) {
+            if (same_outcome(c, false))
+                return true;
+            if (++arrivals == most_arrivals)
+                return false;
+        }
         if (step(c))
             return real_fault(translated_) && same_outcome(c, true);
     }
