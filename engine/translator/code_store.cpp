@@ -71,6 +71,7 @@ CodeStore::CodeStore(std::unique_ptr<CodeCache> cache, const X86TierOptions& opt
 std::unique_ptr<CodeUser> CodeStore::add_user(Cpu& c)
 {
     auto user = std::make_unique<CodeUser>(c, most_far_targets_);
+    c.slots.pack_flags = thunks_.pack_recipe;
     c.blocks->share(kept_);
     const std::lock_guard lock(lock_);
     users_.push_back(user.get());

@@ -100,7 +100,7 @@ public:
         if (std::exchange(inside_, false))
             ++counts_.faults;
         if (c.host_code.running)
-            c.lazy.set_all(x86::unpack_flags(c.host_code.flags));
+            flags_to_interpreter(c);
         if (c.host_code.running || c.host_code.framed) {
             collect_mxcsr(c);
             set_host_mxcsr(host_mxcsr);
@@ -135,7 +135,6 @@ public:
     }
 
 private:
-    static Cpu* biased(Cpu& c) { return reinterpret_cast<Cpu*>(reinterpret_cast<u8*>(&c) + state_bias); }
 
     // Flat code of 32 or 64 bits.
     static bool translatable(const Block& b)

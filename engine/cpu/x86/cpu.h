@@ -95,7 +95,9 @@ enum ModeKey : u32 {
     mode_smap = 4096,    // the supervisor with CR4.SMAP
 };
 
-// What host code and the rest of the processor share. Flags are packed as LAHF and SETO leave them in AX.
+struct Cpu;
+
+// What host code and the rest of the processor share.
 struct HostCodeState {
     std::array<u64, 2>
         context{};    // TLB generation (of global pages in the second) and mode: what a jump table's entry is good for
@@ -103,14 +105,17 @@ struct HostCodeState {
     void* far_targets = nullptr;    // of direct jumps to other pages, by number
     u64 returns_limit = 0;    // the host's stack pointer with too many guest calls on it
     u64 spill = 0;
-    u16 flags = 0;
+    u32 flags = packed_mark;    // packed in the lower half; without packed_mark a FlagRecipe of the translator's
     bool running = false;    // guest state is in `flags` and, but for helpers' time, in host registers
     bool x87_on_host = false;    // the x87's state is in the host's unit; FpuState's is stale
     bool framed = false;    // a handler was called from host code, which may itself be written to
+    u64 flags_from = 0;    // of a recipe: its first operand
 };
 
 // The same, of what is seldom needed in a hurry.
 struct HostCodeSlots {
+    u64 flags_from_too = 0;    // of a recipe: its second operand
+    void (*pack_flags)(Cpu* biased) = nullptr;    // makes HostCodeState::flags of the recipe that is there
     u64 returns_base = 0;    // the host's stack pointer with no guest call on it
     static constexpr unsigned most_spans = 8;
     std::array<u64, most_spans> spans{};    // host addresses that the running block has looked up

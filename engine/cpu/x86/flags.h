@@ -15,10 +15,12 @@ constexpr u64 flag_c = 1 << 0, flag_p = 1 << 2, flag_a = 1 << 4, flag_z = 1 << 6
               flag_vm = 1 << 17, flag_ac = 1 << 18, flag_vif = 1 << 19, flag_vip = 1 << 20, flag_id = 1 << 21;
 constexpr u64 flags_arithmetic = flag_c | flag_p | flag_a | flag_z | flag_s | flag_o;
 
-// The arithmetic flags as LAHF and SETO leave them in AX: how host code keeps them between blocks.
+// The arithmetic flags as LAHF and SETO leave them in AX: how host code keeps them between blocks. RFLAGS' bit 1 is always
+// set, so that they can be told from what is not packed.
+constexpr u16 packed_mark = 1 << 9;
 constexpr u16 pack_flags(u64 flags)
 {
-    return u16((flags & 0xd5) << 8 | (flags >> 11 & 1));
+    return u16((flags & 0xd5) << 8 | packed_mark | (flags >> 11 & 1));
 }
 constexpr u64 unpack_flags(u16 packed)
 {

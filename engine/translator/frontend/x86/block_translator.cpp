@@ -22,12 +22,12 @@ BlockTranslator::BlockTranslator(const Block& block, const Thunks& thunks, CodeC
     std::ranges::copy(host_of, host_.begin());
 }
 
-// Flags that may be read before they are given a new value, from a place in this page on. Looks at `left` instructions at the
-// most, both ways where the run may go two.
-FlagMask BlockTranslator::live_at(u64 in_page, unsigned& left)
+// From a place in this page on. Looks at `left` instructions at the most, both ways where the run may go two.
+BlockTranslator::FlagsAhead BlockTranslator::flags_ahead(u64 in_page, unsigned& left)
 {
     const u8* const page = reinterpret_cast<const u8*>(block_.host - block_.in_page);
-    FlagMask live = 0, killed = 0;
+    FlagsAhead ahead;
+    FlagMask killed = 0;
     // Counted before its target is looked at: a branch may lead to itself.
     for (u64 at = in_page; at < page_size && killed != all_flags && left != 0;) {
         --left;
@@ -37,23 +37,25 @@ FlagMask BlockTranslator::live_at(u64 in_page, unsigned& left)
         if (x86::decode({page + at, here}, block_.mode, u16(at), insn) != x86::Decoded::ok)
             break;
         at += insn.length;
-        const FlagUse use = flag_use(insn, lowering_of(insn, block_.mode));
-        live |= use.reads & ~killed;
+        const Lowering* const lowering = lowering_of(insn, block_.mode);
+        const FlagUse use = flag_use(insn, lowering);
+        ahead.join({use.reads, lowering ? use.reads : FlagMask(0)}, killed);
         killed |= use.kills;
         if (insn.row->forms == x86::jcc_forms.data())
-            live |= live_at(insn.imm, left) & ~killed;
+            ahead.join(flags_ahead(insn.imm, left), killed);
         else if (insn.row->forms == &x86::jmp_forms || insn.row->forms == &x86::call_forms)
             at = insn.imm;
         else if (ends_block(insn) || may_leave_block(insn))
             break;
     }
-    return FlagMask(live | (all_flags & ~killed));
+    ahead.join({all_flags, 0}, killed);
+    return ahead;
 }
 
-FlagMask BlockTranslator::live_at(u64 in_page)
+BlockTranslator::FlagsAhead BlockTranslator::flags_ahead(u64 in_page)
 {
     unsigned left = 16;
-    return live_at(in_page, left);
+    return flags_ahead(in_page, left);
 }
 
 static bool uses_vectors(const Insn& i, const Lowering& l)
@@ -67,18 +69,18 @@ void BlockTranslator::plan()
     plan_.resize(block_.count);
     const Insn& last = block_.insns[block_.count - 1];
     const u64 next = u64(last.offset) + last.length;
-    FlagMask live = all_flags;
+    FlagsAhead ahead{all_flags, 0};
     if (!ends_block(last)) {
-        live = live_at(next);
+        ahead = next < page_size ? flags_ahead(next) : FlagsAhead{all_flags, all_flags};
     } else if (const Lowering* const l = lowering_of(last, block_.mode)) {
         if (l->emit == &BlockTranslator::emit_jmp || l->emit == &BlockTranslator::emit_call)
-            live = live_at(last.imm);
+            ahead = flags_ahead(last.imm);
         else if (l->emit == &BlockTranslator::emit_counted_branch)
-            live = FlagMask(live_at(last.imm) | live_at(next));
+            (ahead = flags_ahead(last.imm)).join(flags_ahead(next), 0);
         else if (l->emit == &BlockTranslator::emit_repeated)
-            live = live_at(next);
+            ahead = flags_ahead(next);
         else if (l->emit == &BlockTranslator::emit_x87)
-            live = live_at(next);
+            ahead = flags_ahead(next);
     }
     for (unsigned n = block_.count; n-- > 0;) {
         const Insn& i = block_.insns[n];
@@ -87,11 +89,12 @@ void BlockTranslator::plan()
         p.use = flag_use(i, p.lowering);
         p.memory = p.lowering && i.memory() ? p.lowering->memory(i) : MemoryUse{};
         p.operand = p.top = {};
-        p.live_after = live;
+        p.after = ahead;
         p.vectors = p.lowering && (uses_vectors(i, *p.lowering) || (n + 1u < block_.count && plan_[n + 1].vectors));
         if (p.lowering && p.lowering->emit == &BlockTranslator::emit_jcc)
-            live |= p.live_at_target = live_at(i.imm);
-        live = FlagMask((live & ~p.use.kills) | p.use.reads);
+            ahead.join(p.at_target = flags_ahead(i.imm), 0);
+        // The block's own reads find the recipe's operands.
+        ahead = {FlagMask((ahead.live & ~p.use.kills) | p.use.reads), FlagMask(ahead.read & ~p.use.kills)};
     }
     plan_spans();
 }
@@ -104,6 +107,7 @@ void BlockTranslator::call_handler(const Insn& i)
     here_.vectors = here_.uppers_told = x87_loaded_ = false;
     in_host_ = false;
     in_memory_ = true;
+    slot_ = FlagSlot::packed;
 }
 
 void BlockTranslator::end_with_handler(const Insn& i)
@@ -128,9 +132,9 @@ void BlockTranslator::emit_body()
         const Planned& p = plan_[n];
         now_ = n;
         lowering_ = p.lowering;
-        live_after_ = p.live_after;
-        live_at_target_ = p.live_at_target;
-        live_before_ = FlagMask((p.live_after & ~p.use.kills) | p.use.reads);
+        live_after_ = p.after.live;
+        live_before_ = FlagMask((p.after.live & ~p.use.kills) | p.use.reads);
+        read_before_ = FlagMask(p.after.read & ~p.use.kills);
         ended = ends_block(i);
         // STI's shadow needs an instruction behind it.
         if (i.row->forms == &x86::sti_forms && n + 1u == block_.count)
@@ -147,9 +151,11 @@ void BlockTranslator::emit_body()
             end_with_handler(i);
         else
             call_handler(i);
+        forget_changed(i);
     }
     if (!ended) {
         live_before_ = live_after_;
+        read_before_ = plan_.back().after.read;
         spoil_flags();
         return_loans();
         go_to(u64(block_.in_page) + block_.length);

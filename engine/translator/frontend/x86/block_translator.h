@@ -6,7 +6,8 @@
 // x86 blocks go from Insn to bytes; the first guest of another architecture brings the IR and shares emitter, code cache
 // and soft TLB. Registers stay where host_layout.h puts them from block to block. Flags stay in the host's between the
 // instruction that makes them and the one that wants them; before anything that spoils the host's (the TLB's compare) and
-// at the block's end they are packed into their slot, but only if somebody may still look.
+// at the block's end they are kept in their slot, but only if somebody may still look: packed, or as what they were made
+// of, which is cheaper (flag_recipe.h).
 //
 // It also puts hot regions into a second tier, made in the background, and code on disk between runs. Measured on this
 // translator a block takes 4 µs, all of a kernel's boot to a prompt 4 % of its time, so there is nothing to move out of a vCPU's
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "engine/cpu/x86/block.h"
+#include "engine/translator/frontend/x86/flag_recipe.h"
 #include "engine/translator/frontend/x86/lowering.h"
 #include "engine/translator/frontend/x86/thunks.h"
 
@@ -234,11 +236,19 @@ private:
     std::vector<u8*> emit_refill();
     void emit_strips(const std::vector<Planned>& plan_without);
 
-    void save_flags();
+    // flags.cpp
+    void save_flags(const FlagRecipe& recipe);
+    void keep_flags(const FlagRecipe& recipe);    // likewise, for the rest of the block too
     void spoil_flags();    // before the host's flags are used for our own purposes
     void want_flags();    // the guest's are needed in the host's
-    void flags_made() { in_host_ = true, in_memory_ = false; }
+    void want_packed();    // or in their slot, not as a recipe; the host's are spoiled
+    void meet_recipe();
+    void redo(const FlagRecipe& recipe);
+    void flags_made() { in_host_ = true, in_memory_ = false, made_by_ = {}; }
     void before_flags_change(FlagUse use);
+    FlagRecipe recipe_of(const Insn& i, u8 number) const;
+    FlagRecipe located(FlagRecipe recipe) const;
+    void forget_changed(const Insn& i);
 
     u8 xmm(u8 number);    // the host's vector register that holds the guest's, with all that holds them there
     void want_vectors();
@@ -299,9 +309,18 @@ private:
     void lend_registers();
     void move_lent(bool to_borrowers);
 
+    // Flags that may be read before they are given a new value, and those that host code does read somewhere.
+    struct FlagsAhead {
+        FlagMask live = 0, read = 0;
+        void join(FlagsAhead other, FlagMask killed)
+        {
+            live |= other.live & ~killed;
+            read |= other.read & ~killed;
+        }
+    };
     void plan();
-    FlagMask live_at(u64 in_page);
-    FlagMask live_at(u64 in_page, unsigned& left);
+    FlagsAhead flags_ahead(u64 in_page);
+    FlagsAhead flags_ahead(u64 in_page, unsigned& left);
     // One vCPU alone needs no LOCK: nothing else makes a read and a write one.
     bool locks(const Insn& i) const { return i.lock() && shared_; }
     // Of HostCodeState::context: the kernel's code is on global pages, mostly.
@@ -320,8 +339,10 @@ private:
     u8 *cold_, *hot_end_ = nullptr;
     const bool shared_;
     const Lowering* lowering_ = nullptr;    // of the instruction being emitted
-    FlagMask live_before_ = 0, live_after_ = 0, live_at_target_ = 0;
+    FlagMask live_before_ = 0, live_after_ = 0, read_before_ = 0;
     bool in_host_ = false, in_memory_ = true;
+    enum class FlagSlot : u8 { unknown, packed, recipe } slot_ = FlagSlot::unknown;    // what is in it if they are in memory
+    FlagRecipe made_by_, kept_;    // of those in the host's, if their operands are still there; of those in the slot
     std::array<u8, x86::gpr_rip + 1> host_;    // of the guest's registers by number; none: its slot in Cpu
     std::vector<std::pair<u8, u8>> loans_;    // a register without one has that of another, which the loop doesn't need
     std::vector<u8> lenders_left_;
@@ -336,8 +357,8 @@ private:
         const Lowering* lowering;
         FlagUse use;
         MemoryUse memory;
-        FlagMask live_after;
-        FlagMask live_at_target = 0;    // of a conditional branch
+        FlagsAhead after;
+        FlagsAhead at_target{};    // of a conditional branch
         bool vectors = false;    // it or one of those behind it wants vector registers, before any calls a handler
         Member operand{}, top{};    // what is pushed to or popped from
         u8 stream = none;    // that the operand is looked up with, and where it is as Stream counts
@@ -412,6 +433,10 @@ private:
         const u8* back;
         Residence here;
     };
+    struct RecipeMet {    // where packed flags are wanted
+        u8* from;
+        const u8* back;
+    };
     struct VectorLoad {
         u8* from;
         const u8* back;
@@ -421,6 +446,7 @@ private:
         u64 target;
         Residence here;
         bool wants_flags;    // in their slot
+        FlagRecipe recipe;
     };
     void emit_window_miss(std::size_t window, unsigned size, Access access, const u8* back);
     std::vector<SlowAccess> slow_;
@@ -435,6 +461,7 @@ private:
     std::vector<DeepCall> deep_calls_;
     std::vector<X87Load> x87_loads_;
     std::vector<VectorLoad> vector_loads_;
+    std::vector<RecipeMet> recipes_met_;
 };
 
 }

@@ -187,17 +187,17 @@ void BlockTranslator::emit_jcc(const Insn& i)
     const unsigned condition = i.opcode & 15;
     want_flags();
     const bool to_head = loop_head_ && i.imm == block_.in_page;
-    bool wants_flags = live_at_target_ && !in_memory_;
+    bool wants_flags = plan_[now_].at_target.live && !in_memory_;
     // Backwards means mostly taken.
+    const FlagRecipe recipe = plan_[now_].at_target.read ? FlagRecipe{} : located(made_by_);
     if (wants_flags && (to_head || i.imm < i.offset)) {
-        save_flags();
-        in_memory_ = true;
+        keep_flags(recipe);
         wants_flags = false;
     }
     if (to_head)
         return a_.jump_if_to(condition, loop_head_);
     if (wants_flags || here_.lent || i.imm >= page_size)
-        return void(exits_.push_back({a_.jump_if(condition), i.imm, here_, wants_flags}));
+        return void(exits_.push_back({a_.jump_if(condition), i.imm, here_, wants_flags, recipe}));
     if (i.imm == block_.in_page) {
         a_.jump_if_to(condition, entry_);
     } else if (const u8* const code = around_.code_at(unsigned(i.imm))) {

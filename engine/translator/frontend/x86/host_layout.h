@@ -28,6 +28,11 @@ constexpr unsigned pinned_count = 12;
 constexpr u8 host_of[pinned_count] = {host::rax, host::rcx, host::rdx, host::rbx, host::r12, host::r13,
                                       host::rsi, host::rdi, host::r8,  host::r9,  host::r10, host::r11};
 
+inline Cpu* biased(Cpu& c)
+{
+    return reinterpret_cast<Cpu*>(reinterpret_cast<u8*>(&c) + state_bias);
+}
+
 constexpr u8 host_rsp = host_of[x86::rsp], host_rbp = host_of[x86::rbp];
 
 inline Rm state_at(std::size_t offset)
@@ -45,6 +50,7 @@ constexpr std::size_t offset_gpr
     = offsetof(Cpu, gpr),
     offset_tlb = offsetof(Cpu, tlb), offset_base = offsetof(Cpu, base), offset_request = offsetof(Cpu, request),
     offset_vectors_away = offsetof(Cpu, vectors_away), offset_flags = offsetof(Cpu, host_code.flags),
+    offset_flags_from = offsetof(Cpu, host_code.flags_from), offset_flags_from_too = offsetof(Cpu, slots.flags_from_too),
     offset_context = offsetof(Cpu, host_code.context), offset_returns_base = offsetof(Cpu, slots.returns_base),
     offset_returns_limit = offsetof(Cpu, host_code.returns_limit), offset_jump_table = offsetof(Cpu, host_code.jump_table),
     offset_far_targets = offsetof(Cpu, host_code.far_targets), offset_spill = offsetof(Cpu, host_code.spill),
@@ -128,6 +134,14 @@ inline void begin_host_code(Cpu& c)
     state.flags = x86::pack_flags(c.lazy.all());
     state.running = true;
     set_host_mxcsr(c.mode & x86::mode_sse ? c.fpu.mxcsr : host_mxcsr);
+}
+
+// Gives the interpreter the flags that host code left.
+inline void flags_to_interpreter(Cpu& c)
+{
+    if (!(c.host_code.flags & x86::packed_mark))
+        c.slots.pack_flags(biased(c));
+    c.lazy.set_all(x86::unpack_flags(u16(c.host_code.flags)));
 }
 
 // An entry of the table of jump targets that go by address.

@@ -125,6 +125,7 @@ void BlockTranslator::emit_alu(const Insn& i)
         }
     }
     flags_made();
+    made_by_ = recipe_of(i, number);
 }
 
 // INC DEC (FE, FF /0 /1), NOT NEG (F6, F7 /2 /3) by lowering_->opcode.

@@ -124,6 +124,7 @@ void BlockTranslator::emit_loop()
     exits_.clear();
     x87_loads_.clear();
     vector_loads_.clear();
+    recipes_met_.clear();
     lend_registers();
     begin_round();
     const std::vector<Planned> plan_without = plan_;
@@ -157,6 +158,8 @@ void BlockTranslator::begin_round()
 {
     in_host_ = x87_loaded_ = here_.uppers_told = false;
     in_memory_ = true;
+    slot_ = FlagSlot::unknown;
+    made_by_ = {};
     for (const auto& [borrower, lender] : loans_) {
         host_[borrower] = host_of[lender];
         host_[lender] = none;

@@ -1,50 +1,10 @@
-// Memory operands: address, soft TLB, and the flags that its compare would spoil.
+// Memory operands: address and soft TLB.
 
 #include <bit>
 
 #include "engine/translator/frontend/x86/block_translator.h"
 
 namespace engine::translator {
-
-// Packed as LAHF and SETO leave them; see pack_flags().
-void BlockTranslator::save_flags()
-{
-    a_.mov(scratch_b, host::rax);
-    a_.byte(0x9f);    // lahf
-    a_.op_extended(0x0f90, 1, 0, Rm::of(host::rax));    // seto al
-    a_.store(2, state_at(offset_flags), host::rax);
-    a_.mov(host::rax, scratch_b);
-}
-
-void BlockTranslator::spoil_flags()
-{
-    if (in_host_ && !in_memory_ && live_before_) {
-        save_flags();
-        in_memory_ = true;
-    }
-    in_host_ = false;
-}
-
-// AL + 7F overflows exactly if AL is 1; SAHF leaves O alone.
-void BlockTranslator::want_flags()
-{
-    if (in_host_)
-        return;
-    a_.mov(scratch_b, host::rax);
-    a_.op(0x0fb7, 4, host::rax, state_at(offset_flags));
-    a_.byte(0x04);    // add al, 7f
-    a_.byte(0x7f);
-    a_.byte(0x9e);    // sahf
-    a_.mov(host::rax, scratch_b);
-    in_host_ = true;
-}
-
-// Flags that the instruction reads, or leaves as they are while it changes others, must be in the host's.
-void BlockTranslator::before_flags_change(FlagUse use)
-{
-    if (use.reads || (use.modifies && live_after_ & ~use.kills))
-        want_flags();
-}
 
 void BlockTranslator::address(const Insn& i)
 {
@@ -138,7 +98,7 @@ void BlockTranslator::emit_window_miss(std::size_t window, unsigned size, Access
 
 void BlockTranslator::access(const Insn& i)
 {
-    const auto& [lowering, use, memory, live, at_target, vectors, member, top, stream, in_stream] = plan_[now_];
+    const auto& [lowering, use, memory, after, at_target, vectors, member, top, stream, in_stream] = plan_[now_];
     const unsigned size = memory.size;
     if (stream != none)
         return access_stream(i, stream);
@@ -221,7 +181,7 @@ void BlockTranslator::emit_stubs()
     for (const Exit& s : exits_) {
         a_.bind(s.from);
         if (s.wants_flags)
-            save_flags();
+            save_flags(s.recipe);
         leave(s.here);
         go_to(s.target);
     }
@@ -271,6 +231,11 @@ void BlockTranslator::emit_stubs()
     for (const VectorLoad& s : vector_loads_) {
         a_.bind(s.from);
         a_.call_to(relative(thunks_.load_vectors));
+        a_.jump_to(s.back);
+    }
+    for (const RecipeMet& s : recipes_met_) {
+        a_.bind(s.from);
+        a_.call_to(relative(thunks_.pack_flags));
         a_.jump_to(s.back);
     }
     for (const X87Load& s : x87_loads_) {

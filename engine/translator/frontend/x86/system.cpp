@@ -88,7 +88,7 @@ void BlockTranslator::emit_fence(const Insn& i)
 void BlockTranslator::emit_pushf(const Insn& i)
 {
     const unsigned size = i.operand_size;
-    spoil_flags();
+    want_packed();
     access_top(i, host_rsp, -i32(size), size, Access::write);
     a_.op(0x0fb7, 4, scratch_b, state_at(offset_flags));
     a_.op(0x69, 4, scratch_b, Rm::of(scratch_b));

@@ -1,23 +1,21 @@
 #include "engine/translator/frontend/x86/thunks.h"
 
 #include <bit>
+#include <cassert>
+#include <cstring>
 #include <vector>
 
 #include "engine/cpu/x86/access.h"
 #include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/decoder.h"
 #include "engine/cpu/x86/run_loop.h"
+#include "engine/translator/frontend/x86/flag_recipe.h"
 
 namespace engine::translator {
 
 using x86::Access;
 
 namespace {
-
-void flags_to_interpreter(Cpu& c)
-{
-    c.lazy.set_all(x86::unpack_flags(c.host_code.flags));
-}
 
 // A handler by itself: what follows `i` is a mark that stops it, or the block's end. If it raises, the state is already
 // where the interpreter keeps it.
@@ -112,6 +110,7 @@ public:
         leave(t);
         slow(t);
         handlers(t);
+        flags(t);
         stack_window(t);
         for (const Access access : {Access::read, Access::write})
             t.move_site_window[unsigned(access)] = site_window_thunk(access);
@@ -308,6 +307,49 @@ private:
         restore();
         a_.byte(0xc3);
         return at;
+    }
+
+    // Does the recipe's instruction again, in one of the pieces that stand behind each other in the order of its numbers.
+    void flags(Thunks& t)
+    {
+        constexpr unsigned log_piece = 4;
+        t.pack_flags = here();
+        push(host::rax);
+        push(host::rcx);
+        a_.op_byte_source(0x0fb6, 4, host::rax, state_at(offset_flags));
+        a_.op(0x0fbf, 8, host::rcx, state_at(offset_flags + sizeof(u16)));
+        a_.op_imm(0xf6, 1, 0, Rm::of(host::rax), FlagRecipe::immediate_bit, 1);
+        u8* const immediate = a_.jump_if(cond_ne);
+        a_.load(8, host::rcx, state_at(offset_flags_from_too));
+        a_.bind(immediate);
+        a_.op_imm(0x83, 4, 4, Rm::of(host::rax), FlagRecipe::number_mask, 1);
+        a_.op_imm(0xc1, 4, 4, Rm::of(host::rax), log_piece, 1);
+        u8* const pieces = a_.load_long_imm(scratch_b);
+        a_.op(0x03, 8, scratch_b, Rm::of(host::rax));
+        a_.load(8, host::rax, state_at(offset_flags_from));
+        a_.op_extended(0xff, 4, 4, Rm::of(scratch_b));
+        const u8* const packs = a_.at();
+        write_pack_flags(a_);
+        pop(host::rcx);
+        pop(host::rax);
+        a_.byte(0xc3);
+        const u64 first = std::bit_cast<u64>(here());
+        std::memcpy(pieces, &first, sizeof first);
+        for (unsigned number = 0; number < FlagRecipe::numbers; ++number) {
+            u8* const next = a_.at() + (1u << log_piece);
+            write_recipe(a_, FlagRecipe::of_number(number));
+            a_.jump_to(packs);
+            assert(a_.at() <= next);
+            a_ = Assembler(next);
+        }
+        t.pack_recipe = reinterpret_cast<void (*)(Cpu*)>(std::bit_cast<u64>(here()));
+        push(host::rbp);
+        push(scratch_b);
+        a_.mov(state_register, host::rdi);
+        a_.call_to(cache_.writable(t.pack_flags));
+        pop(scratch_b);
+        pop(host::rbp);
+        a_.byte(0xc3);
     }
 
     void move_low(bool to_host, u8 number)

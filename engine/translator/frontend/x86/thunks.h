@@ -36,6 +36,8 @@ struct Thunks {
     const u8* end_with_handler = nullptr;    // jump, likewise
     const u8* end_at_site = nullptr;    // jump, with the instruction's site in scratch_b
     const u8* look_for_interrupts = nullptr;    // call
+    const u8* pack_flags = nullptr;    // call: the flags' slot, which holds a recipe, gets the flags; scratch_b is spoiled
+    void (*pack_recipe)(Cpu* biased) = nullptr;    // the same for C++
     const u8* load_x87 = nullptr;    // call: the guest's x87 goes to the host's
     const u8* load_vectors = nullptr;    // call: the guest's vector registers go to the host's; general registers stay
     const u8* jump_by_address = nullptr;    // jump, with RIP in scratch_a
