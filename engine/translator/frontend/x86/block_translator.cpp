@@ -28,15 +28,22 @@ BlockTranslator::FlagsAhead BlockTranslator::flags_ahead(u64 in_page, unsigned& 
     const u8* const page = reinterpret_cast<const u8*>(block_.host - block_.in_page);
     FlagsAhead ahead;
     FlagMask killed = 0;
+    // Who runs into what lies over the page's end will mostly want them; who jumps to another page won't.
+    FlagMask read_beyond = 0;
     // Counted before its target is looked at: a branch may lead to itself.
-    for (u64 at = in_page; at < page_size && killed != all_flags && left != 0;) {
+    for (u64 at = in_page; killed != all_flags && left != 0;) {
+        if (at >= page_size)
+            break;
         --left;
+        read_beyond = all_flags;
         Insn insn;
         const u64 here = std::min<u64>(x86::longest_instruction, page_size - at);
         around_.looked_at(unsigned(at), unsigned(here));
         if (x86::decode({page + at, here}, block_.mode, u16(at), insn) != x86::Decoded::ok)
             break;
         at += insn.length;
+        if (at < page_size)
+            read_beyond = 0;
         const Lowering* const lowering = lowering_of(insn, block_.mode);
         const FlagUse use = flag_use(insn, lowering);
         ahead.join({use.reads, lowering ? use.reads : FlagMask(0)}, killed);
@@ -44,11 +51,13 @@ BlockTranslator::FlagsAhead BlockTranslator::flags_ahead(u64 in_page, unsigned& 
         if (insn.row->forms == x86::jcc_forms.data())
             ahead.join(flags_ahead(insn.imm, left), killed);
         else if (insn.row->forms == &x86::jmp_forms || insn.row->forms == &x86::call_forms)
-            at = insn.imm;
-        else if (ends_block(insn) || may_leave_block(insn))
+            at = insn.imm, read_beyond = 0;
+        else if (ends_block(insn) || may_leave_block(insn)) {
+            read_beyond = 0;
             break;
+        }
     }
-    ahead.join({all_flags, 0}, killed);
+    ahead.join({all_flags, read_beyond}, killed);
     return ahead;
 }
 
