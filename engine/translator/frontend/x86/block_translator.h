@@ -238,6 +238,8 @@ private:
 
     // flags.cpp
     void save_flags(const FlagRecipe& recipe);
+    void keep_operand(const FlagRecipe& recipe, unsigned operand);
+    FlagRecipe keep_shifted(const Insn& i);
     void keep_flags(const FlagRecipe& recipe);    // likewise, for the rest of the block too
     void spoil_flags();    // before the host's flags are used for our own purposes
     void want_flags();    // the guest's are needed in the host's

@@ -17,6 +17,9 @@ enum class FlagMaker : u8 {
     subtract,    // likewise
     compare,    // from both operands
     test,    // likewise
+    shl,    // from the first operand, by the second
+    shr,
+    sar,
 };
 
 struct FlagRecipe {
@@ -26,11 +29,11 @@ struct FlagRecipe {
     bool known = false;    // otherwise the flags are to be packed
     u8 size = 4;    // of the operation, in bytes
     u8 first = none, second = none;    // registers as Insn has them; none: not one, or not needed
-    i32 imm = 0;    // where there is no second
+    i32 imm = 0;    // where there is no second register
     Rm at[2];    // where the registers' values are
 
     // As HostCodeState::flags tells it: a number, whether the second operand is an immediate, and that.
-    static constexpr unsigned numbers = 6 * 4, number_mask = 0x3f, immediate_bit = 0x40;
+    static constexpr unsigned numbers = 9 * 4, number_mask = 0x3f, immediate_bit = 0x40;
     unsigned number() const { return unsigned(maker) * 4 + unsigned(std::countr_zero(size)); }
     static FlagRecipe of_number(unsigned number)
     {

@@ -14,6 +14,12 @@ u32 sized(u32 opcode, unsigned size)
     return opcode - (size == 1);
 }
 
+// In the group of C1 and D3.
+u8 shift_of(FlagMaker maker)
+{
+    return maker == FlagMaker::shl ? 4 : maker == FlagMaker::shr ? 5 : 7;
+}
+
 Rm slot_of(unsigned operand)
 {
     return state_at(operand ? offset_flags_from_too : offset_flags_from);
@@ -41,6 +47,10 @@ void write_recipe(Assembler& a, const FlagRecipe& recipe)
         return op(alu_cmp);
     case FlagMaker::test:
         return op(alu_test);
+    case FlagMaker::shl:
+    case FlagMaker::shr:
+    case FlagMaker::sar:
+        return a.op_extended(sized(0xd3, recipe.size), recipe.size, shift_of(recipe.maker), first);
     }
 }
 
@@ -83,6 +93,23 @@ FlagRecipe BlockTranslator::recipe_of(const Insn& i, u8 number) const
     return r;
 }
 
+// Before a shift by an immediate: its operand is kept beforehand, since the result doesn't tell what was shifted out, where
+// the next instruction has the flags kept.
+FlagRecipe BlockTranslator::keep_shifted(const Insn& i)
+{
+    const bool kept_soon = now_ + 1u < block_.count && plan_[now_ + 1].lowering
+        && (ends_block(block_.insns[now_ + 1])
+            || stack_of(block_.insns[now_ + 1], *plan_[now_ + 1].lowering, address_size()).use.size);
+    if (i.memory() || place_of(i, 1) != Place::imm || plan_[now_].use.kills != all_flags || lowering_->opcode < 4 || !kept_soon
+        || !live_after_ || plan_[now_].after.read)
+        return {};
+    FlagRecipe r{.known = true, .size = i.operand_size, .first = i.dst, .imm = i32(i.imm & 63)};
+    r.maker = lowering_->opcode == 4 ? FlagMaker::shl : lowering_->opcode == 5 ? FlagMaker::shr : FlagMaker::sar;
+    keep_operand(located(r), 0);
+    r.first = none;
+    return r;
+}
+
 // With the places that its registers are in now.
 FlagRecipe BlockTranslator::located(FlagRecipe recipe) const
 {
@@ -106,6 +133,14 @@ void BlockTranslator::forget_changed(const Insn& i)
             made_by_ = {};
 }
 
+void BlockTranslator::keep_operand(const FlagRecipe& recipe, unsigned operand)
+{
+    const Rm& from = recipe.at[operand];
+    if (from.memory)
+        a_.load(8, scratch_b, from);
+    a_.store(recipe.size, slot_of(operand), from.memory ? scratch_b : from.reg);
+}
+
 void BlockTranslator::save_flags(const FlagRecipe& recipe)
 {
     if (!recipe.known) {
@@ -113,16 +148,10 @@ void BlockTranslator::save_flags(const FlagRecipe& recipe)
         write_pack_flags(a_);
         return a_.mov(host::rax, scratch_b);
     }
-    const auto keep = [&](unsigned operand) {
-        const Rm& from = recipe.at[operand];
-        if (from.memory)
-            a_.load(8, scratch_b, from);
-        a_.store(recipe.size, slot_of(operand), from.memory ? scratch_b : from.reg);
-    };
     if (recipe.first != none)
-        keep(0);
+        keep_operand(recipe, 0);
     if (recipe.second != none)
-        keep(1);
+        keep_operand(recipe, 1);
     else if (!recipe.in_word())
         a_.op_imm(0xc7, 8, 0, slot_of(1), u64(i64(recipe.imm)), 4);
     a_.op_imm(0xc7, 4, 0, state_at(offset_flags), recipe.word(), 4);
@@ -197,6 +226,10 @@ void BlockTranslator::redo(const FlagRecipe& recipe)
         if (recipe.second == none)
             return a_.op_imm(sized(0xf7, size), size, 0, Rm::of(scratch_b), u64(i64(recipe.imm)), size < 4 ? size : 4);
         return a_.op(sized(alu_test, size), size, scratch_b, slot_of(1));
+    case FlagMaker::shl:
+    case FlagMaker::shr:
+    case FlagMaker::sar:
+        return a_.op_imm(sized(0xc1, size), size, shift_of(recipe.maker), Rm::of(scratch_b), u64(recipe.imm), 1);
     default:
         return a_.op(sized(alu_test, size), size, scratch_b, Rm::of(scratch_b));
     }

@@ -161,12 +161,15 @@ void BlockTranslator::emit_shift(const Insn& i)
         else
             a_.op_extended(size == 1 ? 0xd2 : 0xd3, size, lowering_->opcode, rm);
     };
+    const FlagRecipe recipe = keep_shifted(i);
     if (i.memory())
         emit(operand_);
     else
         destination_rm(i.dst, size, true, emit);
-    if (use.modifies)
-        flags_made();
+    if (!use.modifies)
+        return;
+    flags_made();
+    made_by_ = recipe;
 }
 
 // SHLD (A4, A5) and SHRD (AC, AD).
