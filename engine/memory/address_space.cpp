@@ -24,6 +24,14 @@ AddressSpace::RegionId AddressSpace::add_io(std::string name, u64 first, u64 siz
     return regions_.size() - 1;
 }
 
+AddressSpace::RegionId
+AddressSpace::add_rom_device(std::string name, u64 first, u64 size, int priority, MemoryBlock& block, IoHandler& handler)
+{
+    regions_.push_back({std::move(name), first, size, priority, true, false, &block, 0, nullptr, 0, &handler});
+    changed();
+    return regions_.size() - 1;
+}
+
 void AddressSpace::enable(RegionId region, bool enabled)
 {
     if (std::exchange(regions_[region].enabled, enabled) != enabled)
@@ -73,11 +81,12 @@ FlatRange AddressSpace::slice(const Region& r, u64 first, u64 end) const
 {
     const u64 into = first - r.first;
     FlatRange range{.first = first, .size = end - first};
-    if (r.io) {
+    range.io_offset = r.io ? into : 0;
+    if (!r.read) {
         range.io = r.io;
-        range.io_offset = into;
         return range;
     }
+    range.on_write = r.io;
     range.read = r.read;
     range.read_offset = r.read_offset + into;
     range.write = r.write;
@@ -105,9 +114,10 @@ std::shared_ptr<const AddressSpace::View> AddressSpace::flatten(Viewer viewer) c
         const FlatRange next = slice(*top, *edge, *std::next(edge));
         FlatRange* last = flat->empty() ? nullptr : &flat->back();
         const bool joins = last && last->first + last->size == next.first && last->read == next.read && last->write == next.write
-            && last->io == next.io && (!next.read || last->read_offset + last->size == next.read_offset)
+            && last->io == next.io && last->on_write == next.on_write
+            && (!next.read || last->read_offset + last->size == next.read_offset)
             && (!next.write || last->write_offset + last->size == next.write_offset)
-            && (!next.io || last->io_offset + last->size == next.io_offset);
+            && (!(next.io || next.on_write) || last->io_offset + last->size == next.io_offset);
         if (joins)
             last->size += next.size;
         else
@@ -166,11 +176,11 @@ void AddressSpace::write(u64 address, u64 value, unsigned size, Viewer viewer)
     const u64 into = address - range.first;
     if (into + size > range.size)
         return;
-    if (range.io) {
+    if (IoHandler* const io = range.io ? range.io : range.on_write) {
         std::optional<std::lock_guard<std::mutex>> lock;
         if (machine_lock_)
             lock.emplace(*machine_lock_);
-        range.io->write(range.io_offset + into, value & low_mask(8 * size), size);
+        io->write(range.io_offset + into, value & low_mask(8 * size), size);
     } else if (range.write) {
         range.write->before_write(range.write_offset + into, size);
         std::memcpy(range.write->data() + range.write_offset + into, &value, size);

@@ -16,8 +16,8 @@
 
 namespace engine {
 
-// One stretch of the flat view. Exactly one of {read, io} is set; reads from `read`, writes to `write` (null: ignored,
-// as by a ROM). Addresses and sizes of memory are whole pages.
+// One stretch of the flat view. Exactly one of {read, io} is set; reads from `read`, writes to `write`, or where that is null
+// to `on_write` (null too: ignored, as by a ROM). Addresses and sizes of memory are whole pages.
 struct FlatRange {
     u64 first = 0;
     u64 size = 0;
@@ -26,7 +26,8 @@ struct FlatRange {
     MemoryBlock* write = nullptr;
     u64 write_offset = 0;
     IoHandler* io = nullptr;
-    u64 io_offset = 0;
+    IoHandler* on_write = nullptr;
+    u64 io_offset = 0;    // of either
 
     bool operator==(const FlatRange&) const = default;
 };
@@ -55,6 +56,8 @@ public:
         return add_memory(std::move(name), first, size, priority, &block, offset, nullptr, 0);
     }
     RegionId add_io(std::string name, u64 first, u64 size, int priority, IoHandler& handler);
+    // Memory whose writes are a device's affair, as a flash chip's. While it shows no memory (show()), reads are too.
+    RegionId add_rom_device(std::string name, u64 first, u64 size, int priority, MemoryBlock& block, IoHandler& handler);
     void enable(RegionId region, bool enabled);
     void enable_in_smm(RegionId region, bool enabled);    // beside everyone's view
     void move(RegionId region, u64 first);

@@ -257,7 +257,7 @@ void tell_journal(Cpu& c, u64 physical, Access access)
     if (!c.journal)
         return;
     const FlatRange* const range = find_range(c, physical);
-    if (local_apic_page(c, physical) || (range && range->io))
+    if (local_apic_page(c, physical) || (range && (range->io || (access == Access::write && range->on_write))))
         c.journal->touch_device();
     else if (access == Access::write && range && range->write)
         c.journal->about_to_write(range->write->data() + range->write_offset + (physical - range->first));
@@ -325,20 +325,22 @@ u8* host_page(Cpu& c, u64 linear, Access access, const Translation& to)
 }
 
 // A store into the page that is running now, or from host code into any code: the block is left first and the instruction
-// run on its own.
+// run on its own. So is one after which memory may show something else to the very next instruction.
 void leave_own_code(Cpu& c, const Insn* i, u64 physical, unsigned size)
 {
     if (c.single_next || (!c.block && !c.host_code.framed))
         return;
     const FlatRange* range = find_range(c, physical);
-    if (!range || !range->write)
+    if (!range || !(range->write || range->on_write))
         return;
-    const u64 offset = range->write_offset + (physical - range->first);
-    // Marks may have gone while the block runs.
-    const u64 page = offset >> page_shift;
-    const bool may_hit = range->write->holds_code(offset, size) || (c.block && !range->write->holds_code(page));
-    if (!may_hit || (!c.host_code.framed && !holds_page(*c.block, range->write, page)))
-        return;
+    if (!range->on_write) {
+        const u64 offset = range->write_offset + (physical - range->first);
+        // Marks may have gone while the block runs.
+        const u64 page = offset >> page_shift;
+        const bool may_hit = range->write->holds_code(offset, size) || (c.block && !range->write->holds_code(page));
+        if (!may_hit || (!c.host_code.framed && !holds_page(*c.block, range->write, page)))
+            return;
+    }
     c.current = i;
     c.fault = {0, false, 0, Cpu::Fault::Kind::retry_single};
     c.raise_again();

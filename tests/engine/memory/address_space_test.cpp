@@ -112,3 +112,31 @@ TEST(MemoryBlock, a_page_of_code_that_is_written_often_loses_its_marks)
     EXPECT_FALSE(memory->holds_code(1)) << "a whole page at once";
     EXPECT_NE(memory->code_version(1), before);
 }
+
+TEST(AddressSpace, writes_to_a_rom_device_are_the_devices_affair)
+{
+    AddressSpace space;
+    Recorder device;
+    const auto ram = block(0x4000), chip = block(0x2000);
+    space.add_ram("ram", 0, 0x4000, 0, *ram, 0);
+    chip->data()[0x1004] = 6;
+    const auto region = space.add_rom_device("flash", 0x1000, 0x2000, 1, *chip, device);
+    EXPECT_EQ(space.read(0x2004, 1), 6u);
+    space.write(0x2004, 9, 1);
+    EXPECT_EQ(device.last_offset, 0x1004u);
+    EXPECT_EQ(device.last_value, 9u);
+    EXPECT_EQ(space.read(0x2004, 1), 6u);
+    std::array<u8, 4> bytes{1, 2, 3, 4};
+    EXPECT_FALSE(space.dma_write(0x2004, bytes));
+    EXPECT_TRUE(space.dma_read(0x2004, bytes));
+    EXPECT_EQ(bytes[0], 6);
+
+    space.show(region, nullptr, 0, nullptr, 0);
+    EXPECT_EQ(space.read(0x2004, 1), 0x04u);
+    space.write(0x1008, 7, 1);
+    EXPECT_EQ(device.last_offset, 8u);
+    EXPECT_FALSE(space.dma_read(0x2004, bytes));
+    space.show(region, chip.get(), 0, nullptr, 0);
+    EXPECT_EQ(space.read(0x2004, 1), 6u);
+    EXPECT_EQ(space.view()->size(), 3u);
+}
