@@ -41,7 +41,12 @@ struct MachineDefinition {
     std::string serial_file;
     bool test_device = false;    // isa-debug-exit at 0xf4, debug console, pc-testdev
     bool perf_map = false;    // the translator names its code for perf, in /tmp/perf-PID.map
-    std::string firmware;    // a BIOS image, or the directory of one and a VGA BIOS; "" is Debian's seabios package
+    // A BIOS image, or the directory of one and a VGA BIOS; "" is Debian's seabios package, `uefi` its ovmf package. An image
+    // whose name holds CODE is a flash chip's where a file with VARS in that place lies beside it.
+    std::string firmware;
+    static constexpr const char* uefi = "uefi";
+    // Where firmware in flash keeps its settings; made when it is needed. "": they go with the machine.
+    std::string firmware_variables;
 
     // Where the machine's snapshots lie (engine/snapshot/FORMAT.md); made when it is needed. "": it has none.
     std::string snapshots;
@@ -253,6 +258,9 @@ struct KvmVerdict {
     std::string reason;    // in words, always filled in
 };
 KvmVerdict probe_kvm();
+
+// Whether MachineDefinition::uefi can be had on this host.
+bool has_uefi();
 
 // Bytes of memory a machine may be given on this host.
 u64 memory_limit();

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "engine/base/text.h"
+#include "engine/machine/firmware/variable_store.h"
 #include "engine/machine/new_snapshot.h"
 #include "engine/snapshot/container.h"
 #include "engine/snapshot/thumbnail.h"
@@ -225,8 +226,13 @@ Result<void> MachineSnapshots::begin_with_start()
     if (!start_)
         return {};
     const SnapshotContent& content = *start_;
-    if (!content.info.with_memory)
+    if (!content.info.with_memory) {
+        if (const auto variables = variables_in(content)) {
+            board_->load_variables(*variables);
+            board_->loaded();
+        }
         return {};
+    }
     if (auto applied = apply(content, nullptr); !applied)
         return applied;
     source_->start();
@@ -520,6 +526,7 @@ Result<void> MachineSnapshots::apply(const SnapshotContent& content, const Snaps
     replace_memory(content.pages);
     if (!source_->sound())
         return damaged(directory_.file(content.info.id + ".snapshot"), "The memory of its display can't be read");
+    board_->loaded();
     return {};
 }
 

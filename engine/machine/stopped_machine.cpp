@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/base/text.h"
+#include "engine/machine/firmware/variable_store.h"
 #include "engine/machine/new_snapshot.h"
 #include "engine/machine/snapshot_disks.h"
 #include "engine/snapshot/container.h"
@@ -105,6 +106,17 @@ Result<void> copy_disk(const DiskLayers& disk, const SnapshotDirectory& from, co
     return {};
 }
 
+// The snapshot's, and of one from before there were any its machine's present ones.
+Result<void> give_variables(const MachineDefinition& definition, const SnapshotContent& content, const std::string& to)
+{
+    const auto variables = variables_in(content);
+    if (!variables)
+        return ::access(definition.firmware_variables.c_str(), F_OK) == 0 ? copy_file(definition.firmware_variables, to)
+                                                                          : Result<void>();
+    const auto file = VariableFile::open(to, *variables);
+    return file ? Result<void>() : file.error();
+}
+
 Result<void> link_disk(const DiskLayers& disk, const SnapshotDirectory& from, const std::string& name, ClonedDisk& clone)
 {
     const bool bare = disk.layers.empty();
@@ -143,6 +155,7 @@ Result<SnapshotInfo> take_snapshot_of_stopped(const MachineDefinition& definitio
             return size.error();
         content.disks[n].size = size.value();
     }
+    save_variables(definition.firmware_variables, content);
     const SnapshotInfo& info = content.info = new_snapshot_of_disks(request, present->snapshot, definition);
     auto layers = disks.make_layers(content.disks, info.id);
     if (!layers)
@@ -185,6 +198,11 @@ clone_from_snapshot(const MachineDefinition& definition, const std::string& id, 
     if (auto copied = copy_pages(content.value(), store, from, to); !copied)
         return copied.error();
     MachineDefinition clone = definition;
+    if (!definition.firmware_variables.empty()) {
+        clone.firmware_variables = folder + "/" + std::filesystem::path(definition.firmware_variables).filename().string();
+        if (auto given = give_variables(definition, content.value(), clone.firmware_variables); !given)
+            return given.error();
+    }
     clone.snapshots = to.path();
     clone.start_from.clear();
     clone.disk_formats.resize(clone.disks.size());

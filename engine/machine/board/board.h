@@ -2,6 +2,8 @@
 // A board as the machine sees it: processors, what a person can touch, and its power-on state. A file a board in this
 // folder is its parts list.
 
+#include <span>
+
 #include "engine/block/disk_image.h"
 #include "engine/cpu/vcpu.h"
 #include "engine/device/device.h"
@@ -66,6 +68,10 @@ public:
     // Power-on state, then this one. Empty, or the name of a part that can't exist as it is described; then the state is
     // half loaded.
     virtual std::string load(const DeviceStates&) { return "board"; }
+    // What the firmware remembers, of a snapshot that holds no more of the machine than that and its disks.
+    virtual void load_variables(std::span<const u8>) { }
+    // What was loaded counts: the machine's own files follow it from now on.
+    virtual void loaded() { }
 
     // Which branch of the machine's life this is; the guest is told if it has known another.
     virtual void set_generation(const GenerationId&) { }

@@ -123,10 +123,34 @@ void PcBoard::place_memory()
     memory_.add_ram("RAM", 0, low, ram_priority, *parts_.ram, 0);
     if (high)
         memory_.add_ram("RAM above 4 GiB", four_gib, high, ram_priority, *parts_.ram, low);
-    memory_.add_rom("BIOS", four_gib - parts_.bios->size(), parts_.bios->size(), chip_priority, *parts_.bios, 0);
+    place_firmware();
     memory_.add_io("I/O APIC", ioapic_base, ioapic_size, chip_priority, ioapic_);
     memory_.add_io("HPET", hpet_base, hpet_size, chip_priority, hpet_);
     memory_.add_io("VM generation ID", VmGenerationId::base, VmGenerationId::size, chip_priority, generation_id_);
+}
+
+void PcBoard::place_firmware()
+{
+    const u64 base = four_gib - parts_.bios->size();
+    if (!parts_.variables) {
+        memory_.add_rom("BIOS", base, parts_.bios->size(), chip_priority, *parts_.bios, 0);
+        return;
+    }
+    const auto changed = [this] {
+        if (variable_store_)
+            variable_store_->changed();
+    };
+    const ParallelFlash::Place code{memory_, base, chip_priority};
+    const ParallelFlash::Place variables{memory_, base - parts_.variables->size(), chip_priority};
+    firmware_flash_.emplace("flash.0", code, *parts_.bios, ParallelFlash::Lock::locked);
+    variable_flash_.emplace(variable_chip, variables, *parts_.variables, ParallelFlash::Lock::open, changed);
+    if (parts_.variable_file)
+        variable_store_.emplace(
+            std::move(*parts_.variable_file), *parts_.variables,
+            VariableStore::Wires{around_.machine_lock, around_.workers, [this](const Error& error) {
+                                     around_.host.request_pause();
+                                     around_.listener.needs_attention(error);
+                                 }});
 }
 
 Result<void> PcBoard::add_pci_functions()
@@ -286,6 +310,8 @@ void PcBoard::list_devices()
         devices_.push_back(&*serial_);
     if (test_device_)
         devices_.push_back(&*test_device_);
+    if (variable_flash_)
+        devices_.insert(devices_.end(), {&*firmware_flash_, &*variable_flash_});
     // The controllers last: by then nobody raises anything.
     devices_.push_back(&ioapic_);
     devices_.push_back(&pic_);
@@ -335,6 +361,8 @@ void PcBoard::running(bool runs)
         return;
     ide_->retry_failed();
     floppy_.retry_failed();
+    if (variable_store_)
+        variable_store_->retry_failed();
 }
 
 void PcBoard::refresh_display()

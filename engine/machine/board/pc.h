@@ -18,6 +18,7 @@
 #include "engine/device/platform/hpet.h"
 #include "engine/device/platform/i8254.h"
 #include "engine/device/platform/mc146818.h"
+#include "engine/device/platform/parallel_flash.h"
 #include "engine/device/platform/reset_control.h"
 #include "engine/device/platform/system_control.h"
 #include "engine/device/platform/test_device.h"
@@ -29,6 +30,7 @@
 #include "engine/machine/board/pc_parts.h"
 #include "engine/machine/firmware/boot_rom.h"
 #include "engine/machine/firmware/fw_cfg.h"
+#include "engine/machine/firmware/variable_store.h"
 #include "engine/machine/interrupt_router.h"
 #include "engine/machine/key_queue.h"
 #include "engine/machine/processors.h"
@@ -64,6 +66,8 @@ public:
     void forget_writable() override { processors_->dirty_rounds().begin(); }
     bool tells_of_writes() override { return processors_->tells_of_writes(); }
     void collect_writes() override;
+    void load_variables(std::span<const u8> content) override;
+    void loaded() override;
     StateMap description() override;
     DeviceStates save() override;
     std::string load(const DeviceStates& states) override;
@@ -86,6 +90,7 @@ private:
     Processors::Wires processor_wires();
     Result<void> build(const MachineDefinition& definition, const MakeProcessors& make_processors);
     void place_memory();
+    void place_firmware();
     Result<void> add_pci_functions();
     void add_drives();
     void add_serial(const MachineDefinition& definition);
@@ -145,6 +150,8 @@ private:
     std::unique_ptr<StdVga> vga_;
 
     // Firmware
+    std::optional<ParallelFlash> firmware_flash_, variable_flash_;    // both or none
+    std::optional<VariableStore> variable_store_;
     FwCfg fw_cfg_;
     std::optional<BootPort> boot_port_;
 

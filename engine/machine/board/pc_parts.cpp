@@ -41,11 +41,39 @@ Result<std::unique_ptr<MemoryBlock>> block_of(std::string name, const std::vecto
     return block;
 }
 
-Result<void> make_memory(PcParts& parts, const std::string& firmware)
+// What the firmware remembers, from the machine's own file. A trial begins with what its machine has now, and keeps its own.
+Result<void> open_variables(PcParts& parts, const MachineDefinition& definition, std::vector<u8> content)
 {
-    auto images = load_firmware(firmware);
+    if (content.empty())
+        return {};
+    std::string path = definition.firmware_variables;
+    if (definition.trial) {
+        if (auto now = read_whole_file(path, content.size(), "the firmware's settings"); now && now->size() == content.size())
+            content = std::move(*now);
+        path = trial_variables(definition.snapshots);
+        ::unlink(path.c_str());
+    }
+    if (!path.empty()) {
+        auto file = VariableFile::open(path, content);
+        if (!file)
+            return file.error();
+        content = file->take_content();
+        parts.variable_file.emplace(std::move(*file));
+    }
+    auto block = block_of("firmware settings", content, content.size());
+    if (!block)
+        return block.error();
+    parts.variables = std::move(*block);
+    return {};
+}
+
+Result<void> make_memory(PcParts& parts, const MachineDefinition& definition)
+{
+    auto images = load_firmware(definition.firmware);
     if (!images)
         return images.error();
+    if (auto opened = open_variables(parts, definition, std::move(images->variables)); !opened)
+        return opened.error();
     auto ram = MemoryBlock::create("RAM", parts.description.low_memory + parts.description.high_memory);
     auto bios = block_of("BIOS", images->bios, images->bios.size());
     auto vga_bios = block_of("VGA BIOS", images->vga_bios, std::bit_ceil(images->vga_bios.size()));
@@ -143,7 +171,7 @@ Result<PcParts> gather_pc_parts(const MachineDefinition& definition, WorkerPool&
     parts.description = describe(definition);
     if (auto opened = open_images(parts, definition, workers); !opened)
         return opened.error();
-    if (auto made = make_memory(parts, definition.firmware); !made)
+    if (auto made = make_memory(parts, definition); !made)
         return made.error();
     if (auto opened = open_serial_file(parts, definition); !opened)
         return opened.error();

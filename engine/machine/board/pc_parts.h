@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "engine/base/file_descriptor.h"
 #include "engine/block/disk_image.h"
@@ -11,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/machine/firmware/board_description.h"
 #include "engine/machine/firmware/direct_boot.h"
+#include "engine/machine/firmware/variable_store.h"
 #include "engine/memory/memory_block.h"
 
 namespace engine {
@@ -24,6 +26,8 @@ struct PcParts {
     BoardDescription description;
     std::unique_ptr<MemoryBlock> ram;    // low memory, then what stands from 4 GiB on
     std::unique_ptr<MemoryBlock> bios;
+    std::unique_ptr<MemoryBlock> variables;    // of firmware in flash, null where the BIOS is a ROM
+    std::optional<VariableFile> variable_file;    // where they are kept, if they are
     std::unique_ptr<MemoryBlock> vga_bios;    // a power of two
     std::unique_ptr<MemoryBlock> video_memory;
     std::vector<std::unique_ptr<DiskImage>> disks;

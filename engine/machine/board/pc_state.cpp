@@ -33,6 +33,18 @@ void PcBoard::collect_writes()
         processors_->dirty_rounds().flag_writes(*block);
 }
 
+void PcBoard::load_variables(std::span<const u8> content)
+{
+    if (variable_flash_)
+        variable_flash_->set_content(content);
+}
+
+void PcBoard::loaded()
+{
+    if (variable_store_)
+        variable_store_->changed();
+}
+
 StateMap PcBoard::description()
 {
     StateMap description;
@@ -42,6 +54,8 @@ StateMap PcBoard::description()
     numbers["bytes of video memory"] = parts_.video_memory->size();
     numbers["bytes of firmware"] = parts_.bios->size();
     numbers["bytes of video firmware"] = parts_.vga_bios->size();
+    if (parts_.variables)
+        numbers[variable_bytes] = parts_.variables->size();
     numbers["processors"] = processors_->vcpus().size();
     for (unsigned drive = 0; drive < 2; ++drive)
         numbers[drive ? "second disk" : "first disk"] = ide_->drive(drive) != nullptr;

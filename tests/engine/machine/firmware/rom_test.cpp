@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/engine.h"
+
 using namespace engine;
 
 namespace {
@@ -62,4 +64,32 @@ TEST(Firmware, a_file_is_regular_and_bounded)
     EXPECT_FALSE(read_whole_file(d.path, 100, "the kernel"));
     EXPECT_FALSE(read_whole_file("/dev/zero", 100, "the kernel"));
     EXPECT_FALSE(read_whole_file(d.path / "g", 100, "the kernel"));
+}
+
+TEST(Firmware, an_image_with_its_settings_beside_it_is_a_flash_chip)
+{
+    Directory d;
+    d.put("MY_CODE_4M.fd", std::string(200 * 1024 - 4096, 'c'));
+    const auto alone = load_firmware(d.path / "MY_CODE_4M.fd");
+    ASSERT_FALSE(alone);
+    EXPECT_NE(alone.error().why.find("MY_VARS_4M.fd"), std::string::npos);
+    d.put("MY_VARS_4M.fd", std::string(132 * 4096, 'v'));
+    const auto both = load_firmware(d.path / "MY_CODE_4M.fd");
+    ASSERT_TRUE(both) << both.error().text();
+    EXPECT_EQ(both.value().bios.size(), 200u * 1024 - 4096);
+    EXPECT_EQ(both.value().variables.size(), 132u * 4096);
+    for (const std::size_t wrong : {std::size_t(0), std::size_t(4097), std::size_t(5) << 20}) {
+        d.put("MY_VARS_4M.fd", std::string(wrong, 'v'));
+        EXPECT_FALSE(load_firmware(d.path / "MY_CODE_4M.fd")) << wrong;
+    }
+}
+
+TEST(Firmware, debians_uefi_is_there_or_its_package_is_named)
+{
+    const auto images = load_firmware(MachineDefinition::uefi);
+    EXPECT_EQ(bool(images), has_uefi());
+    if (images)
+        EXPECT_GE(images.value().variables.size(), 128u * 1024);
+    else
+        EXPECT_NE(images.error().what_to_do.find("ovmf"), std::string::npos);
 }
