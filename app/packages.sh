@@ -21,6 +21,7 @@ libgl1-mesa-dri         OpenGL where there is no driver of its own
 qt6-wayland             windows on a Wayland desktop
 fonts-dejavu-core       letters in the windows
 seabios                 the firmware of the virtual machines
+ovmf                    UEFI firmware, for machines that are to have it
 memtest86+              the demo, a machine to start with one click
 '
 

@@ -51,10 +51,6 @@
         <translation>eine ihrer Platten ist der Unterschied zu einer anderen</translation>
     </message>
     <message>
-        <source>UEFI firmware: machines here have a BIOS, so this one may not start</source>
-        <translation>UEFI-Firmware: Maschinen haben hier ein BIOS, daher startet diese vielleicht nicht</translation>
-    </message>
-    <message>
         <source>its network card</source>
         <translation>die Netzwerkkarte</translation>
     </message>
@@ -133,6 +129,10 @@
     <message>
         <source>parts of its disk %1 are missing</source>
         <translation>Teile der Platte %1 fehlen</translation>
+    </message>
+    <message>
+        <source>UEFI firmware: the package ovmf, which has it, is not installed, so this machine may not start</source>
+        <translation>UEFI-Firmware: das Paket ovmf, das sie enthält, ist nicht installiert, daher startet diese Maschine vielleicht nicht</translation>
     </message>
 </context>
 <context>
@@ -547,10 +547,6 @@
         <translation>Nichts auf dieser CD startet eine Maschine: Sie hat keinen Startsatz.</translation>
     </message>
     <message>
-        <source>This disc starts machines with UEFI firmware only; Paddock&apos;s have a BIOS.</source>
-        <translation>Diese CD startet nur Maschinen mit UEFI-Firmware; die von Paddock haben ein BIOS.</translation>
-    </message>
-    <message>
         <source>%1 cannot be used</source>
         <translation>%1 lässt sich nicht benutzen</translation>
     </message>
@@ -589,6 +585,10 @@
     <message>
         <source>A machine cannot write to a disk of the format %1. Convert it: paddock disk convert</source>
         <translation>Eine Maschine kann nicht auf eine Platte im Format %1 schreiben. Wandeln Sie sie um: paddock disk convert</translation>
+    </message>
+    <message>
+        <source>This disc starts machines with UEFI firmware only, and there is none here: install the package ovmf.</source>
+        <translation>Diese CD startet nur Maschinen mit UEFI-Firmware, und hier gibt es keine: Installieren Sie das Paket ovmf.</translation>
     </message>
 </context>
 <context>
@@ -1574,6 +1574,34 @@
     <message>
         <source>Not taken over: %1.</source>
         <translation>Nicht übernommen: %1.</translation>
+    </message>
+    <message>
+        <source>BIOS</source>
+        <translation>BIOS</translation>
+    </message>
+    <message>
+        <source>UEFI</source>
+        <translation>UEFI</translation>
+    </message>
+    <message>
+        <source>&amp;Firmware:</source>
+        <translation>&amp;Firmware:</translation>
+    </message>
+    <message>
+        <source>There is no UEFI firmware on this computer</source>
+        <translation>Auf diesem Rechner gibt es keine UEFI-Firmware</translation>
+    </message>
+    <message>
+        <source>the package ovmf is not installed</source>
+        <translation>das Paket ovmf ist nicht installiert</translation>
+    </message>
+    <message>
+        <source>Install it, or choose BIOS</source>
+        <translation>Installieren Sie es, oder wählen Sie BIOS</translation>
+    </message>
+    <message>
+        <source>This disc starts machines with UEFI firmware only.</source>
+        <translation>Diese CD startet nur Maschinen mit UEFI-Firmware.</translation>
     </message>
 </context>
 <context>

@@ -28,6 +28,11 @@ int create(const Arguments& arguments)
         return refuse(applied.error());
     if (const auto loaded = applyCdrom(arguments, machine.definition); !loaded)
         return refuse(loaded.error());
+    machine.definition.firmware = firmwareNamed(arguments.value("--firmware").value_or(""));
+    if (machine.definition.firmware == engine::MachineDefinition::uefi && !engine::has_uefi())
+        return refuse(problem(
+            "There is no UEFI firmware on this computer", "the package ovmf, which has it, is not installed",
+            "Install it (sudo apt install ovmf), or leave --firmware away"));
     machine.diskBytes = default_disk;
     if (const auto text = arguments.value("--disk")) {
         auto disk = diskWords(*text);
@@ -72,6 +77,7 @@ QJsonObject describe(const MachineLibrary& library, const engine::MachineDefinit
         {"memory_mib", qint64(definition.memory_mib)},
         {"cpus", int(definition.cpus)},
         {"accelerator", acceleratorName(definition.accelerator)},
+        {"firmware", definition.firmware.empty() ? "bios" : QString::fromStdString(definition.firmware)},
         {"disks", disks},
         {"disk_caches", caches},
         {"cdrom", QString::fromStdString(definition.cdrom)},
@@ -167,6 +173,8 @@ int import(const Arguments& arguments)
     if (auto applied = applySizes(arguments, machine.definition); !applied)
         return refuse(applied.error());
     machine.imports = appliance.value().disks;
+    if (appliance.value().uefi && engine::has_uefi())
+        machine.definition.firmware = engine::MachineDefinition::uefi;
     const auto made = [&] {
         Progress progress;
         return library.create(machine, progress.report());
@@ -202,6 +210,7 @@ std::vector<RunnableCommand> libraryCommands()
          "size of its disk, 0 for none (20G); takes room only as it fills. POLICY: writeback, none (past the host's cache), or "
          "unsafe (never flushed: for what may be lost)"});
     createOptions.push_back({"--cdrom", "FILE", "an ISO image in the optical drive"});
+    createOptions.push_back({"--firmware", "WHICH", "bios (SeaBIOS), uefi (OVMF), or a BIOS image (bios)"});
     return {
         {{"create", {"NAME"}, "Makes a machine.", createOptions, {}}, create},
         {{"import", {"FILE"}, "Makes a machine of an OVA or OVF file.", sizeOptions(), {}, {"NAME"}}, import},

@@ -39,8 +39,16 @@ std::vector<Option> bootOptions()
         {"--initrd", "FILE", "its first file system"},
         {"--append", "TEXT", "its command line"},
         {"--perf-map", "", "names the translator's code for perf, in /tmp/perf-PID.map"},
-        {"--firmware", "FILE", "another BIOS image than SeaBIOS, or a folder that holds one and a VGA BIOS"},
+        {"--firmware", "WHICH", "bios (SeaBIOS), uefi (OVMF), a BIOS image, or a folder that holds one and a VGA BIOS (bios)"},
+        {"--firmware-variables", "FILE", "where UEFI firmware keeps its settings; made where it is missing"},
     };
+}
+
+std::string firmwareNamed(const QString& word)
+{
+    if (word == QLatin1String("bios"))
+        return {};
+    return word == QLatin1String(engine::MachineDefinition::uefi) ? word.toStdString() : absolute(word);
 }
 
 engine::Result<DiskWords> diskWords(const QString& text)
@@ -106,7 +114,8 @@ engine::Result<void> applyMedia(const Arguments& arguments, engine::MachineDefin
     definition.initrd = absolute(arguments.value("--initrd").value_or(""));
     definition.append = arguments.value("--append").value_or("").toStdString();
     definition.perf_map = arguments.has("--perf-map");
-    definition.firmware = absolute(arguments.value("--firmware").value_or(""));
+    definition.firmware = firmwareNamed(arguments.value("--firmware").value_or(""));
+    definition.firmware_variables = absolute(arguments.value("--firmware-variables").value_or(""));
     if (definition.kernel.empty() && (arguments.has("--initrd") || arguments.has("--append")))
         return problem(
             "--initrd and --append go with a kernel", "no --kernel was given", "Add --kernel FILE, or leave them away");

@@ -7,7 +7,10 @@
 namespace app {
 
 std::vector<Option> sizeOptions();    // --memory, --cpus, --accel
-std::vector<Option> bootOptions();    // --cdrom, --disk, --floppy, --kernel, --initrd, --append
+std::vector<Option> bootOptions();    // --cdrom, --disk, --floppy, --kernel, --initrd, --append, --firmware …
+
+// MachineDefinition::firmware for "bios", "uefi" or a path.
+std::string firmwareNamed(const QString& word);
 
 // "WHAT,cache=POLICY" in its two parts; no policy where there is none in `text`. What else follows a comma belongs to WHAT.
 struct DiskWords {

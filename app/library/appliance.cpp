@@ -5,6 +5,7 @@
 #include <QXmlStreamReader>
 
 #include "app/library/appliance_words.h"
+#include "engine/engine.h"
 
 namespace app {
 
@@ -151,7 +152,10 @@ void OvfReader::begin()
     } else if (
         name == QLatin1String("Config") && attribute(QLatin1String("key")) == QLatin1String("firmware")
         && attribute(QLatin1String("value")).toLower() == QLatin1String("efi")) {
-        leaveOut(ApplianceWords::tr("UEFI firmware: machines here have a BIOS, so this one may not start"));
+        m_appliance.uefi = true;
+        if (!engine::has_uefi())
+            leaveOut(ApplianceWords::tr(
+                "UEFI firmware: the package ovmf, which has it, is not installed, so this machine may not start"));
     }
 }
 

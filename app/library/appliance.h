@@ -49,6 +49,7 @@ struct Appliance {
     unsigned cpus = 1;
     std::vector<DescribedDisk> described;    // in order
     std::vector<DiskToImport> disks;    // the same, found
+    bool uefi = false;    // its firmware
     QStringList leftOut;    // what a machine here will not have, in words
 };
 

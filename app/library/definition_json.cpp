@@ -46,6 +46,13 @@ public:
         if (const QJsonValue value = take(key, QJsonValue::String); value.isString())
             into = absolute(value.toString());
     }
+    // `word` is not a path.
+    void pathOr(const char* word, const char* key, std::string& into)
+    {
+        text(key, into);
+        if (into != word)
+            into = absolute(QString::fromStdString(into));
+    }
     void text(const char* key, std::string& into)
     {
         if (const QJsonValue value = take(key, QJsonValue::String); value.isString())
@@ -129,6 +136,7 @@ QByteArray definitionToJson(const engine::MachineDefinition& definition, const Q
         {"initrd", relativeTo(folder, definition.initrd)},
         {"append", QString::fromStdString(definition.append)},
         {"boot_order", QString::fromStdString(definition.boot_order)},
+        {"firmware", relativeTo(folder, definition.firmware)},
     };
     return QJsonDocument(object).toJson();
 }
@@ -169,6 +177,7 @@ engine::Result<engine::MachineDefinition> definitionFromJson(const QByteArray& j
     reader.path("initrd", definition.initrd);
     reader.text("append", definition.append);
     reader.text("boot_order", definition.boot_order);
+    reader.pathOr(engine::MachineDefinition::uefi, "firmware", definition.firmware);
     std::string accelerator = "automatic";
     reader.text("accelerator", accelerator);
     if (const auto known = acceleratorFromName(QString::fromStdString(accelerator)))

@@ -29,6 +29,7 @@ namespace {
 constexpr qint64 largest_definition = 1024 * 1024;    // bytes of machine.json
 const QString definition_file = QStringLiteral("/machine.json");
 const QString disk_file = QStringLiteral("/disk.qcow2");
+const QString variables_file = QStringLiteral("/variables.fd");
 
 QString reason(int error)
 {
@@ -66,6 +67,8 @@ void makePathsAbsolute(engine::MachineDefinition& definition)
 {
     for (std::string* path : {&definition.cdrom, &definition.floppy, &definition.kernel, &definition.initrd})
         *path = absolutePath(*path);
+    if (definition.firmware != engine::MachineDefinition::uefi)
+        definition.firmware = absolutePath(definition.firmware);
     for (std::string& disk : definition.disks)
         disk = absolutePath(disk);
 }
@@ -293,8 +296,10 @@ engine::Result<engine::MachineDefinition> MachineLibrary::find(const QString& na
             tr("The definition of “%1” cannot be read").arg(name), file.isOpen() ? tr("it is far too large") : file.errorString(),
             tr("Repair or remove %1").arg(file.fileName()));
     auto definition = definitionFromJson(file.readAll(), folder(name));
-    if (definition)
+    if (definition) {
         definition->snapshots = snapshots(name).toStdString();
+        definition->firmware_variables = (folder(name) + variables_file).toStdString();
+    }
     return definition;
 }
 

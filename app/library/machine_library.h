@@ -2,6 +2,7 @@
 // The person's machines on disk. Each is a folder $XDG_DATA_HOME/paddock/machines/NAME with
 //     machine.json   its definition; paths inside the folder are relative, so that it can be renamed and moved
 //     disk.qcow2     its hard disk, where it has one; disk.img, raw, in machines made by earlier versions
+//     variables.fd   what its UEFI firmware remembers, where it has one
 //     screen.png     what its screen last showed
 //     snapshots/     its snapshots, once it has any (engine/snapshot/FORMAT.md)
 // Deleted machines lie in …/paddock/trash for a week. QtCore only; any one thread at a time.

@@ -53,6 +53,11 @@ QString titleOf(const engine::IsoInfo& iso, const QString& path)
     return QFileInfo(path).completeBaseName();
 }
 
+bool needsUefi(const engine::IsoInfo& iso)
+{
+    return iso.bootable && !iso.boots_on(engine::BootPlatform::pc_bios) && iso.boots_on(engine::BootPlatform::efi);
+}
+
 QString warningOf(const engine::IsoInfo& iso)
 {
     if (!iso.warning.what.empty())
@@ -63,8 +68,9 @@ QString warningOf(const engine::IsoInfo& iso)
             .arg(iso.file_size / mebibyte);
     if (!iso.bootable)
         return MediumWords::tr("Nothing on this disc starts a machine: it has no boot record.");
-    if (!iso.boots_on(engine::BootPlatform::pc_bios))
-        return MediumWords::tr("This disc starts machines with UEFI firmware only; Paddock's have a BIOS.");
+    if (needsUefi(iso) && !engine::has_uefi())
+        return MediumWords::tr(
+            "This disc starts machines with UEFI firmware only, and there is none here: install the package ovmf.");
     return {};
 }
 
@@ -80,6 +86,7 @@ Medium fromIso(const engine::IsoInfo& iso, const QString& path)
     medium.path = path;
     medium.title = titleOf(iso, path);
     medium.warning = warningOf(iso);
+    medium.needsUefi = needsUefi(iso);
     const quint64 size = std::max<quint64>(iso.file_size, iso.volume_size);
     const bool installer = size >= smallest_installer;
     medium.memoryMib = fittingMemory(!installer ? 256 : size >= 2 * gibibyte ? 2048 : 1024);

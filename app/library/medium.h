@@ -15,6 +15,7 @@ struct Medium {
     QString path;    // absolute
     QString title;    // for a person: "Debian GNU/Linux 12.5.0", or the file's name
     QString warning;    // a sentence on what will not go well: not bootable, truncated; or ""
+    bool needsUefi = false;    // a machine with a BIOS can't start from it
     quint64 memoryMib = 1024;    // what suits it, within what the host has
     quint64 diskBytes = 0;
     Appliance appliance{};    // where it is one

@@ -106,7 +106,7 @@ private slots:
                 QVERIFY2(label->buddy() && label->buddy()->focusPolicy() != Qt::NoFocus, qPrintable(label->text()));
                 ++labels;
             }
-        QCOMPARE(labels, 6);
+        QCOMPARE(labels, 7);
     }
 
     void saysWhatIsWrong()

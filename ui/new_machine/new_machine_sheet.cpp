@@ -53,6 +53,10 @@ NewMachineSheet::NewMachineSheet(app::MachineLibrary& library, const QString& im
         m_diskIsTheirs |= !m_filling;
         showRemarks();
     });
+    connect(m_firmware, &QComboBox::currentIndexChanged, this, [this] {
+        m_firmwareIsTheirs |= !m_filling;
+        showRemarks();
+    });
     connect(m_accelerator, &QComboBox::currentIndexChanged, this, &NewMachineSheet::showRemarks);
     askForKvm(this, [this](const engine::KvmVerdict& verdict) {
         m_kvm = verdict;
@@ -93,6 +97,9 @@ void NewMachineSheet::arrange()
     m_disk->setDecimals(1);
     m_disk->setSuffix(tr(" GiB"));
     m_disk->setSpecialValueText(tr("No disk"));
+    m_firmware = new QComboBox;
+    m_firmware->addItem(tr("BIOS"), QString());
+    m_firmware->addItem(tr("UEFI"), QString::fromLatin1(engine::MachineDefinition::uefi));
     m_accelerator = new QComboBox;
     m_accelerator->addItem(tr("Automatic"), int(engine::Accelerator::automatic));
     m_accelerator->addItem(tr("KVM"), int(engine::Accelerator::kvm));
@@ -105,6 +112,7 @@ void NewMachineSheet::arrange()
     addField(form, tr("&Memory:"), m_memory, &NewMachineSheet::checkMemory);
     addField(form, tr("&Processors:"), m_processors, &NewMachineSheet::checkProcessors);
     addField(form, tr("New &disk:"), m_disk, &NewMachineSheet::checkDisk);
+    addField(form, tr("&Firmware:"), m_firmware, &NewMachineSheet::checkFirmware);
     addField(form, tr("&Runs with:"), m_accelerator, &NewMachineSheet::checkAccelerator);
 
     m_failure = new QLabel;
@@ -188,6 +196,8 @@ void NewMachineSheet::prefill()
         m_memory->setValue(int(medium.memoryMib));
     if (!m_diskIsTheirs)
         m_disk->setValue(double(medium.diskBytes) / gibibyte);
+    if (!m_firmwareIsTheirs)
+        m_firmware->setCurrentIndex((medium.needsUefi || medium.appliance.uefi) && engine::has_uefi());
     if (medium.kind == app::Medium::Kind::appliance)
         m_processors->setValue(int(medium.appliance.cpus));
     else if (m_processors->value() == 0)
@@ -201,6 +211,7 @@ app::NewMachine NewMachineSheet::draft() const
     machine.definition.name = m_name->text().trimmed().toStdString();
     machine.definition.memory_mib = engine::u64(m_memory->value());
     machine.definition.cpus = unsigned(m_processors->value());
+    machine.definition.firmware = m_firmware->currentData().toString().toStdString();
     machine.definition.accelerator = engine::Accelerator(m_accelerator->currentData().toInt());
     machine.diskBytes = quint64(std::llround(m_disk->value() * 1024)) * 1024 * 1024;
     if (m_medium) {
@@ -248,6 +259,15 @@ engine::Result<void> NewMachineSheet::checkAccelerator() const
     return {};
 }
 
+engine::Result<void> NewMachineSheet::checkFirmware() const
+{
+    if (!m_firmware->currentData().toString().isEmpty() && !engine::has_uefi())
+        return app::problem(
+            tr("There is no UEFI firmware on this computer"), tr("the package ovmf is not installed"),
+            tr("Install it, or choose BIOS"));
+    return {};
+}
+
 QString NewMachineSheet::remarkFor(const QWidget* input) const
 {
     if (input == m_image) {
@@ -280,6 +300,10 @@ QString NewMachineSheet::remarkFor(const QWidget* input) const
         return wanted > 0 ? tr("Takes space only as it fills; %1 are free.").arg(inUnits(double(storage.bytesAvailable())))
                           : QString();
     }
+    if (input == m_firmware)
+        return m_medium && m_medium->needsUefi && m_firmware->currentIndex() == 0
+            ? QStringLiteral("⚠ ") + tr("This disc starts machines with UEFI firmware only.")
+            : QString();
     if (input == m_accelerator) {
         if (!m_kvm)
             return tr("Looking whether KVM works here…");

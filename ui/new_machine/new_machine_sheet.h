@@ -67,13 +67,14 @@ private:
     engine::Result<void> checkProcessors() const;
     engine::Result<void> checkDisk() const;
     engine::Result<void> checkAccelerator() const;
+    engine::Result<void> checkFirmware() const;
 
     app::MachineLibrary& m_library;
     std::optional<app::Medium> m_medium;
     engine::Result<void> m_imageCheck;
     std::optional<engine::KvmVerdict> m_kvm;
     // Values that the person chose; a new image doesn't overwrite them.
-    bool m_nameIsTheirs = false, m_memoryIsTheirs = false, m_diskIsTheirs = false;
+    bool m_nameIsTheirs = false, m_memoryIsTheirs = false, m_diskIsTheirs = false, m_firmwareIsTheirs = false;
     bool m_filling = false;
 
     QLineEdit* m_image;
@@ -81,6 +82,7 @@ private:
     QSpinBox* m_memory;    // MiB
     QSpinBox* m_processors;
     QDoubleSpinBox* m_disk;    // GiB, 0 for none
+    QComboBox* m_firmware;
     QComboBox* m_accelerator;
     QProgressBar* m_progress;    // of an import
     std::shared_ptr<std::atomic<bool>> m_stopped;    // set while there is one; tells it to end
