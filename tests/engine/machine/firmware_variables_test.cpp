@@ -1,4 +1,6 @@
 // What the firmware remembers goes with the machine: by its file, its snapshots, its clones and its trials.
+#include <array>
+
 #include "tests/engine/machine/snapshot_machine.h"
 
 using namespace engine;
@@ -62,13 +64,14 @@ struct FirmwareVariables : testing::TestWithParam<Accelerator> {
     void TearDown() override { machine->clean(); }
     FlashMachine& pc() { return *machine; }
 };
+std::string name_of(const testing::TestParamInfo<Accelerator>& info)
+{
+    constexpr std::array names{"automatic", "kvm", "translator", "interpreter", "lockstep"};
+    return names.at(unsigned(info.param));
+}
 INSTANTIATE_TEST_SUITE_P(
     , FirmwareVariables,
-    testing::Values(Accelerator::translator, Accelerator::interpreter, Accelerator::lockstep, Accelerator::kvm),
-    [](const auto& info) {
-        constexpr std::array names{"automatic", "kvm", "translator", "interpreter", "lockstep"};
-        return std::string(names.at(unsigned(info.param)));
-    });
+    testing::Values(Accelerator::translator, Accelerator::interpreter, Accelerator::lockstep, Accelerator::kvm), name_of);
 
 }
 

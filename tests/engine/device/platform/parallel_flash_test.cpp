@@ -98,7 +98,7 @@ TEST_F(FlashTest, erases_the_block_that_the_address_lies_in)
     EXPECT_EQ(read(3), 0xffu);
     EXPECT_EQ(read(0x1fff), 0u);
     write(0x1fff, {0x20, 0xd0, 0xff});
-    EXPECT_EQ(read(0x1fff, 2), 0xffffu);
+    EXPECT_EQ(read(0x1fff), 0xffu);
     EXPECT_EQ(read(0x2000), 0u);
 }
 
