@@ -61,7 +61,9 @@ Result<Header> HeaderReader::read()
     if (const int error_number = file_.read(0, bytes_))
         return image_failure(path_, "read", error_number).error;
     if (u32_at(0) != magic)
-        return unusable("it is no qcow2 image", "Choose another image, or name its format");
+        return unusable(
+            "it was to be a qcow2 image, but does not begin like one",
+            "Choose another image; or if it is a raw disk, say so: \"raw\" in its place in \"disk_formats\" of machine.json");
     if (auto done = read_fixed(); !done)
         return done.error();
     bytes_.resize(h_.cluster_size());
