@@ -21,7 +21,9 @@ namespace {
 constexpr u64 front_of_file = u64(1) << 20;    // holds what a list shows
 constexpr const char* unfinished_suffix = ".tmp";
 constexpr u64 most_pages = u64(1) << 28;    // of one block of memory: 1 TiB
-constexpr std::chrono::seconds patience{5};
+// Counted in attempts, not by a clock: whoever holds the lock may have been stopped together with the one that waits.
+constexpr std::chrono::milliseconds between_attempts{5};
+constexpr unsigned most_attempts = 1000;
 
 Error cannot(const std::string& what, const std::string& path)
 {
@@ -254,11 +256,10 @@ Result<FileDescriptor> SnapshotDirectory::lock(Use use) const
     FileDescriptor folder{::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!folder.valid())
         return cannot("opened", path_);
-    const auto until = std::chrono::steady_clock::now() + patience;
-    while (::flock(folder.get(), (use == Use::shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
-        if (std::chrono::steady_clock::now() >= until)
+    for (unsigned attempt = 1; ::flock(folder.get(), (use == Use::shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0; ++attempt) {
+        if (attempt == most_attempts)
             return Error{"The snapshots are in use", "A snapshot is being written, or space freed", "Try again in a moment"};
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        std::this_thread::sleep_for(between_attempts);
     }
     return folder;
 }

@@ -58,8 +58,8 @@ public:
     std::optional<Label> label(const std::string& id) const;    // ID.label; nothing where there is none, or it can't be read
     Result<void> set_label(const std::string& id, const Label& label) const;
 
-    // Shared while a snapshot is written or looked at for its pages, exclusive while space is freed. Waits five seconds for
-    // others.
+    // Shared while a snapshot is written or looked at for its pages, exclusive while space is freed. Waits five seconds or
+    // a little more for others.
     enum class Use : u8 { shared, exclusive };
     Result<FileDescriptor> lock(Use use) const;
 
