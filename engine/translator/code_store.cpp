@@ -45,7 +45,7 @@ bool StoreLock::try_for_a_while(u32& missed)
 CodeUser::CodeUser(Cpu& c, u64 most_far_targets) : cpu(c), targets(jump_table_entries), far(most_far_targets)
 {
     c.host_code.jump_table = targets.data();
-    c.host_code.far_targets = &far[0];
+    c.slots.far_targets = &far[0];
 }
 
 std::shared_ptr<CodeStore> CodeStore::create(const X86TierOptions& options)
@@ -139,6 +139,7 @@ CodeStore::Emitted CodeStore::emit(CodeUser& user, Block& b, const Insn* insns)
     cpu_ = &user.cpu;
     block_ = &b;
     insns_ = insns;
+    lacks_windows_ = false;
     Block with_insns = b;
     with_insns.insns = insns;
     BlockTranslator translator(with_insns, thunks_, *cache_, *this);
@@ -153,7 +154,7 @@ void CodeStore::translate(CodeUser& user, Block& b, const Insn* insns)
     cache_->commit(CodeCache::Part::hot, result.end);
     cache_->commit(CodeCache::Part::cold, result.cold_end);
     const Translated translated{
-        &b, cache_->offset_of(result.entry), cache_->offset_of(result.miss), cache_->offset_of(result.link)};
+        &b, cache_->offset_of(result.entry), cache_->offset_of(result.miss), cache_->offset_of(result.link), lacks_windows_};
     Page& page = page_at(page_of(b));
     for (const u8* const jump : result.jumps)
         page.jumps.push_back(cache_->offset_of(jump));
@@ -306,6 +307,11 @@ void CodeStore::drop_spans(Block& b)
     b.no_spans = true;
 }
 
+bool CodeStore::lacks_windows(const Block& b)
+{
+    return std::ranges::any_of(page_at(page_of(b)).blocks, [&](const Translated& t) { return t.block == &b && t.lacks_windows; });
+}
+
 // A kernel loses its windows too often: each change of address space takes them.
 bool CodeStore::look_at_samples(CodeUser& user, std::span<const u64> addresses)
 {
@@ -315,7 +321,7 @@ bool CodeStore::look_at_samples(CodeUser& user, std::span<const u64> addresses)
     for (const u64 address : addresses) {
         Block* const b = busy_.seen(u32(address - u64(code().data())));
         if (b && b->code) {
-            const bool becomes_busy = b->mode & x86::mode_user && busy_.make_busy(*b);
+            const bool becomes_busy = b->mode & x86::mode_user && lacks_windows(*b) && busy_.make_busy(*b);
             if (windows_.give_up(*b, busy_.samples_of(*b), user.cpu.soft_tlb) || becomes_busy) {
                 translate_again(*b);
                 any = true;
@@ -329,7 +335,10 @@ bool CodeStore::look_at_samples(CodeUser& user, std::span<const u64> addresses)
 
 unsigned CodeStore::window(unsigned n, Access access, bool in_loop)
 {
-    return in_loop || options_.busy_at_once || busy_.is_busy(*block_) ? windows_.of(*block_, n, access, in_loop) : 0;
+    if (in_loop || options_.busy_at_once || busy_.is_busy(*block_))
+        return windows_.of(*block_, n, access, in_loop);
+    lacks_windows_ = true;
+    return 0;
 }
 
 // Blocks that jump to one another within a page go together.
@@ -379,7 +388,7 @@ void CodeStore::forget(CodeUser& user)
         return;
     std::ranges::fill(user.targets, JumpTarget{});
     user.far = ZeroedArray<FarTarget>(most_far_targets_);
-    user.cpu.host_code.far_targets = &user.far[0];
+    user.cpu.slots.far_targets = &user.far[0];
     user.pending_link = 0;
     user.cpu.slots.apart = nullptr;
     user.cpu.soft_tlb.forget_site_windows();

@@ -135,7 +135,6 @@ public:
     }
 
 private:
-
     // Flat code of 32 or 64 bits.
     static bool translatable(const Block& b)
     {

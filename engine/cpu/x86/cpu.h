@@ -102,7 +102,6 @@ struct HostCodeState {
     std::array<u64, 2>
         context{};    // TLB generation (of global pages in the second) and mode: what a jump table's entry is good for
     const void* jump_table = nullptr;
-    void* far_targets = nullptr;    // of direct jumps to other pages, by number
     u64 returns_limit = 0;    // the host's stack pointer with too many guest calls on it
     u64 spill = 0;
     u32 flags = packed_mark;    // packed in the lower half; without packed_mark a FlagRecipe of the translator's
@@ -116,6 +115,7 @@ struct HostCodeState {
 struct HostCodeSlots {
     u64 flags_from_too = 0;    // of a recipe: its second operand
     void (*pack_flags)(Cpu* biased) = nullptr;    // makes HostCodeState::flags of the recipe that is there
+    void* far_targets = nullptr;    // of direct jumps to other pages, by number
     u64 returns_base = 0;    // the host's stack pointer with no guest call on it
     static constexpr unsigned most_spans = 8;
     std::array<u64, most_spans> spans{};    // host addresses that the running block has looked up

@@ -290,4 +290,4 @@ TEST(KeptFlagsOfLoops, are_taken_out_of_lent_registers)
 INSTANTIATE_TEST_SUITE_P(
     AllWays, KeptFlags,
     ::testing::Combine(::testing::Range(0u, unsigned(takers.size())), ::testing::Range(0u, unsigned(std::size(ways)))),
-    [](const auto& info) { return std::string(takers[std::get<0>(info.param)].name) + "_" + ways[std::get<1>(info.param)]; });
+    [](const auto& of) { return std::string(takers[std::get<0>(of.param)].name) + "_" + ways[std::get<1>(of.param)]; });

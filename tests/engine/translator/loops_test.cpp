@@ -203,15 +203,15 @@ TEST(TranslatedLoops, handlers_find_lent_registers_in_their_places)
                 0x89, 0xc8, 0x41, 0xf7, 0xff, 0x49, 0x01, 0xc4, 0xff, 0xc9, 0x75, 0xe7});
 }
 
-// L: mov eax, [esi]; add eax, [esi+8]; mov [esi+4], eax; mov edx, [esi+4]; add esi, 12; mov [esi-4], ecx; dec ecx; jnz L
 // add r12, rcx; add r13, r12; dec rcx; jnz; sti; mov rax, r13: interrupts are looked for between the loop and the end.
 TEST(TranslatedLoops, enabling_interrupts_finds_lent_registers_in_their_places)
 {
     compare_at(
-        {.long_mode = true},
+        How::translated, {.long_mode = true},
         {0x49, 0x01, 0xcc, 0x4d, 0x01, 0xe5, 0x48, 0xff, 0xc9, 0x75, 0xf5, 0xfb, 0x4c, 0x89, 0xe8, 0xeb, 0x00});
 }
 
+// L: mov eax, [esi]; add eax, [esi+8]; mov [esi+4], eax; mov edx, [esi+4]; add esi, 12; mov [esi-4], ecx; dec ecx; jnz L
 TEST(TranslatedSpans, accesses_by_one_base_cross_pages)
 {
     compare(

@@ -53,7 +53,7 @@ constexpr std::size_t offset_gpr
     offset_flags_from = offsetof(Cpu, host_code.flags_from), offset_flags_from_too = offsetof(Cpu, slots.flags_from_too),
     offset_context = offsetof(Cpu, host_code.context), offset_returns_base = offsetof(Cpu, slots.returns_base),
     offset_returns_limit = offsetof(Cpu, host_code.returns_limit), offset_jump_table = offsetof(Cpu, host_code.jump_table),
-    offset_far_targets = offsetof(Cpu, host_code.far_targets), offset_spill = offsetof(Cpu, host_code.spill),
+    offset_far_targets = offsetof(Cpu, slots.far_targets), offset_spill = offsetof(Cpu, host_code.spill),
     offset_x87_on_host = offsetof(Cpu, host_code.x87_on_host), offset_xmm = offsetof(Cpu, fpu.xmm),
     offset_mxcsr = offsetof(Cpu, fpu.mxcsr), offset_ymm_high = offsetof(Cpu, fpu.ymm_high),
     offset_spans = offsetof(Cpu, slots.spans), offset_strips = offsetof(Cpu, slots.strips),
