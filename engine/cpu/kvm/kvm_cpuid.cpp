@@ -55,19 +55,19 @@ CpuidResult both(const KvmDevice& device, const CpuidTable& host, u32 leaf, u32 
 }
 
 // PKRU must also lie where the model has it, for the processor itself writes the images.
-bool kvm_shows(const KvmDevice& device, const x86::CpuModel& model)
+u32 kvm_features(const KvmDevice& device, const x86::CpuModel& model)
 {
     CpuidTable host;
     host.offer_all();
     if (control(device.file(), kvm_request::get_supported_cpuid, host.data()) != 0)
-        return false;
+        return 0;
     u32 shown = 0;
     for (const auto& [leaf, subleaf] : {std::pair{1u, 0u}, {7u, 0u}, {0xdu, 1u}})
         shown |= x86::features_shown(leaf, subleaf, both(device, host, leaf, subleaf, x86::cpuid(model, {}, leaf, subleaf)));
     for (const kvm_cpuid_entry2& entry : host.entries())
         if (entry.function == 0xd && entry.index == 9 && entry.ebx != x86::xsave_pkru_at)
             shown &= ~u32(x86::feature_pku);
-    return !(model.features & ~shown);
+    return model.features & shown;
 }
 
 Result<void> set_kvm_cpuid(const KvmDevice& device, const FileDescriptor& vcpu, const x86::CpuModel& model, u32 apic_id)

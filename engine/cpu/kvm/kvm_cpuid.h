@@ -6,8 +6,8 @@
 
 namespace engine {
 
-// Whether a guest would see all of the model's features that some machines don't have.
-bool kvm_shows(const KvmDevice& device, const x86::CpuModel& model);
+// Which of the model's features that some machines don't have a guest would see.
+u32 kvm_features(const KvmDevice& device, const x86::CpuModel& model);
 Result<void> set_kvm_cpuid(const KvmDevice& device, const FileDescriptor& vcpu, const x86::CpuModel& model, u32 apic_id);
 
 }

@@ -50,6 +50,7 @@ Result<void> KvmMachine::build(unsigned count)
 
     model_.cpus = count;
     model_.features = x86::host_features();
+    model_.features = kvm_features(device_, model_);
     choose_tsc_rate();
     time_ = std::make_unique<KvmTime>(wires_.clock, model_.tsc_hz);
     memory_
@@ -106,9 +107,10 @@ bool KvmMachine::take_features(u32 features)
 {
     x86::CpuModel wanted = model_;
     wanted.features = features;
-    if (features == model_.features)
+    // Earlier versions wrote down the host's features, of which the guest saw what KVM showed.
+    if (features == model_.features || features == x86::host_features())
         return true;
-    if (features & ~x86::most_features() || !kvm_shows(device_, wanted))
+    if (features & ~x86::most_features() || kvm_features(device_, wanted) != features)
         return false;
     for (const auto& vcpu : vcpus_)
         if (!vcpu->take_model(device_, wanted))

@@ -1,7 +1,9 @@
 // Snapshots of a machine under /dev/kvm, which tells of its guest's writes only afterwards.
+#include "engine/cpu/kvm/kvm_cpuid.h"
 #include "engine/cpu/kvm/kvm_device.h"
 #include "engine/cpu/x86/cpuid.h"
 #include "engine/memory/page_faults.h"
+#include "engine/snapshot/snapshot_directory.h"
 #include "tests/engine/machine/snapshot_machine.h"
 
 namespace engine {
@@ -39,6 +41,22 @@ TEST_P(KvmSnapshots, GoBackInTheRunningMachine)
     EXPECT_EQ(pc.ask(1), "d");
     pc.go_back(second.id);
     EXPECT_EQ(pc.ask(2), "fg");
+    pc.clean();
+}
+
+TEST_P(KvmSnapshots, SayWhatTheGuestSawOfTheProcessor)
+{
+    SnapshotMachine pc("kvm-features");
+    pc.definition.accelerator = Accelerator::kvm;
+    pc.start();
+    const std::string id = pc.take("here").id;
+    PageStore store(pc.definition.snapshots);
+    auto content = SnapshotDirectory(pc.definition.snapshots).snapshot(id, store);
+    ASSERT_TRUE(content) << content.error().text();
+    const auto device = KvmDevice::open();
+    x86::CpuModel model;
+    model.features = x86::host_features();
+    EXPECT_EQ(content->states["board"].scalars.at("cpu_features"), kvm_features(device.value(), model));
     pc.clean();
 }
 
