@@ -80,6 +80,15 @@ protected:
             byte = engine::u8(random());
         return bytes;
     }
+    // Writes `bytes`, or zeroes or discards as many, from a sector on.
+    static engine::BlockResult
+    change(engine::ImageLayer& layer, engine::BlockOperation operation, engine::u64 sector, std::vector<engine::u8>& bytes)
+    {
+        engine::BlockRequest request{.operation = operation, .offset = sector * 512, .length = bytes.size()};
+        if (operation == engine::BlockOperation::write)
+            request.segments = {bytes};
+        return layer.execute(request);
+    }
     std::vector<engine::u8> contents(const std::string& name) const
     {
         std::ifstream file(path(name), std::ios::binary);

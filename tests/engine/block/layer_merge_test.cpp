@@ -61,12 +61,11 @@ protected:
             const u64 sectors = image->size() / 512, first = random() % sectors;
             const u64 length = std::min(sectors - first, 1 + random() % (random() % 3 ? 40 : 1000));
             Bytes bytes = noise(length * 512, unsigned(random()));
-            BlockRequest request{.operation = BlockOperation::write, .offset = first * 512, .length = length * 512};
-            if (const auto kind = random() % 6; kind < 4)
-                request.segments = {bytes};
-            else
-                request.operation = kind == 4 ? BlockOperation::write_zeroes : BlockOperation::discard;
-            ASSERT_TRUE(image->execute(request).ok());
+            const auto kind = random() % 6;
+            const auto operation = kind < 4 ? BlockOperation::write
+                : kind == 4                 ? BlockOperation::write_zeroes
+                                            : BlockOperation::discard;
+            ASSERT_TRUE(change(*image, operation, first, bytes).ok());
         }
         ASSERT_TRUE(image->seal().ok());
     }

@@ -2,6 +2,8 @@
 
 #include <cstring>
 #include <filesystem>
+#include <functional>
+#include <mutex>
 #include <random>
 #include <thread>
 
@@ -70,6 +72,32 @@ struct MemoryKeeperTest : testing::Test {
     }
 };
 
+// Two threads that write without pause, but while somebody holds `stop_the_world`.
+class RestlessWriters {
+public:
+    using Write = std::function<void(unsigned writer, u64 page, u64 value)>;
+    explicit RestlessWriters(Write write) : write_(std::move(write))
+    {
+        for (unsigned n = 0; n < 2; ++n)
+            threads_.emplace_back([this, n](const std::stop_token& stop) {
+                std::mt19937_64 random(n);
+                while (!stop.stop_requested()) {
+                    const std::lock_guard lock(stop_the_world);
+                    for (unsigned burst = 0; burst < 50; ++burst) {
+                        const u64 page = random() % 256;
+                        write_(n, page, random());
+                    }
+                }
+            });
+    }
+
+    std::mutex stop_the_world;
+
+private:
+    Write write_;
+    std::vector<std::jthread> threads_;
+};
+
 TEST_F(MemoryKeeperTest, SavesWhatMemoryHeldAtTheInstantThoughItIsWrittenMeanwhile)
 {
     MemoryKeeper keeper({ram.get()});
@@ -117,22 +145,11 @@ TEST_F(MemoryKeeperTest, KeepsEveryInstantWhileThreadsWriteWithoutPause)
 {
     for (const std::size_t pool : {std::size_t(4), MemoryKeeper::usual_pool}) {
         MemoryKeeper keeper({ram.get()}, MemoryKeeper::Writers::told, pool);
-        std::mutex stop_the_world;
-        std::atomic<bool> done = false;
-        std::vector<std::thread> writers;
-        for (unsigned n = 0; n < 2; ++n)
-            writers.emplace_back([&, n] {
-                std::mt19937_64 random(n);
-                while (!done) {
-                    const std::lock_guard lock(stop_the_world);
-                    for (unsigned burst = 0; burst < 50; ++burst)
-                        write(random() % 256, random());
-                }
-            });
+        RestlessWriters writers([this](unsigned, u64 page, u64 value) { write(page, value); });
         for (unsigned n = 0; n < 10; ++n) {
             std::vector<u8> before;
             {
-                const std::lock_guard lock(stop_the_world);
+                const std::lock_guard lock(writers.stop_the_world);
                 before = content();
                 keeper.freeze();
             }
@@ -142,9 +159,6 @@ TEST_F(MemoryKeeperTest, KeepsEveryInstantWhileThreadsWriteWithoutPause)
             keeper.release();
             EXPECT_EQ(read(tables.value()), before);
         }
-        done = true;
-        for (auto& writer : writers)
-            writer.join();
     }
 }
 
@@ -234,22 +248,12 @@ TEST_F(LoggedWritersTest, AreSavedAsTheyWereThoughTheyNeverPause)
 {
     for (const std::size_t pool : {std::size_t(64), MemoryKeeper::usual_pool}) {
         MemoryKeeper keeper({ram.get()}, MemoryKeeper::Writers::logged, pool);
-        std::mutex stop_the_world;
-        std::atomic<bool> done = false;
-        std::vector<std::thread> writers;
-        for (unsigned n = 0; n < 2; ++n)
-            writers.emplace_back([&, n] {
-                std::mt19937_64 random(n);
-                while (!done) {
-                    const std::lock_guard lock(stop_the_world);
-                    for (unsigned burst = 0; burst < 50; ++burst)
-                        n ? write_unasked(random() % 256, random()) : write(random() % 256, random());
-                }
-            });
+        RestlessWriters writers(
+            [this](unsigned writer, u64 page, u64 value) { writer ? write_unasked(page, value) : write(page, value); });
         for (unsigned n = 0; n < 10; ++n) {
             begin();
             ASSERT_TRUE(keeper.copy_ahead(*store, reader(), {}));
-            std::unique_lock lock(stop_the_world);
+            std::unique_lock lock(writers.stop_the_world);
             read_log();
             const auto before = content();
             if (keeper.freeze() == MemoryKeeper::Writing::goes_on)
@@ -259,9 +263,6 @@ TEST_F(LoggedWritersTest, AreSavedAsTheyWereThoughTheyNeverPause)
             keeper.release();
             EXPECT_EQ(read(tables.value()), before);
         }
-        done = true;
-        for (auto& writer : writers)
-            writer.join();
     }
 }
 

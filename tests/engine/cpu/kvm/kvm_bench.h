@@ -9,6 +9,8 @@
 #include <gtest/gtest.h>
 
 #include "engine/cpu/kvm/kvm_machine.h"
+#include "engine/cpu/x86/vcpu_x86.h"
+#include "engine/device/interrupt/apic_bus.h"
 
 namespace engine::test {
 
@@ -132,6 +134,17 @@ protected:
     std::unique_ptr<KvmMachine> machine;
 
     KvmBench() { ports.claim(0x10, 0x20, handler); }
+};
+
+// With the interpreter beside it, on the same memory.
+class KvmBesideInterpreter : public KvmBench {
+protected:
+    DeadlineQueue deadlines{clock};
+    x86::CpuModel model;
+    ApicBus bus;
+    Lapic lapic{deadlines, {.bootstrap = true, .tsc = [this] { return clock.now(); }}};
+    std::unique_ptr<Vcpu> interpreter
+        = make_interpreter_vcpu({memory, ports, lapic, {.tsc = [this] { return clock.now(); }}, model, make_rendezvous(), 0});
 };
 
 }

@@ -3,13 +3,11 @@
 
 #include "engine/base/bits.h"
 #include "engine/cpu/x86/cpuid.h"
-#include "engine/cpu/x86/vcpu_x86.h"
-#include "engine/device/interrupt/apic_bus.h"
 #include "tests/engine/cpu/kvm/kvm_bench.h"
 
 namespace engine::test {
 
-class KvmExtendedState : public KvmBench {
+class KvmExtendedState : public KvmBesideInterpreter {
 protected:
     static constexpr u64 pml4 = 0x10000, pdpt = 0x11000, pd = 0x12000;
     static constexpr std::array<u64, 4> step{1, 2, 3, 4}, first{100, 0xfffffffffffffff0, 300, 1};
@@ -76,13 +74,6 @@ protected:
         EXPECT_EQ(s.xcr0, user_mode().xcr0);
         EXPECT_EQ(s.cr4, user_mode().cr4);
     }
-
-    DeadlineQueue deadlines{clock};
-    x86::CpuModel model;
-    ApicBus bus;
-    Lapic lapic{deadlines, {.bootstrap = true, .tsc = [this] { return clock.now(); }}};
-    std::unique_ptr<Vcpu> interpreter
-        = make_interpreter_vcpu({memory, ports, lapic, {.tsc = [this] { return clock.now(); }}, model, make_rendezvous(), 0});
 };
 
 TEST_F(KvmExtendedState, GoesFromOneProcessorToTheOther)
