@@ -117,12 +117,7 @@ protected:
             const u64 first = random() % (size / 512), length = std::min(size / 512 - first, 1 + random() % 300);
             const bool zero = random() % 4 == 0;
             Bytes bytes = zero ? Bytes(length * 512) : noise(length * 512, unsigned(random()));
-            BlockRequest request{.operation = BlockOperation::write_zeroes, .offset = first * 512, .length = length * 512};
-            if (!zero) {
-                request.operation = BlockOperation::write;
-                request.segments = {bytes};
-            }
-            ASSERT_TRUE((*layer)->execute(request).ok());
+            ASSERT_TRUE(change(**layer, zero ? BlockOperation::write_zeroes : BlockOperation::write, first, bytes).ok());
             std::ranges::copy(bytes, now_.begin() + std::ptrdiff_t(first * 512));
         }
         ASSERT_TRUE((*layer)->seal().ok());

@@ -3,8 +3,6 @@
 #include "engine/cpu/kvm/kvm_lapic.h"
 #include "engine/cpu/kvm/kvm_probe.h"
 #include "engine/cpu/x86/cpuid.h"
-#include "engine/cpu/x86/vcpu_x86.h"
-#include "engine/device/interrupt/apic_bus.h"
 #include "tests/engine/cpu/kvm/kvm_bench.h"
 
 namespace engine::test {
@@ -141,7 +139,7 @@ TEST_F(KvmStateTest, TimeStampFollowsTheMachinesClock)
 }
 
 // The first half under KVM and the second under the interpreter end as the whole does under either.
-class KvmAndInterpreter : public KvmBench {
+class KvmAndInterpreter : public KvmBesideInterpreter {
 protected:
     // Mixes numbers in EAX, EBX and EDX a thousand times and stores them at 6000; stops after the first half.
     static constexpr std::initializer_list<u8> mixer{
@@ -166,13 +164,6 @@ protected:
         EXPECT_EQ(handler.stops, 2u);
         return s;
     }
-
-    DeadlineQueue deadlines{clock};
-    x86::CpuModel model;
-    ApicBus bus;
-    Lapic lapic{deadlines, {.bootstrap = true, .tsc = [this] { return clock.now(); }}};
-    std::unique_ptr<Vcpu> interpreter
-        = make_interpreter_vcpu({memory, ports, lapic, {.tsc = [this] { return clock.now(); }}, model, make_rendezvous(), 0});
 };
 
 TEST_F(KvmAndInterpreter, AMachineMovesBetweenThem)
