@@ -46,7 +46,7 @@ bool Sampler::create()
     static const bool installed = [] {
         struct sigaction action { };
         action.sa_sigaction = &on_signal;
-        action.sa_flags = SA_SIGINFO | SA_RESTART;
+        action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
         return sigaction(sample_signal(), &action, nullptr) == 0;
     }();
     struct sigevent event { };
