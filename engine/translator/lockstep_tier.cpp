@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdio>
+#include <memory>
 #include <cstring>
 #include <sstream>
 #include <utility>
@@ -124,7 +125,8 @@ public:
         const bool decoded = !copy_.empty() && block().host == b.host && block().mode == b.mode && block().length == b.length
             && std::memcmp(block().bytes(), b.bytes(), b.length) == 0;
         copy_.resize(x86::size_without_insns(b.length, b.straddles));
-        std::memcpy(copy_.data(), &b, copy_.size());
+        std::construct_at(&block(), b);
+        std::memcpy(&copy_[sizeof b], b.bytes(), copy_.size() - sizeof b);
         if (!decoded)
             decode();
     }
