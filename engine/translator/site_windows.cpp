@@ -20,8 +20,8 @@ unsigned SiteWindows::of(const x86::Block& block, unsigned insn, x86::Access acc
 
 bool SiteWindows::give_up(const x86::Block& block, unsigned samples, const SoftTlb& tlb)
 {
-    // They cost about a hundredth of the block's time then, which is what they save on average.
-    constexpr u32 most_for_a_sample = 2000;
+    // They cost a few thousandths of the block's time then, which is what a window saves at the least.
+    constexpr u32 most_for_a_sample = 500;
     const u32 most = std::min(most_for_a_sample * samples, x86::TlbWindow::most_misses);
     const auto sites = sites_.find(&block);
     if (sites == sites_.end())

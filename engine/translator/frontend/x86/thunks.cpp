@@ -486,15 +486,14 @@ private:
         push(scratch_b);
         a_.op_imm(0xc1, 4, 4, Rm::of(scratch_b), std::countr_zero(sizeof(x86::TlbWindow)), 1);
         a_.lea(8, host::rcx, Rm::at(state_register, scratch_b, 0, i32(offset_site_windows) - state_bias));
-        a_.op_extended(0xff, 4, 0, missed);
         look_up_window(access);
         u8* const none = a_.jump_if(cond_a);
         // Page after page is as good as staying.
         a_.op(0x2b, 8, scratch_b, field(offsetof(x86::TlbWindow, base)));
         a_.op_imm(0x81, 8, 7, Rm::of(scratch_b), page_size, 4);
-        u8* const other_page = a_.jump_if(cond_ne);
-        a_.op_extended(0xff, 4, 1, missed);
-        a_.bind(other_page);
+        u8* const next_page = a_.jump_if(cond_e);
+        a_.op_extended(0xff, 4, 0, missed);
+        a_.bind(next_page);
         a_.op(0x03, 8, scratch_b, field(offsetof(x86::TlbWindow, base)));
         move_window(access, field);
         a_.op_imm(0x83, 4, 7, next, 0, 1);
