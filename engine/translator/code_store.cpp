@@ -18,6 +18,8 @@ namespace {
 constexpr unsigned rewrites_to_double = 8, most_doublings = 8;
 // A jump to another page takes more than that, with what is out of line.
 constexpr u64 least_far_jump = 128;    // bytes
+// Of a period, before a block is busy.
+constexpr unsigned least_samples = 2;
 
 void stop_chain(Cpu&, const Insn*) { }
 
@@ -321,7 +323,8 @@ bool CodeStore::look_at_samples(CodeUser& user, std::span<const u64> addresses)
     for (const u64 address : addresses) {
         Block* const b = busy_.seen(u32(address - u64(code().data())));
         if (b && b->code) {
-            const bool becomes_busy = b->mode & x86::mode_user && lacks_windows(*b) && busy_.make_busy(*b);
+            const bool becomes_busy
+                = b->mode & x86::mode_user && busy_.samples_of(*b) >= least_samples && lacks_windows(*b) && busy_.make_busy(*b);
             if (windows_.give_up(*b, busy_.samples_of(*b), user.cpu.soft_tlb) || becomes_busy) {
                 translate_again(*b);
                 any = true;
@@ -335,10 +338,10 @@ bool CodeStore::look_at_samples(CodeUser& user, std::span<const u64> addresses)
 
 unsigned CodeStore::window(unsigned n, Access access, bool in_loop)
 {
-    if (in_loop || options_.busy_at_once || busy_.is_busy(*block_))
+    if (options_.busy_at_once || busy_.is_busy(*block_))
         return windows_.of(*block_, n, access, in_loop);
     lacks_windows_ = true;
-    return 0;
+    return in_loop ? windows_.shared(block_->mode & x86::mode_user, access) : 0;
 }
 
 // Blocks that jump to one another within a page go together.

@@ -6,6 +6,14 @@ namespace engine::translator {
 
 using x86::SoftTlb;
 
+unsigned SiteWindows::shared(bool user, x86::Access access)
+{
+    constexpr unsigned of_a_kind = SoftTlb::shared_windows / 4;
+    // Number 0 is none.
+    const unsigned n = 1 + next_shared_++ % (of_a_kind - 1);
+    return (unsigned(user) * 2 + unsigned(access)) * of_a_kind + n;
+}
+
 unsigned SiteWindows::of(const x86::Block& block, unsigned insn, x86::Access access, bool in_loop)
 {
     std::vector<Site>& sites = sites_[&block];

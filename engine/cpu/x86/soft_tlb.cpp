@@ -154,6 +154,8 @@ void SoftTlb::forget_site_windows()
 {
     for (u32 n = std::exchange(moved_sites, last_moved); n != last_moved;) {
         sites[n].limit = 0;
+        if (n < shared_windows)
+            sites[n].missed = 0;
         n = std::exchange(sites[n].next, 0);
     }
 }

@@ -71,8 +71,9 @@ public:
 
     // The stack's page, readable and writable, of the context that is in use.
     TlbWindow stack_window;
-    // Each of one place in host code, which is run in one mode and makes one kind of access. From 1 on: 0 is none.
-    static constexpr unsigned site_windows = 8192;
+    // Of places in host code that are run in one mode and make one kind of access: each has its own, but the first are shared by
+    // several that do the same. From 1 on: 0 is none.
+    static constexpr unsigned site_windows = 8192, shared_windows = 128;
     static constexpr u32 last_moved = ~u32(0);    // the end of the list of those that were moved
     u32 moved_sites = last_moved;    // its head
     std::array<TlbWindow, site_windows> sites;
