@@ -307,7 +307,8 @@ void SoftTlb::drop_writes_to(u64 host_page)
 
 void SoftTlb::forget_write(SoftTlbContext& context, u64 linear)
 {
-    forget_windows();
+    stack_window = {};
+    forget_site_windows([&](const TlbWindow& window) { return window.base == (linear & ~page_mask); });
     context.forget_write(linear);
 }
 
