@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <QDockWidget>
 #include <QLineEdit>
 #include <QMenuBar>
@@ -90,10 +92,10 @@ private slots:
             if (!again)
                 QTest::keyClick(opened.window.get(), Qt::Key_H, Qt::ControlModifier | Qt::AltModifier);
             QTRY_VERIFY(dock->isVisible());
-            bool said = false;
-            for (const QLabel* label : dock->findChildren<QLabel*>())
-                said |= label->isVisible() && label->text().contains("come back");
-            QVERIFY(said);
+            // Once it is known that there are none.
+            QTRY_VERIFY(std::ranges::any_of(dock->findChildren<QLabel*>(), [](const QLabel* label) {
+                return label->isVisible() && label->text().contains("come back");
+            }));
             opened.fake.machine->stop({engine::StopReason::Kind::saved, 0, {}});
             QTRY_VERIFY(!opened.window->isVisible());
         }
