@@ -228,10 +228,22 @@ void SoftTlb::select(u16 pcid)
             flush(*current_);
         }
         current_->pcid = pcid;
-        if (std::exchange(current_->writes_stale, false))
-            flush_writes();
+        catch_up(*current_);
     }
     current_->selected = ++selections_;
+}
+
+void SoftTlb::catch_up(Tables& tables)
+{
+    for (SoftTlbContext& context : tables.contexts) {
+        if (tables.all_writes_stale)
+            context.flush_writes();
+        else
+            for (const u64 host_page : tables.stale_writes)
+                context.drop_writes_to(host_page);
+    }
+    tables.stale_writes.clear();
+    tables.all_writes_stale = false;
 }
 
 void SoftTlb::flush_pcid()
@@ -292,7 +304,7 @@ void SoftTlb::flush_writes()
     for (SoftTlbContext& context : current_->contexts)
         context.flush_writes();
     for (const auto& tables : tables_)
-        tables->writes_stale = tables.get() != current_;
+        tables->all_writes_stale = tables.get() != current_;
 }
 
 void SoftTlb::drop_writes_to(u64 host_page)
@@ -301,8 +313,14 @@ void SoftTlb::drop_writes_to(u64 host_page)
     forget_site_windows([&](const TlbWindow& window) { return window.base + window.addend == host_page; });
     for (SoftTlbContext& context : current_->contexts)
         context.drop_writes_to(host_page);
-    for (const auto& tables : tables_)
-        tables->writes_stale = tables.get() != current_;
+    for (const auto& tables : tables_) {
+        if (tables.get() == current_)
+            continue;
+        if (tables->stale_writes.size() < most_stale_writes)
+            tables->stale_writes.push_back(host_page);
+        else
+            tables->all_writes_stale = true;
+    }
 }
 
 void SoftTlb::forget_write(SoftTlbContext& context, u64 linear)

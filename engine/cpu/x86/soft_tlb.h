@@ -129,8 +129,11 @@ private:
         CodePages code;
         u16 pcid = 0;
         u64 selected = 0;    // when last, in calls of select()
-        bool writes_stale = false;
+        // What it may still let write, unseen while another was in use: these host pages, or any if they are many.
+        std::vector<u64> stale_writes;
+        bool all_writes_stale = false;
     };
+    static constexpr std::size_t most_stale_writes = 8;
     static constexpr unsigned most_tables = 8;
     static unsigned page_hash(u64 linear)
     {
@@ -142,6 +145,7 @@ private:
     void renew(CodePages& code);
     void forget_code(CodePages& code, u64 linear);
     void flush(Tables& tables);
+    static void catch_up(Tables& tables);
     template <class Condition> void forget_site_windows(Condition condition);
     void forget_windows()
     {

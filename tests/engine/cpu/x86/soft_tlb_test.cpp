@@ -105,6 +105,42 @@ TEST_F(SoftTlbTest, a_page_that_became_code_is_written_by_nobody_who_was_away)
     EXPECT_FALSE(holds(page, Access::write));
 }
 
+TEST_F(SoftTlbTest, many_pages_that_became_code_are_written_by_nobody_who_was_away)
+{
+    fill(page, false, Access::write);
+    tlb.select(5);
+    for (u64 n = 20; n != 0; --n)
+        tlb.drop_writes_to(host + (n - 1) * page_size);
+    tlb.select(0);
+    EXPECT_FALSE(holds(page, Access::write));
+}
+
+TEST_F(SoftTlbTest, coming_back_drops_no_more_than_what_became_code_meanwhile)
+{
+    fill(page, false, Access::write);
+    user().fill(Access::write, other_page, host + page_size, false, false);
+    tlb.select(5);
+    fill(page, false, Access::write);
+    tlb.drop_writes_to(host + page_size);
+    tlb.select(0);
+    EXPECT_TRUE(holds(page, Access::write));
+    EXPECT_FALSE(holds(other_page, Access::write));
+    tlb.select(5);
+    EXPECT_TRUE(holds(page, Access::write));
+}
+
+TEST_F(SoftTlbTest, coming_back_from_a_flush_of_writes_flushes_nobody_else)
+{
+    fill(page, false, Access::write);
+    tlb.select(5);
+    tlb.flush_writes();
+    fill(page, false, Access::write);
+    tlb.select(0);
+    EXPECT_FALSE(holds(page, Access::write));
+    tlb.select(5);
+    EXPECT_TRUE(holds(page, Access::write));
+}
+
 TEST_F(SoftTlbTest, the_pcid_used_longest_ago_makes_room)
 {
     fill(page);
