@@ -118,8 +118,9 @@ public:
 
 private:
     // Where code was run from since its generation began, by a hash of the page: with room for all pages of a large program,
-    // so that its data is seldom taken for code.
-    static constexpr unsigned code_page_bits = 16;
+    // so that its data is seldom taken for code. Programs and a 64-bit kernel don't meet: all jumps of the kernel would have
+    // to be found anew.
+    static constexpr unsigned code_page_bits = 17;
     struct CodePages {
         u64 generation = 0;
         std::bitset<1 << code_page_bits> pages;
@@ -137,8 +138,8 @@ private:
     static constexpr unsigned most_tables = 8;
     static unsigned page_hash(u64 linear)
     {
-        const u64 page = linear >> page_shift;
-        return (page ^ page >> code_page_bits) & ((1 << code_page_bits) - 1);
+        const u64 page = linear >> page_shift, half = linear >> 63;
+        return unsigned((page ^ page >> (code_page_bits - 1)) << 1 & ((1 << code_page_bits) - 1)) | unsigned(half);
     }
 
     Tables* find(u16 pcid);

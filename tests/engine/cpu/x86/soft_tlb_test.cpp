@@ -96,6 +96,15 @@ TEST_F(SoftTlbTest, code_elsewhere_outlives_a_flushed_page)
     EXPECT_NE(tlb.global_generation(), global);
 }
 
+TEST_F(SoftTlbTest, no_page_of_a_program_is_taken_for_the_kernels_code)
+{
+    fill(kernel_page, true, Access::fetch);
+    const u64 global = tlb.generation_of_code(user(), kernel_page);
+    for (u64 n = 0; n < 1 << 18; ++n)
+        tlb.flush_page(page + n * page_size);
+    EXPECT_EQ(tlb.global_generation(), global);
+}
+
 TEST_F(SoftTlbTest, a_page_that_became_code_is_written_by_nobody_who_was_away)
 {
     fill(page, false, Access::write);
