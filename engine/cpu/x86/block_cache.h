@@ -59,7 +59,7 @@ public:
     void set_budget(u64 ring);
 
 private:
-    struct Jump {
+    struct alignas(32) Jump {    // within a line of the host's cache
         u64 linear = ~u64(0);
         u32 mode = 0;
         u64 generation = 0;

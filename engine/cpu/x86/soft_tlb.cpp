@@ -20,8 +20,8 @@ void SoftTlbContext::fill(Access access, u64 linear, u64 host_page, bool is_glob
     to.tag = page;
     to.host = host_page;
     global[unsigned(access)][index] = is_global;
-    if (used.size() < entries)
-        used.push_back(index);
+    if (std::vector<u16>& list = is_global ? used_globally : used; list.size() < entries)
+        list.push_back(index);
     if (has_key && keyed.size() < entries)
         keyed.push_back(index);
 }
@@ -45,15 +45,18 @@ bool SoftTlbContext::drop_keyed()
     return true;
 }
 
-template <class Visit> void SoftTlbContext::for_used(Visit visit)
+template <class Visit> void SoftTlbContext::for_used(Visit visit, bool globally_too)
 {
-    if (used.size() >= entries) {
+    const std::size_t global_ones = globally_too ? used_globally.size() : 0;
+    if (used.size() >= entries || global_ones >= entries) {
         for (unsigned index = 0; index < entries; ++index)
             visit(index);
         return;
     }
     for (const u16 index : used)
         visit(index);
+    for (std::size_t n = 0; n < global_ones; ++n)
+        visit(used_globally[n]);
 }
 
 void SoftTlbContext::flush(bool keep_global)
@@ -63,28 +66,16 @@ void SoftTlbContext::flush(bool keep_global)
         drop_keyed();
     else
         keyed.clear();
-    const auto drop = [&](unsigned index) {
-        bool kept = false;
-        for (unsigned access = 0; access < 3; ++access) {
-            if (keep_global && global[access][index])
-                kept |= valid(by_access[access][index], index);
-            else
-                invalidate(by_access[access][index], index);
-        }
-        return kept;
-    };
-    if (used.size() >= entries) {
-        used.clear();
-        for (unsigned index = 0; index < entries; ++index)
-            if (drop(index))
-                used.push_back(u16(index));
-        return;
-    }
-    std::size_t kept = 0;
-    for (const u16 index : used)
-        if (drop(index))
-            used[kept++] = index;
-    used.resize(kept);
+    for_used(
+        [&](unsigned index) {
+            for (unsigned access = 0; access < 3; ++access)
+                if (!keep_global || !global[access][index])
+                    invalidate(by_access[access][index], index);
+        },
+        !keep_global);
+    used.clear();
+    if (!keep_global)
+        used_globally.clear();
 }
 
 void SoftTlbContext::flush_writes()
@@ -113,7 +104,7 @@ void SoftTlbContext::drop_writes_to(u64 host_page)
     });
 }
 
-// `used` grows no longer than it would have without, if the last to be filled are the first to be forgotten.
+// The lists grow no longer than they would have without, if the last to be filled are the first to be forgotten.
 void SoftTlbContext::forget_write(u64 linear)
 {
     stack_window = {};
@@ -122,8 +113,9 @@ void SoftTlbContext::forget_write(u64 linear)
     if ((entry.tag ^ linear) >= page_size)
         return;
     invalidate(entry, index);
-    if (!used.empty() && used.size() < entries && used.back() == index)
-        used.pop_back();
+    std::vector<u16>& list = global[unsigned(Access::write)][index] ? used_globally : used;
+    if (!list.empty() && list.size() < entries && list.back() == index)
+        list.pop_back();
 }
 
 SoftTlb::SoftTlb() : current_(tables_.emplace_back(std::make_unique<Tables>()).get()), window_owner_(&current_->contexts[0])

@@ -34,7 +34,9 @@ struct SoftTlbContext {
     std::array<std::array<TlbEntry, entries>, 3> by_access;
     std::array<std::array<bool, entries>, 3> global{};
     std::vector<u16> keyed;    // indices filled with pages that PKRU may restrict, likewise
-    std::vector<u16> used;    // indices filled since the last flush, possibly repeated; `entries` of them: too many to tell
+    // Indices filled since the last flush, with pages of one address space and with global ones, possibly repeated; `entries`
+    // of them: too many to tell.
+    std::vector<u16> used, used_globally;
     TlbWindow stack_window;    // while another context is in use
 
     SoftTlbContext();
@@ -55,7 +57,7 @@ struct SoftTlbContext {
 
 private:
     // Calls `visit` with the index of every entry that may be filled.
-    template <class Visit> void for_used(Visit visit);
+    template <class Visit> void for_used(Visit visit, bool globally_too = true);
     static bool valid(const TlbEntry& entry, unsigned index) { return (entry.tag >> page_shift & (entries - 1)) == index; }
     static void invalidate(TlbEntry& entry, unsigned index) { entry.tag = u64(index ^ 1) << page_shift; }
 };

@@ -144,8 +144,8 @@ inline void flags_to_interpreter(Cpu& c)
     c.lazy.set_all(x86::unpack_flags(u16(c.host_code.flags)));
 }
 
-// An entry of the table of jump targets that go by address.
-struct JumpTarget {
+// An entry of the table of jump targets that go by address. Within a line of the host's cache.
+struct alignas(32) JumpTarget {
     u64 rip = ~u64(0);
     u64 context = 0;
     const u8* code = nullptr;
