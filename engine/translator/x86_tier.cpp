@@ -77,7 +77,8 @@ public:
         const u64 rip = c.gpr[x86::gpr_rip];
         const u64 generation = x86::generation_of(c, b);
         if (linked_ && generation)
-            user_->targets[jump_table_index(rip)] = {rip, jump_context(generation, c.mode), code, rip - b.in_page};
+            user_->targets[jump_table_index(rip)]
+                = {rip, jump_context(generation, c.mode), code, b.straddles ? 0 : b.host - b.in_page};
         c.gpr[x86::gpr_rip] = rip - b.in_page;
         ++counts_.runs;
         sampler_.start();

@@ -283,8 +283,11 @@ void store_physical(Cpu& c, u64 physical, u64 value, unsigned size)
 
 void fill(Cpu& c, Access access, u64 linear, const u8* host, const Translation& to)
 {
-    if (!c.soft_tlb.checks_alignment(c.tlb))
-        c.tlb->fill(access, linear, u64(host), to.global, to.has_key);
+    if (c.soft_tlb.checks_alignment(c.tlb))
+        return;
+    c.tlb->fill(access, linear, u64(host), to.global, to.has_key);
+    if (access == Access::fetch)
+        c.soft_tlb.fetched(*c.tlb, linear);
 }
 
 // A page's host address for `access` if it is plain memory; fills the TLB where that is allowed.

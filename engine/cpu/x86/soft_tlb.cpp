@@ -180,7 +180,7 @@ void SoftTlb::renew(CodePages& code)
 void SoftTlb::forget_code(CodePages& code, u64 linear)
 {
     if (code.pages[page_hash(linear)])
-        renew(code);
+        code.generation = ++last_generation_;
 }
 
 u64 SoftTlb::generation_of_code(SoftTlbContext& from, u64 linear)

@@ -99,6 +99,8 @@ public:
     u64 global_generation() const { return global_code_.generation; }
     // The one of the two that holds for code at `linear`, which was fetched in `from`; remembers that there is such code.
     u64 generation_of_code(SoftTlbContext& from, u64 linear);
+    // There may be such code from here on, as the page's translation for fetches is known to `from`.
+    void fetched(SoftTlbContext& from, u64 linear) { generation_of_code(from, linear); }
 
     // The tables of `pcid` from here on; contexts move.
     void select(u16 pcid);
@@ -119,7 +121,7 @@ public:
     void drop_keyed();
 
 private:
-    // Where code was run from since its generation began, by a hash of the page: with room for all pages of a large program,
+    // Where code may have been run from since all was flushed, by a hash of the page: with room for all pages of a large program,
     // so that its data is seldom taken for code. Programs and a 64-bit kernel don't meet: all jumps of the kernel would have
     // to be found anew.
     static constexpr unsigned code_page_bits = 17;

@@ -144,14 +144,6 @@ inline void flags_to_interpreter(Cpu& c)
     c.lazy.set_all(x86::unpack_flags(u16(c.host_code.flags)));
 }
 
-// An entry of the table of jump targets that go by address. Within a line of the host's cache.
-struct alignas(32) JumpTarget {
-    u64 rip = ~u64(0);
-    u64 context = 0;
-    const u8* code = nullptr;
-    u64 page = 0;    // RIP that the target's page begins at
-};
-
 // What a vCPU knows of a direct jump to another page. It leads where it was linked to while RIP and context are these; where there
 // is one vCPU they stand in the code instead, which is quicker.
 struct FarTarget {
@@ -164,11 +156,5 @@ struct FarTarget {
     u32 target_page = 0;    // that knows of it, by its number; 0: none
 };
 constexpr i32 least_patience = 16, most_patience = 1 << 14;
-constexpr unsigned jump_table_bits = 16, jump_table_entries = 1 << jump_table_bits, jump_table_shift = 32 - jump_table_bits;
-constexpr u32 jump_table_factor = 0x9e3779b1;    // 2^32 over the golden ratio, odd: near and far addresses spread alike
-inline unsigned jump_table_index(u64 rip)
-{
-    return u32(rip) * jump_table_factor >> jump_table_shift;
-}
 
 }

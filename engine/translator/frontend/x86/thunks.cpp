@@ -544,6 +544,7 @@ private:
         u8* const neither = a_.jump_if(cond_ne);
         write_jump(a_);
         a_.bind(neither);
+        write_renewal(a_);
         a_.load(8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, rip)));
         missed_[n] = a_.jump();
         return at;
@@ -569,25 +570,6 @@ void write_vzeroupper(Assembler& a)
 {
     for (const u8 byte : {0xc5, 0xf8, 0x77})
         a.byte(byte);
-}
-
-// The table's entry for the address in scratch_a, into scratch_b.
-void write_jump_lookup(Assembler& a)
-{
-    static_assert(sizeof(JumpTarget) == 32);
-    a.op(0x69, 4, scratch_b, Rm::of(scratch_a));
-    a.value(jump_table_factor);
-    a.op_imm(0xc1, 4, 5, Rm::of(scratch_b), jump_table_shift - 5, 1);
-    a.op_imm(0x83, 4, 4, Rm::of(scratch_b), u64(-32), 1);
-    a.op(0x03, 8, scratch_b, state_at(offset_jump_table));
-}
-
-// To the target of the entry in scratch_b.
-void write_jump(Assembler& a)
-{
-    a.load(8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, page)));
-    a.store(8, gpr_slot(x86::gpr_rip), scratch_a);
-    a.op_extended(0xff, 4, 4, Rm::at(scratch_b, offsetof(JumpTarget, code)));
 }
 
 Thunks write_thunks(CodeCache& cache)

@@ -2,7 +2,7 @@
 // The code that blocks share: the way in and out, slow memory accesses, handlers, jumps by address.
 
 #include "engine/cpu/x86/block_cache.h"
-#include "engine/translator/frontend/x86/host_layout.h"
+#include "engine/translator/frontend/x86/jump_table.h"
 #include "engine/translator/runtime/code_cache.h"
 
 namespace engine::translator {
@@ -47,8 +47,6 @@ struct Thunks {
     const u8* jump_in_context[2] = {};
 };
 
-void write_jump_lookup(Assembler& a);
-void write_jump(Assembler& a);
 void write_vzeroupper(Assembler& a);
 // AVX's, with AVX2; otherwise the guest's upper halves are in FpuState always.
 bool host_has_wide_vectors();
