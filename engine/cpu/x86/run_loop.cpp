@@ -88,7 +88,8 @@ void update_mode(Cpu& c)
         mode |= mode_avx;
     if (!(c.cr0 & (cr0_em | cr0_ts)) && (c.fpu.control & fsw_exceptions) == fsw_exceptions)
         mode |= mode_x87;
-    const bool stack_32 = c.seg[ss].attributes & attr_db;
+    // 64-bit code, too, runs with either: the kernel is entered with a null SS from programs.
+    const bool stack_32 = !is_64 && c.seg[ss].attributes & attr_db;
     if (stack_32)
         mode |= mode_stack_32;
     c.mode = mode;

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/cpu/x86/cpuid.h"
-#include "tests/engine/cpu/x86/bare_machine.h"
+#include "tests/engine/translator/long_mode.h"
 
 using namespace engine;
 
@@ -98,6 +98,26 @@ TEST_F(X86TierTest, repeated_moves_end_as_on_the_interpreter)
             EXPECT_EQ(std::memcmp(interpreted.ram->data(), translated.ram->data(), interpreted.ram->size()), 0)
                 << unsigned(opcode);
         }
+}
+
+// As a kernel does that was entered from a program.
+TEST_F(X86TierTest, a_null_stack_segment_makes_no_new_blocks_in_64_bit_mode)
+{
+    const auto blocks = [](u8 to_ss) {
+        BareMachine machine{[](x86::Cpu& c) { return translator::make_x86_tier(c, {.hot = 2}); }};
+        machine.begin_flat_32();
+        enter_long_mode(machine, false);
+        machine.state.gpr[x86::rbx] = 20;
+        // M: mov ecx, 20; L: dec ecx; jnz L; nop or mov ss, eax with 0; dec ebx; jnz M; out 80h, al; hlt
+        machine.place(start, {0xb9, 20, 0, 0, 0, 0xff, 0xc9, 0x75, 0xfc, 0x31, 0xc0, to_ss, u8(to_ss == 0x8e ? 0xd0 : 0x90)});
+        machine.place(start + 13, {0xff, 0xcb, 0x75, 0xef, 0xe6, 0x80, 0xf4});
+        EXPECT_EQ(machine.run(), VcpuExit::kicked);
+        EXPECT_EQ(machine.state.gpr[x86::rbx], 0u);
+        return machine.vcpu->translator_counts().blocks;
+    };
+    constexpr u8 nop = 0x90, mov_ss = 0x8e;
+    // The load ends a block.
+    EXPECT_LE(blocks(mov_ss), blocks(nop) + 1);
 }
 
 // The upper halves are all zero when the TLB is asked, and no longer when somebody next wants the registers.
