@@ -1544,8 +1544,8 @@
         <translation>Es wird geprüft, ob KVM hier funktioniert …</translation>
     </message>
     <message>
-        <source>The built-in translator, because there is no KVM here. %1</source>
-        <translation>Mit dem eingebauten Übersetzer, weil es hier kein KVM gibt. %1</translation>
+        <source>The built-in translator, because KVM can't be used here. %1</source>
+        <translation>Mit dem eingebauten Übersetzer, weil KVM hier nicht zu gebrauchen ist. %1</translation>
     </message>
     <message>
         <source>A CD image (ISO), disk image or exported machine (OVA); drop it here</source>
