@@ -1,4 +1,4 @@
-// disk create, info, check, convert, compact, resize.
+// disk create, info, check, convert, compact, resize, snapshot.
 
 #include <QDateTime>
 #include <QJsonArray>
@@ -231,6 +231,24 @@ int resize(const Arguments& arguments)
         engine::resize_disk(sourceFrom(arguments), size.value(), shrinking),
         QString("“%1” has %2 now.").arg(arguments.positional(0), inUnits(size.value())));
 }
+
+int snapshot(const Arguments& arguments)
+{
+    const QString file = arguments.positional(0), action = arguments.positional(1), name = arguments.positionalOr(2, {});
+    const auto disk = sourceFrom(arguments);
+    if (action != "take" && action != "restore" && action != "delete")
+        return refuse(problem(
+            QString("A snapshot in a disk image can't be asked to “%1”").arg(action), {},
+            "Write take, restore or delete; “paddock disk info” lists those there are"));
+    if (action == "take")
+        return finish(
+            engine::take_disk_snapshot(disk, name.toStdString()), QString("Made the snapshot “%1” in “%2”.").arg(name, file));
+    if (action == "restore")
+        return finish(
+            engine::restore_disk_snapshot(disk, name.toStdString()), QString("“%1” is as it was in “%2”.").arg(file, name));
+    return finish(
+        engine::delete_disk_snapshot(disk, name.toStdString()), QString("Deleted the snapshot “%1” in “%2”.").arg(name, file));
+}
 }
 
 std::vector<RunnableCommand> diskCommands()
@@ -269,6 +287,18 @@ std::vector<RunnableCommand> diskCommands()
           {{"--shrink", "", "lets it lose its end"}, format_option, folder_option},
           {}},
          resize},
+        {{"disk snapshot",
+          {"FILE", "ACTION", "SNAPSHOT"},
+          "Takes, goes back to or deletes a snapshot inside a qcow2 image.",
+          {format_option, folder_option},
+          "ACTION is one of\n"
+          "  take SNAPSHOT       keeps the disk as it is now under that name\n"
+          "  restore SNAPSHOT    makes the disk what it was then; what it is now is lost, and images over this one with it\n"
+          "  delete SNAPSHOT     deletes it, and no other\n"
+          "SNAPSHOT is a name, or a number as “paddock disk info” lists them. Snapshots of a machine with its memory are those "
+          "of\n"
+          "“paddock snapshot”."},
+         snapshot},
     };
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <ctime>
 
 #include "engine/base/text.h"
 #include "engine/block/disk_copy.h"
@@ -78,6 +79,18 @@ Result<void> create_qcow2(const NewDisk& disk, u64 size, ImageFormat below_forma
             return filled;
     }
     return file->keep();
+}
+
+template <class Action> Result<void> with_qcow2(const DiskSource& disk, Action action)
+{
+    auto layer = open_source(disk, ImageAccess::read_write);
+    if (!layer)
+        return layer.error();
+    if (const auto image = std::dynamic_pointer_cast<qcow2::Image>(*layer))
+        return action(*image);
+    return Error{
+        "The image " + in_quotes(disk.path) + " can't hold snapshots", text("it is of the format ", (*layer)->format()),
+        "Convert it to qcow2 with “paddock disk convert”"};
 }
 
 DiskCheck from_report(const qcow2::CheckReport& r)
@@ -207,7 +220,7 @@ Result<u64> compact_disk(const DiskSource& disk, const DiskProgress& progress)
     if (image && !image->snapshots().empty())
         return Error{
             "The image " + in_quotes(disk.path) + " can't be compacted", "there are snapshots inside",
-            "Delete them first with qemu-img snapshot -d, or convert the image"};
+            "Delete them first with “paddock disk snapshot”, or convert the image"};
     const u64 before = peek_image_file(disk.path).value()->bytes_on_disk();
     auto file = NewFile::create_to_replace(disk.path);
     if (!file)
@@ -248,6 +261,21 @@ Result<void> resize_disk(const DiskSource& disk, u64 size, Shrinking shrinking)
     if (const auto raw = std::dynamic_pointer_cast<RawFile>(*layer))
         return raw->resize(size);
     return cannot_write(std::string((*layer)->format()));
+}
+
+Result<void> take_disk_snapshot(const DiskSource& disk, const std::string& name)
+{
+    return with_qcow2(disk, [&](qcow2::Image& image) { return image.take_snapshot(name, u32(std::time(nullptr))); });
+}
+
+Result<void> restore_disk_snapshot(const DiskSource& disk, const std::string& which)
+{
+    return with_qcow2(disk, [&](qcow2::Image& image) { return image.restore_snapshot(which); });
+}
+
+Result<void> delete_disk_snapshot(const DiskSource& disk, const std::string& which)
+{
+    return with_qcow2(disk, [&](qcow2::Image& image) { return image.delete_snapshot(which); });
 }
 
 }

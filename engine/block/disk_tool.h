@@ -1,6 +1,6 @@
 #pragma once
 // What a person does to disk images while no machine uses them: making, looking into, checking, converting, compacting and
-// resizing them. Everything waits; an image that is in use elsewhere is refused. A new file appears only when it is complete.
+// resizing them, and the snapshots inside them. Everything waits; an image that is in use elsewhere is refused. A new file appears only when it is complete.
 
 #include <functional>
 #include <string>
@@ -78,5 +78,11 @@ Result<u64> compact_disk(const DiskSource& disk, const DiskProgress& progress = 
 
 enum class Shrinking : u8 { refused, allowed };
 Result<void> resize_disk(const DiskSource& disk, u64 size, Shrinking shrinking);
+
+// Snapshots inside a qcow2 image, by id or name; disk_info() lists them. Going back loses what the disk is now, and gives it
+// its size of then; images that lie over this one are of no use afterwards.
+Result<void> take_disk_snapshot(const DiskSource& disk, const std::string& name);
+Result<void> restore_disk_snapshot(const DiskSource& disk, const std::string& which);
+Result<void> delete_disk_snapshot(const DiskSource& disk, const std::string& which);
 
 }

@@ -51,8 +51,7 @@ Result<void> Image::load(const std::string& wanted)
     if (snapshots)
         snapshots_ = std::move(*snapshots);
     for (const Snapshot& snapshot : snapshots_)
-        refcounts_.protect(
-            snapshot.l1_table_offset, round_up(u64(snapshot.l1_size) * 8, header_.cluster_size()) >> header_.cluster_bits);
+        refcounts_.protect(snapshot.l1_table_offset, l1_clusters(snapshot.l1_size));
     if (header_.nb_snapshots)
         refcounts_.protect(header_.snapshots_offset, 1);
     if (wanted.empty()) {
@@ -60,28 +59,18 @@ Result<void> Image::load(const std::string& wanted)
             return loaded;
         return repair_if_dirty();
     }
-    const auto found = std::ranges::find_if(
-        snapshots_, [&](const Snapshot& snapshot) { return snapshot.id == wanted || snapshot.name == wanted; });
-    if (found == snapshots_.end())
-        return Error{
-            "The image " + in_quotes(path_) + " has no snapshot " + in_quotes(wanted), "",
-            "“paddock disk info” lists those there are"};
+    const Snapshot* found = find_snapshot(wanted);
+    if (!found)
+        return no_snapshot(wanted);
     size_ = round_up(found->disk_size, 512);
     return load_l1(found->l1_table_offset, found->l1_size);
 }
 
 Result<void> Image::load_l1(u64 offset, u32 entries)
 {
-    std::vector<u8> bytes(round_up(file_->present(offset, 8 * u64(entries)), 8));
-    if (const int error_number = file_->read(offset, bytes))
+    if (const int error_number = read_l1(offset, entries, l1_))
         return image_failure(path_, "read", error_number).error;
-    l1_.assign(entries, 0);
-    refcounts_.protect(offset, round_up(8 * u64(entries), header_.cluster_size()) >> header_.cluster_bits);
-    for (std::size_t n = 0; n < bytes.size() / 8; ++n) {
-        l1_[n] = load_be<u64>(&bytes[8 * n]);
-        if (const u64 table = l1_[n] & offset_bits)
-            refcounts_.protect(table, 1);
-    }
+    protect_l1(offset);
     return {};
 }
 

@@ -9,11 +9,12 @@
 //
 // Lazy refcounts are read (the refcounts of an image that was not closed are made anew when it is opened for writing) but not
 // practised: counts are always kept.
-// Not modelled: encryption, external data files and extended L2 entries (refused by name), making internal snapshots,
-// bitmaps (marked as out of date at the first write, as the format wants it), writing compressed clusters in place.
+// Not modelled: encryption, external data files and extended L2 entries (refused by name), bitmaps (marked as out of date at
+// the first write, as the format wants it), writing compressed clusters in place, the state of a machine in a snapshot.
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <mutex>
 
 #include "engine/block/image_layer.h"
@@ -58,6 +59,11 @@ public:
     Result<void> resize(u64 size);
     // Gives every cluster its place, so that later writes change no tables.
     Result<void> preallocate();
+    // Snapshots inside the image, found by id or name. An image that contradicts itself is refused, and so is a name that is
+    // taken. Going back changes the size to what it was. After an error the image is read-only as far as this object goes.
+    Result<void> take_snapshot(const std::string& name, u32 date_seconds);
+    Result<void> restore_snapshot(const std::string& wanted);
+    Result<void> delete_snapshot(const std::string& wanted);
     // Whole clusters of data, compressed where that helps; where there was nothing.
     BlockResult write_compressed(u64 offset, std::span<const u8> cluster);
 
@@ -109,6 +115,23 @@ private:
 
     Result<void> set_size(u64 size, u64 l1_entries);
     Result<void> grow(u64 size, u64 l1_entries);
+
+    const Snapshot* find_snapshot(const std::string& wanted) const;
+    Error no_snapshot(const std::string& wanted) const;
+    Result<void> change_snapshots(const std::function<Result<void>()>& change);
+    Result<void> finish_change();
+    Result<void> change_snapshot_table(std::vector<Snapshot> snapshots);
+    Result<void> mark_dirty(bool dirty);
+    Result<void> write_header(const Header& changed);
+    u64 l1_clusters(u64 entries) const;
+    int read_l1(u64 offset, u32 entries, std::vector<u64>& l1);
+    void protect_l1(u64 offset);
+    Result<void> write_l1_copy(const std::vector<u64>& l1, u64& offset);
+    int uses_of(const std::vector<u64>& l1, std::vector<u32>& uses);
+    Result<void> count_uses_of(std::vector<u64>& l1);
+    void give_up_uses(const std::vector<u32>& uses);
+    Result<void> set_flags_of_tables(const std::vector<u64>& l1);
+    int set_flags_of_l1();
 
     BlockResult prepare_to_write();
     BlockResult relieve();    // writes metadata down when much has gathered

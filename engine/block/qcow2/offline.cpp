@@ -19,8 +19,9 @@ Result<void> Image::resize(u64 wanted)
         return Error{what, "it can't be written to", "Open it for writing"};
     if (wanted == 0 || wanted >= largest_file || entries > largest_l1 / 8)
         return Error{what, text("the format can't hold ", wanted, " bytes"), "Choose another size"};
-    if (wanted < size_ && header_.nb_snapshots)
-        return Error{what, "snapshots in it need its size", "Delete them first with qemu-img snapshot -d"};
+    const bool keeps_size = std::ranges::any_of(snapshots_, [](const Snapshot& snapshot) { return !snapshot.size_recorded; });
+    if (keeps_size || (wanted < size_ && header_.nb_snapshots))
+        return Error{what, "snapshots in it need its size", "Delete them first with “paddock disk snapshot”"};
     BlockResult done = prepare_to_write();
     const u64 before = size_;
     if (done.ok() && wanted < before) {

@@ -3,53 +3,13 @@
 #include <set>
 
 #include "tests/engine/block/disk_fixture.h"
-#include "tests/engine/block/memory_file.h"
-
-#include "engine/base/bits.h"
-#include "engine/base/text.h"
-#include "engine/block/qcow2/check.h"
-#include "engine/block/qcow2/create.h"
-#include "engine/block/qcow2/image.h"
+#include "tests/engine/block/qcow2/memory_image.h"
 
 using namespace engine;
 
 namespace {
 
 using Call = MemoryFile::Call;
-
-std::shared_ptr<qcow2::Image> open_in_memory(const std::shared_ptr<MemoryFile>& file)
-{
-    auto header = qcow2::read_header(*file, "memory");
-    EXPECT_TRUE(header) << header.error().text();
-    auto image = qcow2::Image::open("memory", std::make_unique<SharedFile>(file), *header, {});
-    EXPECT_TRUE(image) << image.error().text();
-    return image ? *image : nullptr;
-}
-
-std::vector<u8> new_image(const qcow2::NewImage& image)
-{
-    MemoryFile file;
-    EXPECT_TRUE(qcow2::write_new_image(file, image, "memory"));
-    return file.bytes();
-}
-
-qcow2::CheckReport check_bytes(std::vector<u8> bytes)
-{
-    MemoryFile file(std::move(bytes));
-    auto header = qcow2::read_header(file, "memory");
-    EXPECT_TRUE(header) << header.error().text();
-    const auto report = header ? qcow2::check(file, *header, "memory") : Result<qcow2::CheckReport>(header.error());
-    EXPECT_TRUE(report) << report.error().text();
-    return report ? report.value() : qcow2::CheckReport{.corruptions = 1};
-}
-
-std::string findings(const qcow2::CheckReport& report)
-{
-    std::string all = text(report.corruptions, " corruptions, ", report.leaks, " leaks");
-    for (const std::string& finding : report.findings)
-        all += "\n" + finding;
-    return all;
-}
 
 // A guest that writes sectors with a number of their own, so that each state of each sector can be told.
 class Guest {
@@ -153,47 +113,6 @@ private:
     u64 stamp_ = 0;
     Write last_{};
 };
-
-// What may be left of the file when the power fails after `events` events: all up to the last flush, and of what came after
-// any sectors.
-std::vector<u8>
-after_power_failure(const std::vector<u8>& start, const std::vector<MemoryFile::Event>& log, u64 events, std::mt19937_64& random)
-{
-    u64 flushed = 0;
-    for (u64 n = 0; n < events; ++n)
-        if (log[n].call == Call::flush)
-            flushed = n;
-    std::vector<u8> bytes = start;
-    const auto chance = random() % 4;    // all of it, most, half, little
-    for (u64 n = 0; n < events; ++n) {
-        if (n < flushed || log[n].call == Call::resize || chance == 0) {
-            MemoryFile::apply(bytes, log[n]);
-            continue;
-        }
-        const u64 length = log[n].call == Call::punch ? log[n].length : log[n].bytes.size();
-        for (u64 at = 0; at < length; at += 512) {
-            if (random() % 4 < chance)
-                continue;
-            MemoryFile::Event part = log[n];
-            part.offset += at;
-            part.length = std::min<u64>(512, length - at);
-            if (part.call == Call::write)
-                part.bytes = {log[n].bytes.begin() + std::ptrdiff_t(at), log[n].bytes.begin() + std::ptrdiff_t(at + part.length)};
-            MemoryFile::apply(bytes, part);
-        }
-    }
-    return bytes;
-}
-
-std::vector<u64> stamps_of(ImageLayer& disk)
-{
-    std::vector<u8> bytes(disk.size());
-    EXPECT_TRUE(disk.execute({.operation = BlockOperation::read, .offset = 0, .length = bytes.size(), .segments = {bytes}}).ok());
-    std::vector<u64> stamps;
-    for (std::size_t n = 0; n < bytes.size(); n += 512)
-        stamps.push_back(load_le<u64>(&bytes[n]));
-    return stamps;
-}
 
 void crash_everywhere(const std::vector<u8>& start, unsigned seed, unsigned steps, unsigned crashes)
 {

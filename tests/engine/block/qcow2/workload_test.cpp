@@ -1,6 +1,8 @@
 // A long random life of a disk beside a model in memory, judged by qemu-img in the end. PADDOCK_BLOCK_OPERATIONS says how many
 // requests are made (3000), PADDOCK_BLOCK_SEED which.
 
+#include <map>
+
 #include "tests/engine/block/disk_fixture.h"
 
 #include "engine/base/text.h"
@@ -27,12 +29,15 @@ protected:
     void several_at_once();
     void change_size();
     void snapshot();
+    void snapshot_inside();
+    void expect_inside(const std::string& layer);
     void expect_sound();
 
     std::unique_ptr<DiskImage> disk_;
     std::vector<u8> model_;
     std::string top_ = "disk.qcow2";
     std::vector<std::pair<std::string, std::vector<u8>>> kept_;    // layers below, as they were when they were sealed
+    std::map<std::string, std::map<std::string, std::vector<u8>>> inside_;    // snapshots in each layer, by name
     std::mt19937_64 random_;
     bool qemu_ = false;
 };
@@ -111,7 +116,8 @@ void Qcow2Workload::change_size()
 {
     const u64 size = 512 * (1 + random_() % (24 * 2048));
     auto top = std::dynamic_pointer_cast<qcow2::Image>(disk_->top());
-    if (size < model_.size() && !top->snapshots().empty())
+    // qemu-img goes back to another size in version 3 alone.
+    if (!top->snapshots().empty() && (size < model_.size() || top->header().version == 2))
         return;
     const auto resized = top->resize(size);
     ASSERT_TRUE(resized) << resized.error().text();
@@ -124,7 +130,9 @@ void Qcow2Workload::snapshot()
 {
     if (qemu_ && random_() % 2) {
         disk_.reset();
-        ASSERT_EQ(run(text("qemu-img snapshot -c s", random_() % 1'000'000, " ", top_)), 0) << said();
+        const std::string name = text("q", random_());
+        ASSERT_EQ(run("qemu-img snapshot -c " + name + " " + top_), 0) << said();
+        inside_[top_][name] = model_;
         return reopen(top_);
     }
     const std::string name = text("over", kept_.size(), ".qcow2");
@@ -135,6 +143,55 @@ void Qcow2Workload::snapshot()
     kept_.emplace_back(top_, model_);
     ASSERT_TRUE(disk_->change_top(*overlay, {}));
     top_ = name;
+}
+
+// Takes one in the topmost layer, goes back to one, or deletes one.
+void Qcow2Workload::snapshot_inside()
+{
+    disk_.reset();
+    auto& kept = inside_[top_];
+    auto layer = open_layer(path(top_), ImageAccess::read_write);
+    ASSERT_TRUE(layer) << layer.error().text();
+    auto image = std::dynamic_pointer_cast<qcow2::Image>(*layer);
+    const auto kind = random_() % 3;
+    auto one = kept.begin();
+    std::advance(one, kept.empty() ? 0 : random_() % kept.size());
+    Result<void> done;
+    if (kept.empty() || (kind == 0 && kept.size() < 6)) {
+        const std::string name = text("s", random_());
+        done = image->take_snapshot(name, 1'700'000'000);
+        kept[name] = model_;
+    } else if (kind == 1) {
+        done = image->restore_snapshot(one->first);
+        model_ = one->second;
+    } else {
+        done = image->delete_snapshot(one->first);
+        kept.erase(one);
+    }
+    ASSERT_TRUE(done) << done.error().text();
+    image.reset();
+    layer->reset();
+    reopen(top_);
+}
+
+void Qcow2Workload::expect_inside(const std::string& layer)
+{
+    for (const auto& [name, content] : inside_[layer]) {
+        SCOPED_TRACE("snapshot " + name);
+        auto image = open(layer, ImageAccess::read_only, {.snapshot = name});
+        ASSERT_TRUE(image);
+        EXPECT_TRUE(read(*image, 0, image->size()) == content);
+        if (!qemu_)
+            continue;
+        image.reset();
+        put("wanted.img", content);
+        // It reads snapshots at the disk's present size, so it goes back in a copy.
+        EXPECT_EQ(
+            run("cp " + layer + " copy.qcow2 && qemu-img snapshot -a " + name
+                + " copy.qcow2 && qemu-img compare copy.qcow2 wanted.img && qemu-img check copy.qcow2"),
+            0)
+            << said();
+    }
 }
 
 void Qcow2Workload::expect_sound()
@@ -151,6 +208,8 @@ void Qcow2Workload::expect_sound()
         EXPECT_TRUE(report.value().clean()) << (report.value().findings.empty() ? "" : report.value().findings.front());
         auto image = open(name, ImageAccess::read_only);
         EXPECT_TRUE(read(*image, 0, content.size()) == content);
+        image.reset();
+        ASSERT_NO_FATAL_FAILURE(expect_inside(name));
         if (!qemu_)
             continue;
         put("wanted.img", content);
@@ -177,6 +236,8 @@ void Qcow2Workload::live(const qcow2::NewImage& image, unsigned operations, unsi
             change_size();
         else if (chance < 6)
             reopen(top_);
+        else if (chance < 16)
+            snapshot_inside();
         else
             one_request();
     }
