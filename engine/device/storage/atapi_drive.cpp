@@ -318,14 +318,19 @@ std::unique_ptr<BlockDevice> AtapiDrive::change_disc(std::unique_ptr<BlockDevice
         cancel();
     std::swap(disc, disc_);
     s_.tray_open = false;
+    announce_disc(had_disc, reading);
+    return disc;
+}
+
+void AtapiDrive::announce_disc(bool had_disc, bool was_reading)
+{
     s_.event_removed |= had_disc;
     s_.event_new = disc_ != nullptr;
     s_.absent_once = had_disc && disc_;
     if (disc_ && !s_.absent_once && s_.attention_asc == 0)
         s_.attention_asc = 0x28;
-    if (reading)
+    if (was_reading)
         check_condition(2, 0x3a, 1);
-    return disc;
 }
 
 void AtapiDrive::press_eject()
@@ -353,8 +358,9 @@ void AtapiDrive::set_tray(bool open)
 
 void AtapiDrive::visit(StateVisitor& v)
 {
-    auto& [packet, stage, dma, byte_limit, sense_key, asc, ascq, attention_asc, attention_ascq, open, is_locked, absent_once, event_removed, event_new, event_eject, lba, blocks_left, chunk, fields, dma_mode, error_recovery, audio_control]
+    auto& [packet, stage, dma, byte_limit, sense_key, asc, ascq, attention_asc, attention_ascq, open, is_locked, absent_once, event_removed, event_new, event_eject, lba, blocks_left, chunk, fields, dma_mode, error_recovery, audio_control, disc_bytes]
         = s_;
+    disc_bytes = disc_ ? disc_->size() : 0;
     v.field("packet", packet);
     v.field("stage", stage);
     v.field("dma", dma);
@@ -377,13 +383,23 @@ void AtapiDrive::visit(StateVisitor& v)
     v.field("dma_mode", dma_mode);
     v.field("error_recovery", error_recovery);
     v.field("audio_control", audio_control);
+    v.field("disc_bytes", disc_bytes);
     AtaDevice::visit(v);
 }
 
 bool AtapiDrive::restored()
 {
     const bool reading = s_.blocks_left == 0 || frame_size() != 0;
-    return s_.stage <= Stage::data_out && s_.chunk <= largest_chunk && reading && AtaDevice::restored();
+    // Where another disc lies in the drive than the guest knows, it has to hear of it, and a request to the old one is over.
+    const bool other_disc = s_.disc_bytes != (disc_ ? disc_->size() : 0);
+    const bool was_reading = other_disc && r_.phase == Phase::waiting;
+    if (was_reading)
+        cancel();
+    if (s_.stage > Stage::data_out || s_.chunk > largest_chunk || !reading || !AtaDevice::restored())
+        return false;
+    if (other_disc)
+        announce_disc(s_.disc_bytes != 0 && !s_.tray_open, was_reading);
+    return true;
 }
 
 }

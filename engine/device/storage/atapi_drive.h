@@ -31,6 +31,7 @@ public:
         u8 dma_mode = 0x42;
         std::array<u8, 8> error_recovery{0x01, 0x06, 0x00, 0x05, 0, 0, 0, 0};
         std::array<u8, 16> audio_control{0x0e, 0x0e, 0x04, 0, 0, 0, 0, 75, 1, 0xff, 2, 0xff, 0, 0, 0, 0};
+        u64 disc_bytes = 0;    // as of the last visit; by it a disc is told from the one that a snapshot was taken with
     };
 
     AtapiDrive(std::string name, unsigned drive, AtaCable& cable, DriveWires wires, std::unique_ptr<BlockDevice> disc);
@@ -80,6 +81,7 @@ private:
     void invalid_field() { check_condition(5, 0x24); }
     void reply(std::vector<u8> bytes, u32 allocation_length);
     void send(u32 unit);
+    void announce_disc(bool had_disc, bool was_reading);
     u32 drq_block(u32 unit) const;
 
     // Reading.

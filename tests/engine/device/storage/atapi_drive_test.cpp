@@ -246,4 +246,39 @@ TEST_F(AtapiDriveTest, a_saved_read_goes_on_elsewhere)
     EXPECT_EQ(all, blocks(8, 40));
 }
 
+TEST_F(AtapiDriveTest, a_guest_that_comes_back_to_another_disc_hears_of_it)
+{
+    EXPECT_EQ(ask({0x28, 0, 0, 0, 0, 8, 0, 0, 1}), blocks(8, 1));
+    while (event())
+        ;
+    const StateMap saved = save();
+    IdeBench other;
+    MemoryDiskContent second;
+    fill(second, 100 * 2048, 2048);
+    other.atapi->change_disc(std::make_unique<MemoryDisk>(second, 2048, true));
+    ASSERT_TRUE(other.load(saved));
+    EXPECT_FALSE(other.packet({0}));
+    EXPECT_EQ(other.sense(), (std::array<u8, 3>{2, 0x3a, 1}));
+    EXPECT_FALSE(other.packet({0}));
+    EXPECT_EQ(other.sense(), (std::array<u8, 3>{6, 0x28, 0}));
+    // Once only, and not where the disc is the same.
+    ASSERT_TRUE(other.load(other.save()));
+    EXPECT_TRUE(other.packet({0}));
+    ASSERT_TRUE(load(saved));
+    EXPECT_TRUE(packet({0}));
+}
+
+TEST_F(AtapiDriveTest, a_read_that_was_under_way_does_not_go_on_from_another_disc)
+{
+    disc.hold = true;
+    packet({0x28, 0, 0, 0, 0, 0, 0, 0, 1});
+    const StateMap saved = save();
+    IdeBench other;
+    other.atapi->change_disc(nullptr);
+    ASSERT_TRUE(other.load(saved));
+    EXPECT_EQ(other.status(secondary) & 0x89, 1);
+    EXPECT_EQ(other.sense(), (std::array<u8, 3>{2, 0x3a, 1}));
+    disc.release();
+}
+
 }
