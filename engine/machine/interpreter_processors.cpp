@@ -1,4 +1,5 @@
 #include "engine/cpu/x86/cpu.h"
+#include "engine/cpu/x86/possible_state.h"
 #include "engine/cpu/x86/rendezvous.h"
 #include "engine/cpu/x86/vcpu_x86.h"
 #include "engine/device/interrupt/apic_bus.h"
@@ -77,6 +78,7 @@ public:
 
     void reset() override
     {
+        possible_ = true;
         for (std::size_t n = 0; n < vcpus_.size(); ++n) {
             lapics_[n]->reset();
             vcpus_[n]->reset();
@@ -93,14 +95,15 @@ public:
             vcpus_[n]->save(state);
             const x86::CpuState before = state;
             visitor.group("cpu." + std::to_string(n), state);
+            possible_ = possible_ && x86::possible(state);
             // A visitor that only reads must not cost the processor what it has translated.
-            if (state != before)
+            if (state != before && possible_)
                 vcpus_[n]->load(state);
         }
     }
     bool restored() override
     {
-        bool sound = true;
+        bool sound = possible_;
         for (const auto& lapic : lapics_)
             sound &= lapic->restored();
         return sound;
@@ -139,6 +142,7 @@ private:
     TranslationRounds rounds_;
     std::vector<std::unique_ptr<Lapic>> lapics_;
     std::vector<std::unique_ptr<Vcpu>> vcpus_;
+    bool possible_ = true;    // all that was visited since the reset
 };
 
 std::unique_ptr<Processors> make(unsigned count, Processors::Wires wires, InterpreterProcessors::MakeTier make_tier)
