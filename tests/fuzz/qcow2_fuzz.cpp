@@ -1,5 +1,5 @@
 // Any bytes as a qcow2 image. The input is laid over a small sound image (a few bytes say where), so that few bytes reach far:
-// it is opened, read, written, checked and repaired.
+// it is opened, read, written, checked and repaired, and its snapshots are changed.
 
 #include <algorithm>
 #include <cstring>
@@ -27,6 +27,8 @@ const std::vector<u8>& sound_image()
         data.resize(20'480);
         (void)(*image)->execute({.operation = BlockOperation::write, .offset = 1024, .length = data.size(), .segments = {data}});
         (void)(*image)->write_compressed(65536, std::span(data).first(512));
+        (void)(*image)->take_snapshot("kept", 0);
+        (void)(*image)->execute({.operation = BlockOperation::write, .offset = 5120, .length = data.size(), .segments = {data}});
         image->reset();
         return file->bytes();
     }();
@@ -64,6 +66,25 @@ void use(ImageLayer& image)
     (void)image.extent(0, size);
 }
 
+// What contradicts itself is left alone there, so it is repaired before.
+void change_snapshots(const std::vector<u8>& bytes)
+{
+    const auto file = std::make_shared<MemoryFile>(bytes);
+    file->limit = 2 << 20;
+    auto header = qcow2::read_header(*file, "fuzz");
+    if (!header || !qcow2::repair(*file, *header, "fuzz"))
+        return;
+    auto image = qcow2::Image::open("fuzz", std::make_unique<SharedFile>(file), *header, {});
+    if (!image || (*image)->size() > most_used)
+        return;
+    (void)(*image)->take_snapshot("taken", 0);
+    use(**image);
+    (void)(*image)->restore_snapshot("kept");
+    use(**image);
+    (void)(*image)->delete_snapshot("kept");
+    (void)(*image)->restore_snapshot("taken");
+}
+
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size)
@@ -84,5 +105,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size)
         if (image && access == ImageAccess::read_write)
             (void)(*image)->resize(disk_size * 2);
     }
+    change_snapshots(bytes);
     return 0;
 }
