@@ -30,7 +30,7 @@ using x86::Insn;
 struct Outcome {
     CpuState state;
     bool trap_shadow = false;
-    bool uppers_used = true, uppers_stored = true;
+    bool uppers_used = true, uppers_stored = true, zmm_used = true, zmm_stored = true;
     u32 pending_debug = 0;
     int delivering = -1;
     bool faulted = false;
@@ -239,6 +239,8 @@ void LockstepTier::save(const Cpu& c, bool faulted, Outcome& to)
     to.trap_shadow = c.trap_shadow;
     to.uppers_used = c.slots.uppers_used;
     to.uppers_stored = c.slots.uppers_stored;
+    to.zmm_used = c.slots.zmm_used;
+    to.zmm_stored = c.slots.zmm_stored;
     to.pending_debug = c.pending_debug;
     to.delivering = c.delivering;
     to.faulted = faulted;
@@ -281,6 +283,8 @@ void LockstepTier::go_back(Cpu& c)
     c.fpu = from.fpu;
     c.slots.uppers_used = start_.uppers_used;
     c.slots.uppers_stored = start_.uppers_stored;
+    c.slots.zmm_used = start_.zmm_used;
+    c.slots.zmm_stored = start_.zmm_stored;
     c.trap_shadow = start_.trap_shadow;
     c.pending_debug = start_.pending_debug;
     c.delivering = start_.delivering;

@@ -54,7 +54,7 @@ CpuidResult both(const KvmDevice& device, const CpuidTable& host, u32 leaf, u32 
 }
 }
 
-// PKRU must also lie where the model has it, for the processor itself writes the images.
+// XSAVE's components must also lie where the model has them, for the processor itself writes the images.
 u32 kvm_features(const KvmDevice& device, const x86::CpuModel& model)
 {
     CpuidTable host;
@@ -65,8 +65,12 @@ u32 kvm_features(const KvmDevice& device, const x86::CpuModel& model)
     for (const auto& [leaf, subleaf] : {std::pair{1u, 0u}, {7u, 0u}, {0xdu, 1u}})
         shown |= x86::features_shown(leaf, subleaf, both(device, host, leaf, subleaf, x86::cpuid(model, {}, leaf, subleaf)));
     for (const kvm_cpuid_entry2& entry : host.entries())
-        if (entry.function == 0xd && entry.index == 9 && entry.ebx != x86::xsave_pkru_at)
-            shown &= ~u32(x86::feature_pku);
+        for (const auto& [component, at, size] : x86::xsave_components)
+            if (entry.function == 0xd && entry.index < 64 && component == u64(1) << entry.index
+                && (entry.ebx != at || entry.eax != size)) {
+                shown &= component == x86::xcr0_pkru ? ~u32(x86::feature_pku) : ~u32(0);
+                shown &= component & x86::xcr0_avx512 ? ~x86::avx512_features : ~u32(0);
+            }
     return model.features & shown;
 }
 

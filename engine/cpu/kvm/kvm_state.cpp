@@ -1,7 +1,10 @@
 #include "engine/cpu/kvm/kvm_state.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstring>
+#include <type_traits>
 
 #include <cpuid.h>
 #include <linux/kvm.h>
@@ -9,6 +12,7 @@
 #include "engine/base/bits.h"
 #include "engine/cpu/kvm/kvm_device.h"
 #include "engine/cpu/kvm/kvm_list.h"
+#include "engine/cpu/x86/cpuid.h"
 
 namespace engine {
 
@@ -169,22 +173,38 @@ void load_registers(const CpuState& s, kvm_regs& regs, kvm_sregs& sregs)
 // The legacy region of an XSAVE image in its 64-bit form, SDM vol. 1, 10.5.1 and 13.4. KVM_SET_FPU would leave MXCSR out.
 // The image has the registers in stack order, the canonical state in physical order.
 constexpr unsigned fx_control = 0, fx_status = 2, fx_tags = 4, fx_opcode = 6, fx_instruction = 8, fx_data = 16, fx_mxcsr = 24,
-                   fx_registers = 32, fx_xmm = 160, xsave_components = 512;
-constexpr u64 x87_and_sse = 3, avx_component = 4, pkru_component = 1 << 9;
-// Where the host's processor, and with it KVM, has the upper halves: leaf 0DH, subleaf 2. 576 on all that have them.
-unsigned xsave_avx_at()
+                   fx_registers = 32, fx_xmm = 160, xsave_header = 512;
+constexpr u64 x87_and_sse = 3;
+
+// Where the host's processor, and with it KVM, has a component: leaf 0DH. 0 if it has none.
+struct Place {
+    u32 at = 0, size = 0;
+};
+unsigned place_of(const x86::XsaveComponent& which, std::size_t size)
 {
-    u32 size = 0, at = 0, ecx = 0, edx = 0;
-    __cpuid_count(0xd, 2, size, at, ecx, edx);
-    return size == sizeof(x86::FpuState::ymm_high) && at + size <= sizeof(KvmXsave::bytes) ? at : 0;
+    static const auto places = [] {
+        std::array<Place, 10> found{};
+        for (u32 n = 2; n < found.size(); ++n) {
+            u32 ecx = 0, edx = 0;
+            __cpuid_count(0xd, n, found[n].size, found[n].at, ecx, edx);
+        }
+        return found;
+    }();
+    const Place& place = places[unsigned(std::countr_zero(which.component))];
+    return place.size >= size && place.at + size <= sizeof(KvmXsave::bytes) ? place.at : 0;
 }
 
-// Likewise subleaf 9; 0 on a host without protection keys.
-unsigned xsave_pkru_at()
+// each(bit, place, the state's part) for what lies behind the header.
+void each_component(auto& state, auto each)
 {
-    u32 size = 0, at = 0, ecx = 0, edx = 0;
-    __cpuid_count(0xd, 9, size, at, ecx, edx);
-    return size && at + sizeof(u32) <= sizeof(KvmXsave::bytes) ? at : 0;
+    auto& f = state.fpu;
+    const auto one
+        = [&](const x86::XsaveComponent& which, auto& part) { each(which.component, place_of(which, sizeof part), part); };
+    one(x86::xsave_avx, f.ymm_high);
+    one(x86::xsave_opmask, f.opmask);
+    one(x86::xsave_zmm_high, f.zmm_high);
+    one(x86::xsave_zmm, f.zmm);
+    one(x86::xsave_pkru, state.pkru);
 }
 
 void save_fpu(const KvmXsave& image, CpuState& to)
@@ -206,12 +226,12 @@ void save_fpu(const KvmXsave& image, CpuState& to)
     }
     for (unsigned n = 0; n < f.xmm.size(); ++n)
         std::memcpy(f.xmm[n].q.data(), k + fx_xmm + 16 * n, 16);
-    f.ymm_high = {};
-    const unsigned avx_at = xsave_avx_at();
-    if (avx_at && load_le<u64>(k + xsave_components) & avx_component)
-        std::memcpy(f.ymm_high.data(), k + avx_at, sizeof f.ymm_high);
-    const unsigned pkru_at = xsave_pkru_at();
-    to.pkru = pkru_at && load_le<u64>(k + xsave_components) & pkru_component ? load_le<u32>(k + pkru_at) : 0;
+    const u64 present = load_le<u64>(k + xsave_header);
+    each_component(to, [&](u64 component, unsigned at, auto& part) {
+        part = {};
+        if (at && present & component)
+            std::memcpy(&part, k + at, sizeof part);
+    });
 }
 
 void load_fpu(const CpuState& from, KvmXsave& image)
@@ -233,15 +253,16 @@ void load_fpu(const CpuState& from, KvmXsave& image)
     }
     for (unsigned n = 0; n < f.xmm.size(); ++n)
         std::memcpy(k + fx_xmm + 16 * n, f.xmm[n].q.data(), 16);
-    const unsigned avx_at = xsave_avx_at();
-    const bool avx = f.ymm_high != x86::FpuState{}.ymm_high;
-    if (avx && avx_at)
-        std::memcpy(k + avx_at, f.ymm_high.data(), sizeof f.ymm_high);
-    const unsigned pkru_at = from.pkru ? xsave_pkru_at() : 0;
-    if (pkru_at)
-        store_le<u32>(k + pkru_at, from.pkru);
-    // A host without AVX refuses them, as it should.
-    store_le<u64>(k + xsave_components, x87_and_sse | (avx ? avx_component : 0) | (pkru_at ? pkru_component : 0));
+    u64 present = x87_and_sse;
+    // A host without one refuses it, as it should; but PKRU is nothing to it.
+    each_component(from, [&](u64 component, unsigned at, const auto& part) {
+        if (part == std::remove_cvref_t<decltype(part)>{} || (!at && component == x86::xcr0_pkru))
+            return;
+        if (at)
+            std::memcpy(k + at, &part, sizeof part);
+        present |= component;
+    });
+    store_le<u64>(k + xsave_header, present);
 }
 
 // XCR0 is 1 where KVM knows no other.

@@ -29,6 +29,22 @@ void vgather_64_by_64(Cpu& c, const Insn* i);
 void vzeroupper(Cpu& c, const Insn* i);
 void vzeroall(Cpu& c, const Insn* i);
 
+// Elements of a vector that lies in memory: their alignment is not checked.
+template <class T> T load_element(Cpu& c, const Insn* i, u64 offset)
+{
+    if (!c.soft_tlb.checks_alignment(c.tlb)) [[likely]]
+        return load<T>(c, i, offset);
+    T value;
+    load_bytes(c, i, offset, &value, sizeof value);
+    return value;
+}
+template <class T> void store_element(Cpu& c, const Insn* i, u64 offset, T value)
+{
+    if (!c.soft_tlb.checks_alignment(c.tlb)) [[likely]]
+        return store<T>(c, i, offset, value);
+    store_bytes(c, i, offset, &value, sizeof value);
+}
+
 // Operations in one lane.
 Lanes vpermilps(Lanes a, Lanes order);
 Lanes vpermilpd(Lanes a, Lanes order);

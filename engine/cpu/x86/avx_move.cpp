@@ -20,6 +20,7 @@ template <class T> void set_wide_register(Cpu& c, u8 n, const WideElements<T>& v
     const auto halves = std::bit_cast<std::array<Xmm, 2>>(value);
     c.fpu.xmm[n] = halves[0];
     c.fpu.ymm_high[n] = halves[1];
+    c.fpu.zmm_high[n] = {};
     c.slots.uppers_used = true;
 }
 template <class T> unsigned element_count(const Insn* i)
@@ -29,22 +30,6 @@ template <class T> unsigned element_count(const Insn* i)
 template <class T> bool chosen(T mask)
 {
     return mask >> (8 * sizeof(T) - 1);
-}
-
-// Elements of a vector that lies in memory: their alignment is not checked.
-template <class T> T load_element(Cpu& c, const Insn* i, u64 offset)
-{
-    if (!c.soft_tlb.checks_alignment(c.tlb)) [[likely]]
-        return load<T>(c, i, offset);
-    T value;
-    load_bytes(c, i, offset, &value, sizeof value);
-    return value;
-}
-template <class T> void store_element(Cpu& c, const Insn* i, u64 offset, T value)
-{
-    if (!c.soft_tlb.checks_alignment(c.tlb)) [[likely]]
-        return store<T>(c, i, offset, value);
-    store_bytes(c, i, offset, &value, sizeof value);
 }
 
 template <class T> void broadcast(Cpu& c, const Insn* i)
@@ -253,6 +238,7 @@ void vzeroupper(Cpu& c, const Insn* i)
 {
     check_sse(c, i);
     std::fill_n(c.fpu.ymm_high.begin(), register_count(c), Xmm{});
+    std::fill_n(c.fpu.zmm_high.begin(), register_count(c), ZmmHigh{});
     return next(c, i);
 }
 
@@ -261,6 +247,7 @@ void vzeroall(Cpu& c, const Insn* i)
     check_sse(c, i);
     std::fill_n(c.fpu.xmm.begin(), register_count(c), Xmm{});
     std::fill_n(c.fpu.ymm_high.begin(), register_count(c), Xmm{});
+    std::fill_n(c.fpu.zmm_high.begin(), register_count(c), ZmmHigh{});
     return next(c, i);
 }
 

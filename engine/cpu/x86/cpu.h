@@ -127,6 +127,8 @@ struct HostCodeSlots {
     // Bits 128 to 255 of the vector registers may not be zero, wherever they are; whoever sets these bits says so. And those
     // in FpuState may not be.
     bool uppers_used = true, uppers_stored = true;
+    // The same of bits 256 to 511 of ZMM0-15. Where they are used the others count as used too.
+    bool zmm_used = true, zmm_stored = true;
 };
 
 struct Cpu {

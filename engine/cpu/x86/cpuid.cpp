@@ -37,24 +37,24 @@ CpuidResult brand_part(unsigned part)
     return r;
 }
 
-unsigned xsave_size(u64 components)
-{
-    return components & xcr0_pkru ? xsave_pkru_at + xsave_pkru_size : compacted_pkru_at(components);
-}
-unsigned compacted_size(u64 components)
-{
-    return compacted_pkru_at(components) + (components & xcr0_pkru ? xsave_pkru_size : 0);
-}
-
 // The features that not every machine has, in the words that show them.
 struct FeatureBit {
     Feature feature;
-    u32 bit;
+    u32 bit;    // or all of several
 };
 constexpr FeatureBit leaf1_ecx_bits[] = {{feature_fma, 1 << 12}, {feature_avx, 1 << 28}, {feature_f16c, 1 << 29}};
-constexpr FeatureBit leaf7_ebx_bits[] = {{feature_tsc_adjust, 1 << 1}, {feature_avx2, 1 << 5}, {feature_sha, 1 << 29}};
-constexpr FeatureBit leaf7_ecx_bits[] = {{feature_pku, 1 << 3}, {feature_vaes, 1 << 9}, {feature_vpclmulqdq, 1 << 10}};
-constexpr FeatureBit leaf7_edx_bits[] = {{feature_serialize, 1 << 14}};
+constexpr u32 ebx_avx512 = 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31;    // F, DQ, CD, BW, VL
+constexpr FeatureBit leaf7_ebx_bits[]
+    = {{feature_tsc_adjust, 1 << 1},
+       {feature_avx2, 1 << 5},
+       {feature_avx512, ebx_avx512},
+       {feature_avx512_ifma, 1 << 21},
+       {feature_sha, 1 << 29}};
+constexpr FeatureBit leaf7_ecx_bits[] = {{feature_avx512_vbmi, 1 << 1},    {feature_pku, 1 << 3},
+                                         {feature_avx512_vbmi2, 1 << 6},   {feature_vaes, 1 << 9},
+                                         {feature_vpclmulqdq, 1 << 10},    {feature_avx512_vnni, 1 << 11},
+                                         {feature_avx512_bitalg, 1 << 12}, {feature_avx512_vpopcntdq, 1 << 14}};
+constexpr FeatureBit leaf7_edx_bits[] = {{feature_serialize, 1 << 14}, {feature_avx512_fp16, 1 << 23}};
 constexpr FeatureBit leaf0d_eax_bits[] = {{feature_xsaves, 1 << 3}};    // of subleaf 1
 constexpr u32 ecx_ospke = 1 << 4;
 
@@ -69,7 +69,7 @@ u32 found(std::span<const FeatureBit> bits, u32 word)
 {
     u32 features = 0;
     for (const auto& [feature, bit] : bits)
-        features |= word & bit ? u32(feature) : 0;
+        features |= (word & bit) == bit ? u32(feature) : 0;
     return features;
 }
 
@@ -82,10 +82,9 @@ CpuidResult extended_states(const CpuModel& m, const CpuidContext& x, u32 sublea
         return {u32(supported), xsave_size(x.xcr0), xsave_size(supported), 0};
     if (subleaf == 1)
         return {xsaveopt | xsavec | xgetbv_1 | shown(leaf0d_eax_bits, m.features), compacted_size(x.xcr0), 0, 0};
-    if (subleaf == 2 && supported & xcr0_avx)
-        return {xsave_avx_size, xsave_avx_at, 0, 0};
-    if (subleaf == 9 && supported & xcr0_pkru)
-        return {xsave_pkru_size, xsave_pkru_at, 0, 0};
+    for (const auto& [component, at, size] : xsave_components)
+        if (subleaf < 64 && component == u64(1) << subleaf && supported & component)
+            return {size, at, 0, 0};
     return {};
 }
 
@@ -100,21 +99,37 @@ u32 detect_usual_features()
     return host_features() | (shown_by_host & host_independent_features);
 }
 
-u32 detect_host_features()
+// XCR0 as the host's kernel has set it.
+u64 host_components()
 {
-    struct Leaf {
-        u32 eax = 0, ebx = 0, ecx = 0, edx = 0;
-    } one, seven;
+    u32 eax = 0, ebx = 0, ecx = 0, edx = 0, enabled = 0, upper = 0;
+    __get_cpuid(1, &eax, &ebx, &ecx, &edx);
+    if (ecx & ecx_osxsave)
+        asm("xgetbv" : "=a"(enabled), "=d"(upper) : "c"(0));
+    return u64(upper) << 32 | enabled;
+}
+
+u32 detect_features()
+{
+    CpuidResult one, seven;
     __get_cpuid(1, &one.eax, &one.ebx, &one.ecx, &one.edx);
     __get_cpuid_count(7, 0, &seven.eax, &seven.ebx, &seven.ecx, &seven.edx);
-    const u32 features = (found(leaf1_ecx_bits, one.ecx) | found(leaf7_ebx_bits, seven.ebx) | found(leaf7_ecx_bits, seven.ecx))
-        & ~host_independent_features;
+    return features_shown(1, 0, one) | features_shown(7, 0, seven);
+}
+
+u32 detect_host_features()
+{
+    const u32 features = detect_features() & ~(host_independent_features | avx512_features);
     // All but SHA are AVX, which the host's kernel must have switched on.
-    u32 enabled = 0, upper = 0;
-    if (one.ecx & ecx_osxsave)
-        asm("xgetbv" : "=a"(enabled), "=d"(upper) : "c"(0));
-    const bool avx = features & feature_avx && (enabled & (xcr0_sse | xcr0_avx)) == (xcr0_sse | xcr0_avx);
+    const bool avx = features & feature_avx && !(~host_components() & (xcr0_sse | xcr0_avx));
     return avx ? features : features & feature_sha;
+}
+
+u32 detect_host_avx512_features()
+{
+    const u32 features = detect_features() & avx512_features;
+    const bool usable = features & feature_avx512 && host_features() & feature_avx2 && !(~host_components() & xcr0_avx512);
+    return usable ? features : 0;
 }
 
 CpuidResult vendor(u32 highest)
@@ -154,15 +169,35 @@ u32 host_features()
     return features;
 }
 
+u32 host_avx512_features()
+{
+    static const u32 features = detect_host_avx512_features();
+    return features;
+}
+
 u32 usual_features()
 {
     static const u32 features = detect_usual_features();
     return features;
 }
 
+unsigned xsave_size(u64 components)
+{
+    unsigned size = xsave_legacy_size + xsave_header_size;
+    for (const XsaveComponent& c : xsave_components)
+        size = c.component & components ? c.at + c.size : size;
+    return size;
+}
+
+unsigned compacted_size(u64 components)
+{
+    return compacted_at({~u64(0), 0, 0}, components);
+}
+
 u64 supported_components(const CpuModel& model)
 {
-    return xcr0_x87 | xcr0_sse | (model.features & feature_avx ? xcr0_avx : 0) | (model.features & feature_pku ? xcr0_pkru : 0);
+    return xcr0_x87 | xcr0_sse | (model.features & feature_avx ? xcr0_avx : 0)
+        | (model.features & feature_avx512 ? xcr0_avx512 : 0) | (model.features & feature_pku ? xcr0_pkru : 0);
 }
 
 u32 features_shown(u32 leaf, u32 subleaf, const CpuidResult& r)

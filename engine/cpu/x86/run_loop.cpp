@@ -148,12 +148,13 @@ void load_state(Cpu& c, const CpuState& s)
     c.cr4 = s.cr4;
     c.efer = s.efer;
     // A state from a host with more: what this one cannot execute stays off.
-    c.xcr0 = s.xcr0 & (host_features() & feature_avx ? ~u64(0) : ~xcr0_avx);
+    const u64 avx = host_features() & feature_avx ? 0 : xcr0_avx, avx_512 = host_avx512_features() ? 0 : xcr0_avx512;
+    c.xcr0 = s.xcr0 & ~(avx | avx_512);
     c.dr = s.dr;
     c.dr6 = s.dr6;
     c.dr7 = s.dr7;
     c.fpu = s.fpu;
-    c.slots.uppers_used = true;
+    c.slots.uppers_used = c.slots.zmm_used = true;
     if (c.msr.pkru != s.pkru)
         write_pkru(c, s.pkru);
     c.msr = s;

@@ -138,17 +138,20 @@ inline Lanes first_high(const Cpu& c, const Insn* i)
     return lanes(c.fpu.ymm_high[first_register(i)]);
 }
 
-// A 128-bit result: legacy instructions leave the upper half alone, VEX clears it.
+// A 128-bit result: legacy instructions leave what is above alone, VEX clears it.
 inline void set_vector(Cpu& c, const Insn* i, u8 n, Lanes value)
 {
     c.fpu.xmm[n] = xmm(value);
-    if (i->vex)
+    if (i->vex) {
         c.fpu.ymm_high[n] = {};
+        c.fpu.zmm_high[n] = {};
+    }
 }
 inline void set_vector(Cpu& c, u8 n, const Wide& value)
 {
     c.fpu.xmm[n] = xmm(value.low);
     c.fpu.ymm_high[n] = xmm(value.high);
+    c.fpu.zmm_high[n] = {};
     c.slots.uppers_used = true;
 }
 

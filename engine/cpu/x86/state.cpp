@@ -38,6 +38,11 @@ void FpuState::visit(StateVisitor& v)
         v.field("xmm" + std::to_string(n), xmm[n].q);
     for (unsigned n = 0; n < ymm_high.size(); ++n)
         v.field("ymm_high" + std::to_string(n), ymm_high[n].q);
+    for (unsigned n = 0; n < zmm_high.size(); ++n)
+        v.field("zmm_high" + std::to_string(n), zmm_high[n].q);
+    for (unsigned n = 0; n < zmm.size(); ++n)
+        v.field("zmm" + std::to_string(n + zmm_high.size()), zmm[n].q);
+    v.field("opmask", opmask);
     v.field("mxcsr", mxcsr);
 }
 

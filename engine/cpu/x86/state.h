@@ -36,6 +36,16 @@ struct alignas(16) Xmm {
     bool operator==(const Xmm&) const = default;
 };
 
+// Bits 511:256 of a ZMM register, and all of one.
+struct alignas(16) ZmmHigh {
+    std::array<u64, 4> q{};
+    bool operator==(const ZmmHigh&) const = default;
+};
+struct alignas(16) Zmm {
+    std::array<u64, 8> q{};
+    bool operator==(const Zmm&) const = default;
+};
+
 // An x87 register as memory holds it: 64-bit significand, then sign and exponent.
 struct X87Register {
     u64 significand = 0;
@@ -55,6 +65,9 @@ struct FpuState {
     std::array<X87Register, 8> registers{};    // physical order R0-R7; MMn is register n's significand
     std::array<Xmm, 16> xmm{};
     std::array<Xmm, 16> ymm_high{};    // bits 255:128 of YMM0-15
+    std::array<ZmmHigh, 16> zmm_high{};    // of ZMM0-15
+    std::array<Zmm, 16> zmm{};    // ZMM16-31
+    std::array<u64, 8> opmask{};    // k0-k7
     u32 mxcsr = 0x1f80;
 
     void visit(StateVisitor& v);

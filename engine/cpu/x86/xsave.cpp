@@ -16,15 +16,16 @@ namespace engine::x86 {
 
 namespace {
 
-// The image, SDM vol. 1, 13.4: the legacy region, the header, then AVX at the same place in either format, then PKRU.
-constexpr unsigned header_at = xsave_legacy_size, compaction_at = header_at + 8, avx_at = xsave_avx_at;
+// The image, SDM vol. 1, 13.4: the legacy region, the header, the other components.
+constexpr unsigned header_at = xsave_legacy_size, compaction_at = header_at + 8, header_end = header_at + xsave_header_size;
 constexpr unsigned x87_head_size = fx_mxcsr_offset, mxcsr_size = 8, x87_registers_at = 32;
 constexpr u64 compacted = u64(1) << 63;
 constexpr u32 mxcsr_initial = 0x1f80;
 
-bool any_set(std::span<const Xmm> registers)
+bool any_set(const auto& registers)
 {
-    return std::ranges::any_of(registers, [](const Xmm& x) { return (x.q[0] | x.q[1]) != 0; });
+    using Register = std::remove_cvref_t<decltype(registers[0])>;
+    return std::ranges::any_of(registers, [](const Register& r) { return r != Register{}; });
 }
 
 // `f` with its x87 part as after FNINIT and with empty registers.
@@ -33,14 +34,21 @@ FpuState without_x87(const FpuState& f)
     FpuState fresh;
     fresh.xmm = f.xmm;
     fresh.ymm_high = f.ymm_high;
+    fresh.zmm_high = f.zmm_high;
+    fresh.zmm = f.zmm;
+    fresh.opmask = f.opmask;
     fresh.mxcsr = f.mxcsr;
     return fresh;
 }
 
-// XMM8-15 and their upper halves are not touched outside 64-bit mode.
+// XMM8-15 with what is above them, and ZMM16-31, are not touched outside 64-bit mode.
+unsigned register_count(const Cpu& c)
+{
+    return c.code_64() ? 16 : 8;
+}
 unsigned register_bytes(const Cpu& c)
 {
-    return c.code_64() ? 256 : 128;
+    return register_count(c) * sizeof(Xmm);
 }
 
 struct Image {
@@ -60,9 +68,9 @@ Image image(Cpu& c, const Insn* i)
     return {offset, c.xcr0 & (u64(u32(c.gpr[rdx])) << 32 | u32(c.gpr[rax]))};
 }
 
-unsigned pkru_at(u64 compaction)
+unsigned place_of(const XsaveComponent& of, u64 compaction)
 {
-    return compaction & compacted ? compacted_pkru_at(compaction) : xsave_pkru_at;
+    return compaction & compacted ? compacted_at(of, compaction) : of.at;
 }
 
 // Writes the components `saved`, and MXCSR where `with_mxcsr`. `compaction` is as the header tells it.
@@ -78,16 +86,22 @@ void write_components(Cpu& c, const Insn* i, u64 offset, u64 saved, bool with_mx
         store<u64>(c, i, offset + fx_mxcsr_offset, c.fpu.mxcsr | u64(mxcsr_mask) << 32);
     if (saved & xcr0_sse)
         store_bytes(c, i, offset + fx_xmm_offset, c.fpu.xmm.data(), register_bytes(c));
-    if (saved & xcr0_avx)
-        store_bytes(c, i, offset + avx_at, c.fpu.ymm_high.data(), register_bytes(c));
+    const auto write = [&](const XsaveComponent& which, const void* from, std::size_t size) {
+        if (saved & which.component)
+            store_bytes(c, i, offset + place_of(which, compaction), from, unsigned(size));
+    };
+    write(xsave_avx, c.fpu.ymm_high.data(), register_bytes(c));
+    write(xsave_opmask, c.fpu.opmask.data(), sizeof c.fpu.opmask);
+    write(xsave_zmm_high, c.fpu.zmm_high.data(), register_count(c) * sizeof(ZmmHigh));
+    write(xsave_zmm, c.fpu.zmm.data(), c.code_64() ? sizeof c.fpu.zmm : 0);
     if (saved & xcr0_pkru)
-        store<u64>(c, i, offset + pkru_at(compaction), c.msr.pkru);
+        store<u64>(c, i, offset + place_of(xsave_pkru, compaction), c.msr.pkru);
 }
 
 // All that may be written can be, before the first byte is.
 void probe_image(Cpu& c, const Insn* i, u64 offset, u64 wanted, u64 compaction)
 {
-    const unsigned size = wanted & xcr0_pkru ? pkru_at(compaction) + xsave_pkru_size : compacted_pkru_at(wanted);
+    const unsigned size = compaction & compacted ? compacted_size(wanted) : xsave_size(wanted);
     probe_write(c, i, linear_address<Access::write>(c, i, i->segment, offset, size), size);
 }
 
@@ -103,12 +117,52 @@ void save(Cpu& c, const Insn* i, Init unused)
     store<u64>(c, i, offset + header_at, others | (wanted & in_use));
 }
 
-void load_registers(std::array<Xmm, 16>& to, bool from_memory, const u8* bytes, unsigned size)
+template <class Register>
+void load_registers(std::array<Register, 16>& to, bool from_memory, const std::array<Register, 16>& image, unsigned count)
 {
-    if (from_memory)
-        std::memcpy(to.data(), bytes, size);
-    else
-        std::fill_n(to.begin(), size / sizeof(Xmm), Xmm{});
+    for (unsigned n = 0; n < count; ++n)
+        to[n] = from_memory ? image[n] : Register{};
+}
+
+// What an image holds of the components behind its header. All of it is read before any of it counts.
+struct Vectors {
+    std::array<Xmm, 16> xmm, ymm_high;
+    std::array<ZmmHigh, 16> zmm_high;
+    std::array<Zmm, 16> zmm;
+    std::array<u64, 8> opmask;
+};
+
+void read_vectors(Cpu& c, const Insn* i, u64 offset, u64 wanted, u64 compaction, Vectors& to)
+{
+    const auto read = [&](const XsaveComponent& which, void* into, std::size_t size) {
+        if (wanted & which.component && size)
+            load_bytes(c, i, offset + place_of(which, compaction), into, unsigned(size));
+    };
+    read(xsave_avx, to.ymm_high.data(), register_bytes(c));
+    read(xsave_opmask, to.opmask.data(), sizeof to.opmask);
+    read(xsave_zmm_high, to.zmm_high.data(), register_count(c) * sizeof(ZmmHigh));
+    read(xsave_zmm, to.zmm.data(), c.code_64() ? sizeof to.zmm : 0);
+}
+
+void take_vectors(Cpu& c, u64 wanted, u64 present, const Vectors& from)
+{
+    FpuState& f = c.fpu;
+    const unsigned count = register_count(c);
+    if (wanted & xcr0_sse)
+        load_registers(f.xmm, present & xcr0_sse, from.xmm, count);
+    if (wanted & xcr0_opmask)
+        f.opmask = present & xcr0_opmask ? from.opmask : std::array<u64, 8>{};
+    if (wanted & xcr0_zmm)
+        load_registers(f.zmm, present & xcr0_zmm, from.zmm, c.code_64() ? count : 0);
+    if (wanted & xcr0_zmm_high) {
+        load_registers(f.zmm_high, present & xcr0_zmm_high, from.zmm_high, count);
+        c.slots.zmm_used |= (present & xcr0_zmm_high) != 0;
+    }
+    if (wanted & xcr0_avx) {
+        load_registers(f.ymm_high, present & xcr0_avx, from.ymm_high, count);
+        c.slots.uppers_used = present & xcr0_avx || !c.code_64();
+    }
+    c.slots.uppers_used |= c.slots.zmm_used;
 }
 
 // SDM vol. 1, 13.8 and 13.8.2: what makes the header of no use.
@@ -126,18 +180,19 @@ enum class Format : u8 { either, compact };
 void restore(Cpu& c, const Insn* i, Format format)
 {
     const auto [offset, wanted] = image(c, i);
-    u8 bytes[avx_at + xsave_avx_size];
-    load_bytes(c, i, offset, bytes, avx_at);
+    u8 bytes[header_end];
+    load_bytes(c, i, offset, bytes, header_end);
     const u64 present = load_le<u64>(bytes + header_at), compaction = load_le<u64>(bytes + compaction_at);
     const bool compact = compaction & compacted;
     // The standard form looks at fewer reserved bytes.
-    const unsigned reserved_at = compaction_at + 8, reserved = compact ? avx_at - reserved_at : 8;
+    const unsigned reserved_at = compaction_at + 8, reserved = compact ? header_end - reserved_at : 8;
     const bool wrong_format = format == Format::compact && !compact;
     if (wrong_format || bad_header(c, present, compaction, {bytes + reserved_at, reserved}))
         c.raise(i, general_protection, 0);
-    if (wanted & present & xcr0_avx)
-        load_bytes(c, i, offset + avx_at, bytes + avx_at, register_bytes(c));
-    const u32 pkru = wanted & present & xcr0_pkru ? u32(load<u64>(c, i, offset + pkru_at(compaction))) : 0;
+    Vectors vectors;
+    std::memcpy(vectors.xmm.data(), bytes + fx_xmm_offset, sizeof vectors.xmm);
+    read_vectors(c, i, offset, wanted & present, compaction, vectors);
+    const u32 pkru = wanted & present & xcr0_pkru ? u32(load<u64>(c, i, offset + place_of(xsave_pkru, compaction))) : 0;
     const u64 with_mxcsr = compact ? wanted & present & xcr0_sse : wanted & (xcr0_sse | xcr0_avx);
     const u32 mxcsr = load_le<u32>(bytes + fx_mxcsr_offset);
     if (with_mxcsr && mxcsr & ~mxcsr_mask)
@@ -154,12 +209,7 @@ void restore(Cpu& c, const Insn* i, Format format)
         read_fx_x87(f, i->rex_w(), bytes);
     if (wanted & xcr0_x87)
         update_x87_summary(c);
-    if (wanted & xcr0_sse)
-        load_registers(f.xmm, present & xcr0_sse, bytes + fx_xmm_offset, register_bytes(c));
-    if (wanted & xcr0_avx) {
-        load_registers(f.ymm_high, present & xcr0_avx, bytes + avx_at, register_bytes(c));
-        c.slots.uppers_used = present & xcr0_avx;
-    }
+    take_vectors(c, wanted, present, vectors);
     if (wanted & xcr0_pkru)
         write_pkru(c, pkru);
 }
@@ -190,14 +240,18 @@ void require_supervisor(Cpu& c, const Insn* i)
 u64 components_in_use(const Cpu& c)
 {
     const u64 in_use = (c.fpu == without_x87(c.fpu) ? 0 : xcr0_x87) | (any_set(c.fpu.xmm) ? xcr0_sse : 0)
-        | (any_set(c.fpu.ymm_high) ? xcr0_avx : 0) | (c.msr.pkru ? xcr0_pkru : 0);
+        | (any_set(c.fpu.ymm_high) ? xcr0_avx : 0) | (any_set(c.fpu.opmask) ? xcr0_opmask : 0)
+        | (any_set(c.fpu.zmm_high) ? xcr0_zmm_high : 0) | (any_set(c.fpu.zmm) ? xcr0_zmm : 0) | (c.msr.pkru ? xcr0_pkru : 0);
     return c.xcr0 & in_use;
 }
 
 bool write_xcr0(Cpu& c, u64 value)
 {
     const bool avx_alone = value & xcr0_avx && !(value & xcr0_sse);
-    if (!(value & xcr0_x87) || value & ~supported_components(*c.model) || avx_alone)
+    // Those of AVX-512 come together, and with AVX.
+    const u64 avx512_part = value & xcr0_avx512;
+    const bool avx512_apart = avx512_part && (avx512_part != xcr0_avx512 || !(value & xcr0_avx));
+    if (!(value & xcr0_x87) || value & ~supported_components(*c.model) || avx_alone || avx512_apart)
         return false;
     c.xcr0 = value;
     return true;

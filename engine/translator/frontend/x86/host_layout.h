@@ -60,9 +60,11 @@ constexpr std::size_t offset_gpr
     offset_indices = offsetof(Cpu, slots.indices), offset_chosen = offsetof(Cpu, slots.chosen),
     offset_gathered = offsetof(Cpu, slots.gathered), offset_segments = offsetof(Cpu, seg),
     offset_strip_rounds = offsetof(Cpu, slots.strip_rounds), offset_uppers_used = offsetof(Cpu, slots.uppers_used),
-    offset_uppers_stored = offsetof(Cpu, slots.uppers_stored), offset_rflags_other = offsetof(Cpu, rflags_other),
-    offset_cr4 = offsetof(Cpu, cr4), offset_stack_window = offsetof(Cpu, soft_tlb.stack_window),
-    offset_site_windows = offsetof(Cpu, soft_tlb.sites), offset_moved_sites = offsetof(Cpu, soft_tlb.moved_sites),
+    offset_zmm_used = offsetof(Cpu, slots.zmm_used), offset_zmm_stored = offsetof(Cpu, slots.zmm_stored),
+    offset_zmm_high = offsetof(Cpu, fpu.zmm_high), offset_uppers_stored = offsetof(Cpu, slots.uppers_stored),
+    offset_rflags_other = offsetof(Cpu, rflags_other), offset_cr4 = offsetof(Cpu, cr4),
+    offset_stack_window = offsetof(Cpu, soft_tlb.stack_window), offset_site_windows = offsetof(Cpu, soft_tlb.sites),
+    offset_moved_sites = offsetof(Cpu, soft_tlb.moved_sites),
     offset_gs_base = offsetof(Cpu, seg) + x86::gs * sizeof(x86::Segment) + offsetof(x86::Segment, base),
     offset_kernel_gs_base = offsetof(Cpu, msr.kernel_gs_base);
 #pragma GCC diagnostic pop

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "engine/cpu/x86/access.h"
-#include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/decoder.h"
 #include "engine/cpu/x86/run_loop.h"
 #include "engine/translator/frontend/x86/flag_recipe.h"
+#include "engine/translator/frontend/x86/vector_moves.h"
 
 namespace engine::translator {
 
@@ -45,10 +45,6 @@ bool may_go_on(Cpu& c)
     begin_host_code(c);
     return true;
 }
-
-constexpr u8 map_0f = u8(x86::OpcodeMap::map_0f), map_0f38 = u8(x86::OpcodeMap::map_0f38),
-             map_0f3a = u8(x86::OpcodeMap::map_0f3a);
-constexpr unsigned vector_count = 16;
 
 enum class GoOn : u8 { no, yes, without_calls };
 
@@ -352,85 +348,14 @@ private:
         a_.byte(0xc3);
     }
 
-    void move_low(bool to_host, u8 number)
-    {
-        if (wide_)
-            a_.vex(map_0f, x86::np, false, false, to_host ? 0x28 : 0x29, number, 0, xmm_slot(number));    // VMOVAPS
-        else
-            a_.op(to_host ? 0x0f28 : 0x0f29, 4, number, xmm_slot(number));
-    }
-    void move_high(bool to_host, u8 number)    // VINSERTF128, VEXTRACTF128
-    {
-        a_.vex(map_0f3a, x86::p66, false, true, to_host ? 0x18 : 0x19, number, to_host ? number : u8(0), high_slot(number));
-        a_.byte(1);
-    }
-    void clear_highs()
-    {
-        a_.vex(map_0f, x86::np, false, false, 0x57, 0, 0, Rm::of(0));    // VXORPS
-        for (unsigned n = 0; n < vector_count; ++n)
-            a_.vex(map_0f, x86::np, false, false, 0x29, 0, 0, high_slot(n));
-    }
-    u8* jump_if_clear(std::size_t flag)
-    {
-        a_.op_imm(0x80, 1, 7, state_at(flag), 0, 1);
-        return a_.jump_if(cond_e);
-    }
-    void set(std::size_t flag, bool value) { a_.op_imm(0xc6, 1, 0, state_at(flag), value, 1); }
-
-    // Zero upper halves are not moved: some processors take long over each change between SSE and VEX once they were.
-    void look_at_highs()
-    {
-        constexpr u8 vpor = 0xeb, vptest = 0x17, vmovaps = 0x28;
-        u8* const none = jump_if_clear(offset_uppers_used);
-        a_.vex(map_0f, x86::np, false, false, vmovaps, 0, 0, high_slot(0));
-        for (unsigned n = 1; n < vector_count; ++n)
-            a_.vex(map_0f, x86::p66, false, false, vpor, 0, 0, high_slot(n));
-        a_.vex(map_0f38, x86::p66, false, false, vptest, 0, 0, Rm::of(0));
-        u8* const some = a_.jump_if(cond_ne);
-        set(offset_uppers_used, false);
-        a_.bind(some);
-        a_.bind(none);
-    }
     void vectors(Thunks& t)
     {
         t.load_vectors = here();
-        if (wide_)
-            look_at_highs();
-        for (u8 n = 0; n < vector_count; ++n)
-            move_low(true, n);
-        if (wide_) {
-            u8* const none = jump_if_clear(offset_uppers_used);
-            for (u8 n = 0; n < vector_count; ++n)
-                move_high(true, n);
-            set(offset_uppers_stored, true);
-            a_.bind(none);
-        }
-        a_.op_imm(0xc7, 4, 0, state_at(offset_vectors_away), 0, 4);
+        vectors_.load();
         a_.byte(0xc3);
-
         store_vectors_ = a_.at();
-        for (u8 n = 0; n < vector_count; ++n)
-            move_low(false, n);
-        if (wide_)
-            store_highs();
-        a_.op_imm(0xc7, 4, 0, state_at(offset_vectors_away), 1, 4);
+        vectors_.store();
         a_.byte(0xc3);
-    }
-    // What runs then is not to meet upper halves.
-    void store_highs()
-    {
-        u8* const none = jump_if_clear(offset_uppers_used);
-        for (u8 n = 0; n < vector_count; ++n)
-            move_high(false, n);
-        set(offset_uppers_stored, true);
-        u8* const stored = a_.jump();
-        a_.bind(none);
-        u8* const clear = jump_if_clear(offset_uppers_stored);
-        clear_highs();
-        set(offset_uppers_stored, false);
-        a_.bind(clear);
-        a_.bind(stored);
-        write_vzeroupper(a_);
     }
 
     // The entry of the linear address in scratch_a, into RAX. "Above" if the page is not there or ends too soon; the tag goes to
@@ -556,20 +481,9 @@ private:
     u8* store_vectors_ = nullptr;
     std::vector<u8*> go_on_;
     u8* missed_[2] = {};
-    const bool wide_ = host_has_wide_vectors();
+    VectorMoves vectors_{a_};
 };
 
-}
-
-bool host_has_wide_vectors()
-{
-    return x86::host_features() & x86::feature_avx2;
-}
-
-void write_vzeroupper(Assembler& a)
-{
-    for (const u8 byte : {0xc5, 0xf8, 0x77})
-        a.byte(byte);
 }
 
 Thunks write_thunks(CodeCache& cache)

@@ -28,7 +28,8 @@ public:
                 c.tlb->entry(access, page) = {.tag = page, .host = page};
         c.cr0 = cr0_pe | cr0_ne;
         c.cr4 = cr4_osfxsr | cr4_osxmmexcpt | cr4_osxsave;
-        c.xcr0 = xcr0_x87 | xcr0_sse | (host_features() & feature_avx ? xcr0_avx : 0);
+        c.xcr0
+            = xcr0_x87 | xcr0_sse | (host_features() & feature_avx ? xcr0_avx : 0) | (host_avx512_features() ? xcr0_avx512 : 0);
         c.efer = efer_lma;
         c.seg[cs].attributes = attr_l;    // what the mode is worked out from again
         c.mode = mode_64 | mode_flat;
@@ -95,8 +96,19 @@ public:
         native.flags = c.lazy.all() | 0x202;
         native.avx = host_features() & feature_avx;
         native.ymm_high = c.fpu.ymm_high;
+        native.avx512 = host_avx512_features();
+        native.zmm_high = c.fpu.zmm_high;
+        native.zmm = c.fpu.zmm;
+        native.opmask = c.fpu.opmask;
         // A stack of its own for what the host pushes there.
         native.gpr[rsp] = (reinterpret_cast<u64>(stack_.data()) + stack_.size() / 2) & ~u64(63);
+    }
+
+    // What is above the FXSAVE image is the host's.
+    bool uppers_agree(const NativeState& native) const
+    {
+        const bool avx512 = c.fpu.zmm_high == native.zmm_high && c.fpu.zmm == native.zmm && c.fpu.opmask == native.opmask;
+        return (!native.avx || c.fpu.ymm_high == native.ymm_high) && (!native.avx512 || avx512);
     }
 
     Cpu c;
@@ -176,6 +188,8 @@ public:
             return {{any() & 0x80ff7f0180ff7f01, any() & 0x00ff00ff01010101}};
         }
     }
+    ZmmHigh zmm_high() { return std::bit_cast<ZmmHigh>(std::array{xmm(), xmm()}); }
+    Zmm zmm() { return std::bit_cast<Zmm>(std::array{xmm(), xmm(), xmm(), xmm()}); }
     X87Register extended()
     {
         static constexpr X87Register special[]

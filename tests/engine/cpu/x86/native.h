@@ -1,6 +1,7 @@
 #pragma once
 // Executes one instruction on the host's own processor: the oracle for the interpreter's handlers. The instruction sees
-// all general registers (RSP too), the arithmetic flags, the whole FXSAVE image and the upper halves of YMM; memory operands are host addresses.
+// all general registers (RSP too), the arithmetic flags, the whole FXSAVE image, the upper halves of YMM, ZMM and the opmasks; memory operands are host
+// addresses.
 // Faults come back as the vector the processor raised.
 
 #include <algorithm>
@@ -26,11 +27,17 @@ struct alignas(64) NativeState {
     u64 return_slot = 0;
     int vector = -1;    // of the fault, -1 for none
     u64 avx = 0;    // not zero: the upper halves of the YMM registers are loaded and stored too
+    u64 avx512 = 0;    // likewise ZMM and the opmasks
     alignas(64) std::array<Xmm, 16> ymm_high{};
+    std::array<ZmmHigh, 16> zmm_high{};
+    std::array<Zmm, 16> zmm{};
+    std::array<u64, 8> opmask{};
 };
 static_assert(offsetof(NativeState, gpr) == 512 && offsetof(NativeState, flags) == 640);
 static_assert(offsetof(NativeState, return_slot) == 664 && offsetof(NativeState, avx) == 680);
-static_assert(offsetof(NativeState, ymm_high) == 704);
+static_assert(offsetof(NativeState, ymm_high) == 704 && offsetof(NativeState, avx512) == 688);
+static_assert(offsetof(NativeState, zmm_high) == 960 && offsetof(NativeState, zmm) == 1472);
+static_assert(offsetof(NativeState, opmask) == 2496);
 
 extern "C" {
 [[gnu::used]] inline NativeState* paddock_native_state = nullptr;
@@ -45,7 +52,7 @@ __attribute__((naked)) inline void paddock_native_run(NativeState*)
         leaq 1f(%rip), %rax
         movq 664(%rdi), %rcx
         movq %rax, (%rcx)
-        leaq 2f(%rip), %rax
+        leaq 5f(%rip), %rax
         movq %rax, paddock_native_abort(%rip)
         movq 656(%rdi), %rax
         movq %rax, paddock_native_code(%rip)
@@ -68,6 +75,48 @@ __attribute__((naked)) inline void paddock_native_run(NativeState*)
         vinsertf128 $1, 912(%rdi), %ymm13, %ymm13
         vinsertf128 $1, 928(%rdi), %ymm14, %ymm14
         vinsertf128 $1, 944(%rdi), %ymm15, %ymm15
+        cmpq $0, 688(%rdi)
+        je 3f
+        vinsertf64x4 $1, 960(%rdi), %zmm0, %zmm0
+        vinsertf64x4 $1, 992(%rdi), %zmm1, %zmm1
+        vinsertf64x4 $1, 1024(%rdi), %zmm2, %zmm2
+        vinsertf64x4 $1, 1056(%rdi), %zmm3, %zmm3
+        vinsertf64x4 $1, 1088(%rdi), %zmm4, %zmm4
+        vinsertf64x4 $1, 1120(%rdi), %zmm5, %zmm5
+        vinsertf64x4 $1, 1152(%rdi), %zmm6, %zmm6
+        vinsertf64x4 $1, 1184(%rdi), %zmm7, %zmm7
+        vinsertf64x4 $1, 1216(%rdi), %zmm8, %zmm8
+        vinsertf64x4 $1, 1248(%rdi), %zmm9, %zmm9
+        vinsertf64x4 $1, 1280(%rdi), %zmm10, %zmm10
+        vinsertf64x4 $1, 1312(%rdi), %zmm11, %zmm11
+        vinsertf64x4 $1, 1344(%rdi), %zmm12, %zmm12
+        vinsertf64x4 $1, 1376(%rdi), %zmm13, %zmm13
+        vinsertf64x4 $1, 1408(%rdi), %zmm14, %zmm14
+        vinsertf64x4 $1, 1440(%rdi), %zmm15, %zmm15
+        vmovups 1472(%rdi), %zmm16
+        vmovups 1536(%rdi), %zmm17
+        vmovups 1600(%rdi), %zmm18
+        vmovups 1664(%rdi), %zmm19
+        vmovups 1728(%rdi), %zmm20
+        vmovups 1792(%rdi), %zmm21
+        vmovups 1856(%rdi), %zmm22
+        vmovups 1920(%rdi), %zmm23
+        vmovups 1984(%rdi), %zmm24
+        vmovups 2048(%rdi), %zmm25
+        vmovups 2112(%rdi), %zmm26
+        vmovups 2176(%rdi), %zmm27
+        vmovups 2240(%rdi), %zmm28
+        vmovups 2304(%rdi), %zmm29
+        vmovups 2368(%rdi), %zmm30
+        vmovups 2432(%rdi), %zmm31
+        kmovq 2496(%rdi), %k0
+        kmovq 2504(%rdi), %k1
+        kmovq 2512(%rdi), %k2
+        kmovq 2520(%rdi), %k3
+        kmovq 2528(%rdi), %k4
+        kmovq 2536(%rdi), %k5
+        kmovq 2544(%rdi), %k6
+        kmovq 2552(%rdi), %k7
     3:  pushq 640(%rdi); popfq
         movq 512(%rdi), %rax; movq 520(%rdi), %rcx; movq 528(%rdi), %rdx; movq 536(%rdi), %rbx
         movq 544(%rdi), %rsp; movq 552(%rdi), %rbp; movq 560(%rdi), %rsi
@@ -87,7 +136,10 @@ __attribute__((naked)) inline void paddock_native_run(NativeState*)
         pushfq; popq 640(%rdi)
         pushfq; andq $-0x40001, (%rsp); popfq
         fxsave64 (%rdi)
-        cmpq $0, 680(%rdi)
+        jmp 6f
+    5:  movq paddock_native_state(%rip), %rdi
+        movq 648(%rdi), %rsp
+    6:  cmpq $0, 680(%rdi)
         je 2f
         vextractf128 $1, %ymm0, 704(%rdi)
         vextractf128 $1, %ymm1, 720(%rdi)
@@ -105,6 +157,48 @@ __attribute__((naked)) inline void paddock_native_run(NativeState*)
         vextractf128 $1, %ymm13, 912(%rdi)
         vextractf128 $1, %ymm14, 928(%rdi)
         vextractf128 $1, %ymm15, 944(%rdi)
+        cmpq $0, 688(%rdi)
+        je 2f
+        vextractf64x4 $1, %zmm0, 960(%rdi)
+        vextractf64x4 $1, %zmm1, 992(%rdi)
+        vextractf64x4 $1, %zmm2, 1024(%rdi)
+        vextractf64x4 $1, %zmm3, 1056(%rdi)
+        vextractf64x4 $1, %zmm4, 1088(%rdi)
+        vextractf64x4 $1, %zmm5, 1120(%rdi)
+        vextractf64x4 $1, %zmm6, 1152(%rdi)
+        vextractf64x4 $1, %zmm7, 1184(%rdi)
+        vextractf64x4 $1, %zmm8, 1216(%rdi)
+        vextractf64x4 $1, %zmm9, 1248(%rdi)
+        vextractf64x4 $1, %zmm10, 1280(%rdi)
+        vextractf64x4 $1, %zmm11, 1312(%rdi)
+        vextractf64x4 $1, %zmm12, 1344(%rdi)
+        vextractf64x4 $1, %zmm13, 1376(%rdi)
+        vextractf64x4 $1, %zmm14, 1408(%rdi)
+        vextractf64x4 $1, %zmm15, 1440(%rdi)
+        vmovups %zmm16, 1472(%rdi)
+        vmovups %zmm17, 1536(%rdi)
+        vmovups %zmm18, 1600(%rdi)
+        vmovups %zmm19, 1664(%rdi)
+        vmovups %zmm20, 1728(%rdi)
+        vmovups %zmm21, 1792(%rdi)
+        vmovups %zmm22, 1856(%rdi)
+        vmovups %zmm23, 1920(%rdi)
+        vmovups %zmm24, 1984(%rdi)
+        vmovups %zmm25, 2048(%rdi)
+        vmovups %zmm26, 2112(%rdi)
+        vmovups %zmm27, 2176(%rdi)
+        vmovups %zmm28, 2240(%rdi)
+        vmovups %zmm29, 2304(%rdi)
+        vmovups %zmm30, 2368(%rdi)
+        vmovups %zmm31, 2432(%rdi)
+        kmovq %k0, 2496(%rdi)
+        kmovq %k1, 2504(%rdi)
+        kmovq %k2, 2512(%rdi)
+        kmovq %k3, 2520(%rdi)
+        kmovq %k4, 2528(%rdi)
+        kmovq %k5, 2536(%rdi)
+        kmovq %k6, 2544(%rdi)
+        kmovq %k7, 2552(%rdi)
     2:  movq paddock_native_state(%rip), %rdi
         movq 648(%rdi), %rsp
         cld
@@ -147,7 +241,7 @@ public:
     NativeProcessor(const NativeProcessor&) = delete;
     NativeProcessor& operator=(const NativeProcessor&) = delete;
 
-    // On a fault only `vector` and the FXSAVE image mean anything.
+    // On a fault only `vector`, the FXSAVE image and what is above it in the vector registers and opmasks mean anything.
     void run(NativeState& state, std::span<const u8> instruction)
     {
         constexpr std::array<u8, 6> jump_through_next_quadword{0xff, 0x25, 0, 0, 0, 0};

@@ -130,11 +130,12 @@ TEST(CpuFeatures, a_machine_that_began_without_them_goes_on_without)
     EXPECT_EQ(cpuid(older, {}, 0xd, 9).eax, 0u);
     EXPECT_EQ(cpuid(newer, with_keys, 7, 0).ecx & (pku | ospke), pku | ospke);
     EXPECT_EQ(cpuid(newer, {}, 7, 0).ecx & ospke, 0u);
-    EXPECT_EQ(cpuid(newer, {}, 0xd, 9).ebx, xsave_pkru_at);
+    EXPECT_EQ(cpuid(newer, {}, 0xd, 9).ebx, xsave_pkru.at);
     u32 shown = 0;
     for (const auto& [leaf, subleaf] : {std::pair{1u, 0u}, {7u, 0u}, {0xdu, 1u}})
         shown |= features_shown(leaf, subleaf, cpuid(newer, {}, leaf, subleaf));
     EXPECT_EQ(shown, newer.features);
     EXPECT_EQ(usual_features() & ~newer.features, 0u);
+    EXPECT_EQ(usual_features() & avx512_features, 0u);
     EXPECT_EQ(usual_features() & (host_features() | feature_tsc_adjust), host_features() | feature_tsc_adjust);
 }
