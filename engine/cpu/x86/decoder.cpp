@@ -6,6 +6,7 @@
 #include "engine/base/bits.h"
 #include "engine/cpu/x86/cpu.h"
 #include "engine/cpu/x86/decoder_operands.h"
+#include "engine/cpu/x86/evex.h"
 #include "engine/cpu/x86/handlers.h"
 #include "engine/cpu/x86/x87_tables.h"
 
@@ -126,12 +127,12 @@ private:
                 if (!take(to_.opcode))
                     return false;
             }
-        } else if (to_.opcode == 0xc4 || to_.opcode == 0xc5) {
+        } else if (to_.opcode == 0xc4 || to_.opcode == 0xc5 || to_.opcode == 0x62) {
             bool begins = false;
             if (!begins_vex(begins))
                 return false;
             if (begins)
-                return vex();
+                return to_.opcode == 0x62 ? evex() : vex();
         }
         to_.prefix = column();
         if (map == OpcodeMap::one_byte && to_.opcode >= 0xd8 && to_.opcode <= 0xdf)
@@ -159,7 +160,7 @@ private:
         row_ = row_->group[to_.modrm >> 3 & 7].forms ? &row_->group[to_.modrm >> 3 & 7] : nullptr;
     }
 
-    // C4 and C5 are LES and LDS in real and virtual-8086 mode, and elsewhere but in 64-bit mode with a memory operand.
+    // C4, C5 and 62 are LES, LDS and BOUND in real and virtual-8086 mode, and elsewhere but in 64-bit mode with a memory operand.
     bool begins_vex(bool& yes)
     {
         yes = in_64();
@@ -203,6 +204,36 @@ private:
         enter_group();
         return true;
     }
+    // SDM vol. 2, 2.7.1. All but aaa, z, b and L'L are stored inverted; two bits are fixed.
+    bool evex()
+    {
+        const bool refused = lock_ || repeat_ != np || operand_prefix_ || rex_;
+        u8 p0 = 0, p1 = 0, p2 = 0;
+        if (!take(p0) || !take(p1) || !take(p2) || !take(to_.opcode))
+            return false;
+        evex_high_ = u8(~p0 >> 4 & 15);
+        rex_ = in_64() ? u8((evex_high_ >> 1) | (p1 & 0x80 ? 8 : 0)) : u8(0);
+        to_.vvvv = u8((~p1 >> 3 & 15) | (p2 & 8 ? 0 : 16));
+        to_.vex = u8(
+            Insn::vex_encoded | Insn::evex | (p1 & 0x80 ? Insn::vex_w : 0) | (p2 & 0x10 ? Insn::evex_b : 0)
+            | (p2 & 0x80 ? Insn::evex_z : 0) | (p2 >> 5 & 3) << Insn::evex_length_shift);
+        to_.prefix = p1 & 3;
+        to_.map = OpcodeMap(p0 & 7);
+        opmask_ = p2 & 7;
+        size_ = rex_ & 8 ? 8 : 4;
+        if (refused || p0 & 8 || !(p1 & 4))
+            return true;
+        if (!read_modrm())
+            return false;
+        const bool w = to_.vex & Insn::vex_w;
+        const EvexRow* row = evex_row_at(to_.map, Prefix(to_.prefix), to_.opcode, w, to_.modrm >> 3 & 7);
+        if (row && w && !in_64() && has_general_operand(*row)) {    // W is not looked at there
+            to_.vex &= u8(~Insn::vex_w);
+            row = evex_row_at(to_.map, Prefix(to_.prefix), to_.opcode, false, to_.modrm >> 3 & 7);
+        }
+        row_ = to_.row = row;
+        return true;
+    }
     bool x87()
     {
         if (!read_modrm())
@@ -213,7 +244,8 @@ private:
 
     static bool in_modrm(Operand o)
     {
-        return (o >= Operand::Eb && o <= Operand::Gq) || o == Operand::M || (o >= Operand::Sw && o <= Operand::N);
+        return (o >= Operand::Eb && o <= Operand::Gq) || o == Operand::M || (o >= Operand::Sw && o <= Operand::N)
+            || (o >= Operand::KV && o <= Operand::KU);
     }
     static bool needs_modrm(const Row& row)
     {
@@ -249,6 +281,8 @@ private:
         for (unsigned n = 0; n < row_->operands.size(); ++n)
             if (!operand(n, row_->operands[n]))
                 return false;
+        if (to_.is_evex())
+            return evex_operands();
         if (to_.vex && !vex_operands())
             return false;
         if (row_->operands[0] == Operand::none && row_->traits & byte_sized)
@@ -262,8 +296,10 @@ private:
     {
         using enum Operand;
         const auto has = [&](Operand o) { return std::ranges::find(row_->operands, o) != row_->operands.end(); };
-        const bool unused = (!has(H) && !has(By)) || (row_->traits & register_vvvv && to_.memory());
+        const bool unused = (!has(H) && !has(By) && !has(KH)) || (row_->traits & register_vvvv && to_.memory());
         if (unused && to_.vvvv)
+            return false;
+        if ((has(KV) && to_.reg > 7) || (has(KH) && in_64() && to_.vvvv > 7))
             return false;
         if (!in_64())
             to_.vvvv &= 7;
@@ -271,10 +307,24 @@ private:
             return false;
         if (row_->traits & vsib && (to_.reg == to_.vvvv || to_.reg == to_.src || to_.vvvv == to_.src))
             return false;
-        const bool general = has(Gy) || has(Ey) || has(By);
+        // KMOVB and KMOVW are W0 everywhere.
+        const bool short_opmask = row_->traits & avx512 && to_.prefix != pF2;
+        const bool general = (has(Gy) || has(Ey) || has(By)) && !short_opmask;
         const bool w = general ? rex_ & 8 : to_.vex & Insn::vex_w;
         to_.handler = row_->forms->by[0][vex_index(to_.wide(), w)];
         return to_.handler;
+    }
+
+    bool evex_operands()
+    {
+        to_.dst = opmask_;
+        if (!evex_allowed(to_, evex_high_, in_64()))
+            return false;
+        constexpr unsigned with_byte_displacement = 1;
+        if (to_.memory() && mod_ == with_byte_displacement)
+            to_.disp *= i32(displacement_unit(to_));
+        to_.handler = row_->forms->by[0][0];
+        return true;
     }
 
     u8 byte_register(unsigned number) const
@@ -405,16 +455,20 @@ private:
         case P:
         case H:
         case By:
+        case KV:
+        case KH:
             kinds_[n] = Kind::reg;
             set_size(v);
             return true;
         case W:
         case Q:
+        case KW:
             kinds_[n] = to_.memory() ? Kind::mem : Kind::reg;
             set_size(v);
             return true;
         case U:
         case N:
+        case KU:
             kinds_[n] = Kind::reg;
             set_size(v);
             return !to_.memory();
@@ -518,6 +572,7 @@ private:
     u32 outer_traits_ = 0;    // of the row that led to a group
     std::array<Kind, 4> kinds_{};
     u8 size_ = 4, leading_size_ = 0;
+    u8 evex_high_ = 0, opmask_ = 0;    // EVEX.RXBR' and aaa
     Prefix repeat_ = np;
     bool operand_prefix_ = false, address_prefix_ = false, lock_ = false, relative_ = false;
 };

@@ -86,6 +86,10 @@ enum class Operand : u8 {
     H,
     By,
     L,    // VEX: vvvv as XMM or YMM register, vvvv as general register, bits 7:4 of a last byte as XMM or YMM register
+    KV,
+    KH,
+    KW,
+    KU,    // opmasks: reg, vvvv, r/m or memory, register-only r/m
 };
 
 enum Trait : u32 {
@@ -112,9 +116,10 @@ enum Trait : u32 {
     avx = 1 << 20,    // #UD when not CR4.OSXSAVE or not XCR0[2:1], #NM when CR0.TS
     vsib = 1 << 21,    // the memory operand's index is a vector register
     register_vvvv = 1 << 22,    // vvvv is an operand of the register form only
+    avx512 = 1 << 23,    // #UD when not CR4.OSXSAVE, not XCR0[7:5] and [2:1] or not in the model, #NM when CR0.TS
 };
 
-enum class OpcodeMap : u8 { one_byte, map_0f, map_0f38, map_0f3a };
+enum class OpcodeMap : u8 { one_byte, map_0f, map_0f38, map_0f3a, map_5 = 5, map_6 };
 
 // Opcode prefixes that choose a column of the 0F maps.
 enum Prefix : u8 { np, p66, pF3, pF2, any_prefix };
@@ -141,7 +146,9 @@ struct Insn {
     u64 address_mask;    // low 16, 32 or 64 bits
     const Row* row;
     i32 disp;
-    u8 dst, src;    // byte offsets into Cpu::gpr for general registers; with a vector index its number is in src
+    // Byte offsets into Cpu::gpr for general registers; with a vector index its number is in src, with EVEX that of the opmask
+    // in dst, 0 for none.
+    u8 dst, src;
     u8 base, index, scale;    // numbers into Cpu::gpr; gpr_zero where absent, gpr_rip for RIP-relative
     u8 segment;    // effective segment of the memory operand
     u16 offset;    // of the instruction in the page its block begins in
@@ -154,8 +161,8 @@ struct Insn {
     u8 prefix;    // Prefix: which of 66/F3/F2 came (F2 and F3 before 66)
     u8 modrm;
     OpcodeMap map;    // that the row stands in
-    u8 vex;    // zero, or vex_encoded with vex_wide (VEX.L) and vex_w
-    u8 vvvv;    // VEX.vvvv as a register number; zero where unused
+    u8 vex;    // zero, or vex_encoded with vex_wide (VEX.L) and vex_w; with evex the length instead, and evex_b and evex_z
+    u8 vvvv;    // VEX.vvvv, with EVEX.V', as a register number; zero where unused
 
     bool memory() const { return flags & flag_memory; }
     bool lock() const { return flags & flag_lock; }
@@ -164,9 +171,12 @@ struct Insn {
     bool rex_w() const { return flags & flag_rex_w; }
     bool operand_16() const { return flags & flag_66; }
     bool wide() const { return vex & vex_wide; }    // 256 bits
+    bool is_evex() const { return vex & evex; }
+    unsigned evex_length() const { return vex >> evex_length_shift; }    // EVEX.L'L: 16 bytes times two to it, or a rounding mode
 
     static constexpr u8 flag_memory = 1, flag_lock = 2, flag_checked = 4, flag_rex_w = 8, flag_66 = 16, flag_rex = 32;
-    static constexpr u8 vex_encoded = 1, vex_wide = 2, vex_w = 4;
+    static constexpr u8 vex_encoded = 1, vex_wide = 2, vex_w = 4, evex = 8, evex_b = 16, evex_z = 32;
+    static constexpr unsigned evex_length_shift = 6;
 };
 
 constexpr u8 gpr_zero = 16, gpr_rip = 17;

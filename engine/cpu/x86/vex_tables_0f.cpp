@@ -2,6 +2,7 @@
 #include "engine/cpu/x86/vex_tables.h"
 
 #include "engine/cpu/x86/avx_handlers.h"
+#include "engine/cpu/x86/evex.h"
 #include "engine/cpu/x86/handlers.h"
 
 namespace engine::x86 {
@@ -232,6 +233,37 @@ constexpr Opcode map_0f[] = {
     {p66, 0xfc, 0xfc, {"vpaddb", {V, H, W}, &vex::any<packed<paddb>>, avx}},
     {p66, 0xfd, 0xfd, {"vpaddw", {V, H, W}, &vex::any<packed<paddw>>, avx}},
     {p66, 0xfe, 0xfe, {"vpaddd", {V, H, W}, &vex::any<packed<paddd>>, avx}},
+    // Opmasks: bytes and doublewords with 66, words and quadwords without.
+    {np, 0x41, 0x41, {"kand", {KV, KH, KU}, &vex::l1<opmask_general>, avx512}},
+    {p66, 0x41, 0x41, {"kand", {KV, KH, KU}, &vex::l1<opmask_general>, avx512}},
+    {np, 0x42, 0x42, {"kandn", {KV, KH, KU}, &vex::l1<opmask_general>, avx512}},
+    {p66, 0x42, 0x42, {"kandn", {KV, KH, KU}, &vex::l1<opmask_general>, avx512}},
+    {np, 0x45, 0x45, {"kor", {KV, KH, KU}, &vex::l1<opmask_general>, avx512}},
+    {p66, 0x45, 0x45, {"kor", {KV, KH, KU}, &vex::l1<opmask_general>, avx512}},
+    {np, 0x46, 0x46, {"kxnor", {KV, KH, KU}, &vex::l1<opmask_general>, avx512}},
+    {p66, 0x46, 0x46, {"kxnor", {KV, KH, KU}, &vex::l1<opmask_general>, avx512}},
+    {np, 0x47, 0x47, {"kxor", {KV, KH, KU}, &vex::l1<opmask_general>, avx512}},
+    {p66, 0x47, 0x47, {"kxor", {KV, KH, KU}, &vex::l1<opmask_general>, avx512}},
+    {np, 0x4a, 0x4a, {"kadd", {KV, KH, KU}, &vex::l1<opmask_general>, avx512}},
+    {p66, 0x4a, 0x4a, {"kadd", {KV, KH, KU}, &vex::l1<opmask_general>, avx512}},
+    {np, 0x4b, 0x4b, {"kunpck", {KV, KH, KU}, &vex::l1<opmask_general>, avx512}},
+    {p66, 0x4b, 0x4b, {"kunpck", {KV, KH, KU}, &vex::l1_w0<opmask_general>, avx512}},
+    {np, 0x44, 0x44, {"knot", {KV, KU}, &vex::l0<opmask_general>, avx512}},
+    {p66, 0x44, 0x44, {"knot", {KV, KU}, &vex::l0<opmask_general>, avx512}},
+    {np, 0x90, 0x90, {"kmov", {KV, KW}, &vex::l0<opmask_general>, avx512}},
+    {p66, 0x90, 0x90, {"kmov", {KV, KW}, &vex::l0<opmask_general>, avx512}},
+    {np, 0x91, 0x91, {"kmov", {M, KV}, &vex::l0<opmask_general>, avx512}},
+    {p66, 0x91, 0x91, {"kmov", {M, KV}, &vex::l0<opmask_general>, avx512}},
+    {np, 0x92, 0x92, {"kmov", {KV, Ey}, &vex::l0_w0<opmask_general>, avx512 | register_only}},
+    {p66, 0x92, 0x92, {"kmov", {KV, Ey}, &vex::l0_w0<opmask_general>, avx512 | register_only}},
+    {pF2, 0x92, 0x92, {"kmov", {KV, Ey}, &vex::l0<opmask_general>, avx512 | register_only}},
+    {np, 0x93, 0x93, {"kmov", {Gy, KU}, &vex::l0_w0<opmask_general>, avx512}},
+    {p66, 0x93, 0x93, {"kmov", {Gy, KU}, &vex::l0_w0<opmask_general>, avx512}},
+    {pF2, 0x93, 0x93, {"kmov", {Gy, KU}, &vex::l0<opmask_general>, avx512}},
+    {np, 0x98, 0x98, {"kortest", {KV, KU}, &vex::l0<opmask_general>, avx512}},
+    {p66, 0x98, 0x98, {"kortest", {KV, KU}, &vex::l0<opmask_general>, avx512}},
+    {np, 0x99, 0x99, {"ktest", {KV, KU}, &vex::l0<opmask_general>, avx512}},
+    {p66, 0x99, 0x99, {"ktest", {KV, KU}, &vex::l0<opmask_general>, avx512}},
     {p66, 0x71, 0x71, {"group 12", {}, nullptr, has_modrm, group_12}},
     {p66, 0x72, 0x72, {"group 13", {}, nullptr, has_modrm, group_13}},
     {p66, 0x73, 0x73, {"group 14", {}, nullptr, has_modrm, group_14}},

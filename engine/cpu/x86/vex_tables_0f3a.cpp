@@ -2,6 +2,7 @@
 #include "engine/cpu/x86/vex_tables.h"
 
 #include "engine/cpu/x86/avx_handlers.h"
+#include "engine/cpu/x86/evex.h"
 #include "engine/cpu/x86/handlers.h"
 
 namespace engine::x86 {
@@ -57,6 +58,11 @@ constexpr Opcode map_0f3a[] = {
     {p66, 0x1d, 0x1d, {"vcvtps2ph", {W, V, Ib}, &vex::w0<halves_from_singles>, avx}},
     // BMI2.
     {pF2, 0xf0, 0xf0, {"rorx", {Gy, Ey, Ib}, &rorx_forms}},
+    // Opmasks: bytes and doublewords, words and quadwords by W.
+    {p66, 0x30, 0x30, {"kshiftr", {KV, KU, Ib}, &vex::l0<opmask_general>, avx512}},
+    {p66, 0x31, 0x31, {"kshiftr", {KV, KU, Ib}, &vex::l0<opmask_general>, avx512}},
+    {p66, 0x32, 0x32, {"kshiftl", {KV, KU, Ib}, &vex::l0<opmask_general>, avx512}},
+    {p66, 0x33, 0x33, {"kshiftl", {KV, KU, Ib}, &vex::l0<opmask_general>, avx512}},
 };
 // clang-format on
 

@@ -454,6 +454,8 @@ const Lowering* lowering_of(const Insn& i, u32 mode)
         return !(mode & (i.vex ? mode_avx : mode_sse)) || !plain(i) ? nullptr
             : i.modrm >> 3 & 1                                      ? &store_mxcsr_lowering
                                                                     : &load_mxcsr_lowering;
+    if (i.row->traits & avx512)
+        return nullptr;
     if (i.vex)
         return vex_suits(i, mode) ? &vex_lowering : nullptr;
     if (has_mmx_operand(i)) {

@@ -46,6 +46,7 @@ protected:
         c->memory = &space;
         c->view = space.view();
         map_page();
+        model.features |= host_avx512_features();
         c->model = &model;
         c->cr4 |= cr4_pae;
         c->cr0 = cr0_pe | cr0_pg | cr0_ne | cr0_mp;
@@ -120,7 +121,7 @@ protected:
     static bool takes_modrm(const Line& line)
     {
         return line.reg >= 0 || line.row->traits & has_modrm
-            || has(*line.row, {By, Eb, Ew, Ed, Ev, Ey, Eq, Gb, Gw, Gd, Gv, Gy, Gq, M, Sw, Cd, Dd, V, W, P, Q, U, N});
+            || has(*line.row, {By, Eb, Ew, Ed, Ev, Ey, Eq, Gb, Gw, Gd, Gv, Gy, Gq, M, Sw, Cd, Dd, V, W, P, Q, U, N, KV, KW, KU});
     }
 
     void randomise(const Line& line)
@@ -134,7 +135,12 @@ protected:
             c->gpr[n] = bit_string ? values.below(2048) - 1024 : any;
             c->fpu.xmm[n] = values.xmm();
             c->fpu.ymm_high[n] = values.one_in(4) ? Xmm{} : values.xmm();
+            c->fpu.zmm_high[n] = values.one_in(2) ? ZmmHigh{} : values.zmm_high();
+            c->fpu.zmm[n] = values.zmm();
+            c->fpu.opmask[n & 7] = values.any() >> values.below(64);
         }
+        if (values.one_in(2) || !host_avx512_features())
+            c->fpu.zmm_high = {};
         for (unsigned n = 0; n < memory.size(); n += 16) {
             const Xmm value = values.xmm();
             std::memcpy(&memory[n], &value, 16);
@@ -237,7 +243,7 @@ protected:
     std::vector<u8> generate_vex(const Line& line)
     {
         const Row& row = *line.row;
-        const bool memory_operand = has(row, {M}) || (has(row, {Ed, Ey, W}) && values.one_in(2));
+        const bool memory_operand = has(row, {M}) || (has(row, {Ed, Ey, W, KW}) && values.one_in(2));
         const bool vector_index = row.traits & vsib;
         const bool general = has(row, {Gd, Gy});
         unsigned reg = line.reg >= 0 ? unsigned(line.reg) : unsigned(values.below(16));
@@ -246,7 +252,7 @@ protected:
         unsigned rm = memory_operand ? unsigned(rbx) : unsigned(values.below(16));
         if (!memory_operand && rm == rsp)
             rm = rax;
-        unsigned vvvv = has(row, {H, By}) ? unsigned(values.below(16)) : values.one_in(8) ? unsigned(values.below(16)) : 0;
+        unsigned vvvv = has(row, {H, By, KH}) ? unsigned(values.below(16)) : values.one_in(8) ? unsigned(values.below(16)) : 0;
         if (has(row, {By}) && vvvv == rsp)
             vvvv = rdx;
         if (row.traits & register_vvvv && memory_operand && !values.one_in(4))
@@ -365,7 +371,7 @@ protected:
         c->gpr = start.gpr;
         c->set_rflags(start.rflags);
         c->fpu = start.fpu;
-        c->slots.uppers_used = 0xffff;
+        c->slots.uppers_used = c->slots.zmm_used = true;
     }
 
     std::string translated_difference(
@@ -448,7 +454,7 @@ protected:
         }
         if (rig.fx() != host.fx)
             return "SSE or x87 state";
-        return !host.avx || c->fpu.ymm_high == host.ymm_high ? "" : "upper halves";
+        return rig.uppers_agree(host) ? "" : "upper halves or opmasks";
     }
 
     // An unmasked overflow or underflow says "inexact" of a result with a wider exponent, which we don't compute.

@@ -89,6 +89,8 @@ inline bool host_has(const Line& line)
     const std::string_view name = line.row->name;
     if (!line.vex)
         return !name.starts_with("sha") || host_features() & feature_sha;
+    if (line.row->traits & avx512)
+        return host_avx512_features();
     const u32 features = name.starts_with("vf")             ? feature_fma
         : name.starts_with("vcvtph") || name == "vcvtps2ph" ? feature_f16c
         : name.starts_with("vaes")                          ? feature_vaes
@@ -102,7 +104,7 @@ inline bool host_has(const Line& line)
 inline bool aligns_in_its_own_way(const Line& line)
 {
     const std::string_view name = line.row->name;
-    const bool vector = line.row->traits & (sse | avx) || name.starts_with("maskmov");
+    const bool vector = line.row->traits & (sse | avx | avx512) || name.starts_with("maskmov");
     return vector && (!__builtin_cpu_is("intel") || name == "vcvtph2ps" || name == "vcvtps2ph");
 }
 
