@@ -26,6 +26,7 @@ struct MachineDefinition {
     u64 memory_mib = 1024;    // 1 to 1048576, within what the host can give
     unsigned cpus = 1;    // 1 to 32
     Accelerator accelerator = Accelerator::automatic;
+    bool avx512 = false;    // its processors have AVX-512 and can only go on where the host has; a snapshot's are as they were
 
     std::vector<std::string> disks;    // images, IDE order; at most 2 beside the optical drive, 3 in all with it
     std::vector<std::string> disk_formats;    // of each disk: "raw", "qcow2" …; "" or missing: its file's name says it

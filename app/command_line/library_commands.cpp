@@ -77,6 +77,7 @@ QJsonObject describe(const MachineLibrary& library, const engine::MachineDefinit
         {"memory_mib", qint64(definition.memory_mib)},
         {"cpus", int(definition.cpus)},
         {"accelerator", acceleratorName(definition.accelerator)},
+        {"avx512", definition.avx512},
         {"firmware", definition.firmware.empty() ? "bios" : QString::fromStdString(definition.firmware)},
         {"disks", disks},
         {"disk_caches", caches},

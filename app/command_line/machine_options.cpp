@@ -24,6 +24,7 @@ std::vector<Option> sizeOptions()
         {"--memory", "MIB", "memory in MiB, or with a unit as in 2G (1024)"},
         {"--cpus", "N", "processors, 1 to 32 (1)"},
         {"--accel", "WHICH", "auto, kvm, translator, interpreter or lockstep (auto)"},
+        {"--avx512", "", "gives the processors AVX-512 where the host has it; without KVM it is slower than AVX2"},
     };
 }
 
@@ -88,6 +89,7 @@ engine::Result<void> applySizes(const Arguments& arguments, engine::MachineDefin
             return badValue("--accel", *name, "auto, kvm, translator, interpreter or lockstep");
         definition.accelerator = *accelerator;
     }
+    definition.avx512 = arguments.has("--avx512");
     return {};
 }
 

@@ -84,6 +84,11 @@ public:
             into.push_back(value.toString().toStdString());
         }
     }
+    void flag(const char* key, bool& into)
+    {
+        if (const QJsonValue value = take(key, QJsonValue::Bool); value.isBool())
+            into = value.toBool();
+    }
     void complain(const char* key)
     {
         if (m_complaint.isEmpty())
@@ -127,6 +132,7 @@ QByteArray definitionToJson(const engine::MachineDefinition& definition, const Q
         {"memory_mib", double(definition.memory_mib)},
         {"cpus", double(definition.cpus)},
         {"accelerator", acceleratorName(definition.accelerator)},
+        {"avx512", definition.avx512},
         {"disks", disks},
         {"disk_formats", formats},
         {"disk_caches", caches},
@@ -178,6 +184,7 @@ engine::Result<engine::MachineDefinition> definitionFromJson(const QByteArray& j
     reader.text("append", definition.append);
     reader.text("boot_order", definition.boot_order);
     reader.pathOr(engine::MachineDefinition::uefi, "firmware", definition.firmware);
+    reader.flag("avx512", definition.avx512);
     std::string accelerator = "automatic";
     reader.text("accelerator", accelerator);
     if (const auto known = acceleratorFromName(QString::fromStdString(accelerator)))

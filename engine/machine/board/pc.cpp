@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "engine/cpu/x86/cpuid.h"
 #include "engine/device/display/glyph_reader.h"
 #include "engine/machine/firmware/firmware_items.h"
 
@@ -87,6 +88,11 @@ Result<void> PcBoard::build(const MachineDefinition& definition, const MakeProce
     if (!processors)
         return processors.error();
     processors_ = std::move(*processors);
+    const u32 avx512 = x86::host_avx512_features();
+    if (definition.avx512 && (!avx512 || !processors_->take_features(processors_->features() | avx512)))
+        return Error{
+            "The machine asks for AVX-512", "This computer's processor, or the accelerator, does not have it",
+            "Start the machine without AVX-512"};
     pic_.intr().connect([this](bool level) { processors_->set_intr(level); });
 
     memory_.begin_changes();
