@@ -309,7 +309,8 @@ QString NewMachineSheet::remarkFor(const QWidget* input) const
             return tr("Looking whether KVM works here…");
         const QString reason = QString::fromStdString(m_kvm->reason);
         const bool automatic = m_accelerator->currentData().toInt() == int(engine::Accelerator::automatic);
-        return automatic && !m_kvm->usable ? tr("The built-in translator, because KVM can't be used here. %1").arg(reason) : reason;
+        return automatic && !m_kvm->usable ? tr("The built-in translator, because KVM can't be used here. %1").arg(reason)
+                                           : reason;
     }
     return {};
 }
