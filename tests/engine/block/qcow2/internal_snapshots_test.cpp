@@ -99,7 +99,7 @@ private:
     State now_, next_;
 };
 
-constexpr qcow2::NewImage kinds_of_image[] = {
+const qcow2::NewImage kinds_of_image[] = {
     {.size = 200 << 10, .cluster_bits = 9},
     {.size = 200 << 10, .version = 2, .cluster_bits = 9},
     {.size = 200 << 10, .cluster_bits = 12, .refcount_order = 3},
