@@ -1,5 +1,7 @@
 #include "engine/translator/backend/assembler.h"
 
+#include <algorithm>
+
 namespace engine::translator {
 
 void Assembler::head(u32 opcode, bool wide, bool needs_rex, u8 reg, const Rm& rm)
@@ -167,11 +169,29 @@ void Assembler::rorx(u8 to, u8 from, u8 count)
 
 void Assembler::align_jump(unsigned opcode_bytes)
 {
-    constexpr unsigned alignment = sizeof(i32);
-    static constexpr u8 nothing[alignment][alignment - 1]{{}, {0x90}, {0x66, 0x90}, {0x0f, 0x1f, 0x00}};
-    const unsigned missing = unsigned(-(reinterpret_cast<u64>(at_) + opcode_bytes)) % alignment;
-    for (unsigned n = 0; n < missing; ++n)
-        byte(nothing[missing][n]);
+    nothing(unsigned(-(reinterpret_cast<u64>(at_) + opcode_bytes)) % sizeof(i32));
+}
+
+void Assembler::nothing(unsigned bytes)
+{
+    constexpr unsigned longest = 9;
+    static constexpr u8 nops[longest][longest]{
+        {0x90},
+        {0x66, 0x90},
+        {0x0f, 0x1f, 0x00},
+        {0x0f, 0x1f, 0x40, 0x00},
+        {0x0f, 0x1f, 0x44, 0x00, 0x00},
+        {0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00},
+        {0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00},
+        {0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},
+        {0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00},
+    };
+    while (bytes != 0) {
+        const unsigned size = std::min(bytes, longest);
+        for (unsigned n = 0; n < size; ++n)
+            byte(nops[size - 1][n]);
+        bytes -= size;
+    }
 }
 
 }

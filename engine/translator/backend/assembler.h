@@ -87,6 +87,10 @@ public:
     // Nothing, as long as it takes that the displacement of a jump with so many bytes of opcode is aligned, and another thread
     // sees it change at once.
     void align_jump(unsigned opcode_bytes);
+    // As few instructions as take so many bytes and do nothing.
+    void nothing(unsigned bytes);
+    // Bytes that are missing here to a multiple of `alignment`.
+    unsigned missing_to(unsigned alignment) const { return unsigned(-reinterpret_cast<u64>(at_) % alignment); }
     static void patch(u8* displacement, const u8* target)
     {
         const i32 distance = i32(target - (displacement + 4));

@@ -232,8 +232,9 @@ private:
     void access_stream(const Insn& i, unsigned number);
     void emit_count_down(const u8* refill);
     void emit_addend(unsigned number);
-    void emit_rounds(const Stream& s);
+    void emit_rounds(const Stream& s, bool first);
     std::vector<u8*> emit_refill();
+    void align_strips();
     void emit_strips(const std::vector<Planned>& plan_without);
 
     // flags.cpp
@@ -255,7 +256,7 @@ private:
     u8 xmm(u8 number);    // the host's vector register that holds the guest's, with all that holds them there
     void want_vectors();
     void return_loans();
-    void leave(const Residence& here);    // for what a thunk does; come_back() from it
+    void leave(const Residence& here, bool in_round = true);    // for what a thunk does; come_back() from it
     void come_back(const Residence& here);
     void emit_vzero(bool all);
     void tell_uppers();
@@ -309,7 +310,7 @@ private:
     void begin_round();
     u16 registers_used() const;
     void lend_registers();
-    void move_lent(bool to_borrowers);
+    void move_lent(bool to_borrowers, bool in_round);
 
     // Flags that may be read before they are given a new value, and those that host code does read somewhere.
     struct FlagsAhead {

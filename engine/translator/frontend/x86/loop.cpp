@@ -57,8 +57,8 @@ void BlockTranslator::lend_registers()
     }
 }
 
-// Flags stay as they are.
-void BlockTranslator::move_lent(bool to_borrowers)
+// Flags stay as they are. `in_round`: in the middle of one, so that what streams have in registers matters.
+void BlockTranslator::move_lent(bool to_borrowers, bool in_round)
 {
     for (const auto& [borrower, lender] : loans_) {
         const u8 from = to_borrowers ? lender : borrower, to = to_borrowers ? borrower : lender;
@@ -68,21 +68,23 @@ void BlockTranslator::move_lent(bool to_borrowers)
     for (const auto& [lender, to] : strip_loans_) {
         if (to_borrowers)
             a_.store(8, gpr_slot(lender), host_of[lender]);
+        else if (in_round && to)
+            a_.store(8, state_at(to), host_of[lender]);
         if (!to_borrowers)
             a_.load(8, host_of[lender], gpr_slot(lender));
-        else if (to)
+        else if (in_round && to)
             a_.load(8, host_of[lender], state_at(to));
-        else
+        else if (in_round)
             a_.load_imm(host_of[lender], 0);
     }
-    if (to_borrowers && !streams_.empty() && count_register_ == none)
+    if (to_borrowers && in_round && !streams_.empty() && count_register_ == none)
         a_.op_imm(0xc7, 8, 0, state_at(offset_strip_rounds), 0, 4);
 }
 
-void BlockTranslator::leave(const Residence& here)
+void BlockTranslator::leave(const Residence& here, bool in_round)
 {
     if (here.lent)
-        move_lent(false);
+        move_lent(false, in_round);
 }
 
 void BlockTranslator::come_back(const Residence& here)
@@ -93,14 +95,14 @@ void BlockTranslator::come_back(const Residence& here)
     if (here.uppers_told)
         a_.op_imm(0xc6, 1, 0, state_at(offset_uppers_used), 1, 1);
     if (here.lent)
-        move_lent(true);
+        move_lent(true, true);
 }
 
 void BlockTranslator::return_loans()
 {
     if (!here_.lent)
         return;
-    move_lent(false);
+    move_lent(false, false);
     here_.lent = false;
     for (const auto& [borrower, lender] : loans_) {
         host_[borrower] = none;
@@ -134,11 +136,12 @@ void BlockTranslator::emit_loop()
     begin_round();
     here_.lent = strips || !loans_.empty();
     if (here_.lent) {
-        // NOP with five bytes, for CodeStore::redirect().
-        for (const u8 byte : {0x0f, 0x1f, 0x44, 0x00, 0x00})
-            a_.byte(byte);
-        move_lent(true);
+        // For CodeStore::redirect().
+        a_.nothing(5);
+        move_lent(true, false);
     }
+    if (strips)
+        align_strips();
     loop_head_ = a_.at();
     u8* const asked = emit_request_check();
     const u8* const begin = a_.at();

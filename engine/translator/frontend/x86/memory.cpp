@@ -182,7 +182,7 @@ void BlockTranslator::emit_stubs()
         a_.bind(s.from);
         if (s.wants_flags)
             save_flags(s.recipe);
-        leave(s.here);
+        leave(s.here, false);
         go_to(s.target);
     }
     hot_end_ = a_.at();

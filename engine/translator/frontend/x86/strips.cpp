@@ -17,7 +17,7 @@ namespace {
 constexpr unsigned most_bytes = 256;
 constexpr i64 most_step = page_size / 2;
 // Requests are looked for between strips.
-constexpr u64 most_rounds = 1024;
+constexpr i32 most_rounds = 1024;
 constexpr unsigned reciprocal_bits = 20;    // a page times the reciprocal must fit 32 bits
 
 Rm slot_of(unsigned stream)
@@ -200,7 +200,7 @@ void BlockTranslator::emit_count_down(const u8* refill)
         a_.op_imm(0x83, 8, 5, Rm::of(count_register_), 1, 1);
     else
         a_.op_imm(0x83, 8, 5, state_at(offset_strip_rounds), 1, 1);
-    a_.jump_if_to(cond_s, refill);
+    a_.jump_if_to(cond_b, refill);
 }
 
 // What host addresses are above guest addresses, with the registers that don't move added to it, into the stream's register
@@ -218,39 +218,65 @@ void BlockTranslator::emit_addend(unsigned number)
         a_.load(8, scratch_b, guest(u8(s.index * 8)));
         a_.lea(8, to, Rm::at(to, scratch_b, s.scale));
     }
-    a_.store(8, slot_of(number), to);
+    if (s.reg == none)
+        a_.store(8, slot_of(number), to);
 }
 
-// The countdown is at most what the offset in the page, in scratch_a, has room for.
-void BlockTranslator::emit_rounds(const Stream& s)
+// The countdown is at most what the offset in the page, in scratch_a, has room for; if this is the `first` stream to say so
+// it is exactly that. Spoils scratch_b.
+void BlockTranslator::emit_rounds(const Stream& s, bool first)
 {
+    constexpr u32 cmovb = 0x0f42;
     const u32 step = u32(std::abs(s.step));
+    const bool in_register = count_register_ != none;
+    const Rm count = in_register ? Rm::of(count_register_) : state_at(offset_strip_rounds);
+    const u8 rounds = first && in_register ? count_register_ : scratch_b;
+    // With the round that begins now.
     if (s.step > 0) {
-        a_.op_extended(0xf7, 8, 3, Rm::of(scratch_a));
-        a_.op_imm(0x81, 8, 0, Rm::of(scratch_a), page_size - u64(s.high - s.low), 4);
+        a_.load_imm(rounds, page_size - u64(s.high - s.low) + step);
+        a_.op(0x2b, 4, rounds, Rm::of(scratch_a));
+    } else {
+        a_.lea(4, rounds, Rm::at(scratch_a, i32(step)));
     }
     if (!std::has_single_bit(step)) {
-        a_.op(0x69, 4, scratch_a, Rm::of(scratch_a));
+        // A step more may be less than a round more: the reciprocal is too small.
+        a_.op_imm(0x81, 4, 5, Rm::of(rounds), step, 4);
+        a_.op(0x69, 4, rounds, Rm::of(rounds));
         a_.value(u32((1u << reciprocal_bits) / step));
-        a_.op_imm(0xc1, 4, 5, Rm::of(scratch_a), reciprocal_bits, 1);
+        a_.op_imm(0xc1, 4, 5, Rm::of(rounds), reciprocal_bits, 1);
+        a_.op_imm(0x83, 4, 0, Rm::of(rounds), 1, 1);
     } else if (step != 1) {
-        a_.op_imm(0xc1, 4, 5, Rm::of(scratch_a), unsigned(std::countr_zero(step)), 1);
+        a_.op_imm(0xc1, 4, 5, Rm::of(rounds), unsigned(std::countr_zero(step)), 1);
     }
-    const Rm count = count_register_ != none ? Rm::of(count_register_) : state_at(offset_strip_rounds);
-    a_.op(0x3b, 8, scratch_a, count);
-    u8* const enough = a_.jump_if(cond_ae);
-    a_.store(8, count, scratch_a);
-    a_.bind(enough);
+    if (first) {
+        if (!in_register)
+            a_.store(8, count, rounds);
+    } else if (in_register) {
+        a_.op(0x3b, 4, rounds, count);
+        a_.op(cmovb, 4, count_register_, Rm::of(rounds));
+    } else {
+        a_.op(0x3b, 4, rounds, count);
+        u8* const enough = a_.jump_if(cond_ae);
+        a_.store(8, count, rounds);
+        a_.bind(enough);
+    }
 }
 
 // Returns the jumps taken where something is not to be had.
 std::vector<u8*> BlockTranslator::emit_refill()
 {
     std::vector<u8*> missed;
-    a_.op_imm(0xc7, 8, 0, count_register_ != none ? Rm::of(count_register_) : state_at(offset_strip_rounds), most_rounds - 1, 4);
+    const auto is_used = [&](const Stream& s) {
+        return std::ranges::any_of(plan_, [&](const Planned& p) { return p.stream == &s - streams_.data(); });
+    };
+    const auto says_rounds
+        = std::ranges::find_if(streams_, [&](const Stream& s) { return is_used(s) && s.step != 0; });
+    const bool bounded = says_rounds != streams_.end() && std::abs(says_rounds->step) * most_rounds >= i32(page_size);
+    if (!bounded)
+        a_.op_imm(0xc7, 8, 0, count_register_ != none ? Rm::of(count_register_) : state_at(offset_strip_rounds), most_rounds, 4);
     for (unsigned number = 0; number < streams_.size(); ++number) {
         const Stream& s = streams_[number];
-        if (std::ranges::none_of(plan_, [&](const Planned& p) { return p.stream == number; }))
+        if (!is_used(s))
             continue;
         effective_address(s.base, s.index, s.scale, s.low, scratch_a, 8);
         if (s.alignment) {
@@ -266,9 +292,21 @@ std::vector<u8*> BlockTranslator::emit_refill()
         if (spills)
             a_.load(8, scratch_a, state_at(offset_spill));
         if (s.step)
-            emit_rounds(s);
+            emit_rounds(s, bounded && &s == &*says_rounds);
     }
     return missed;
+}
+
+// So that a round begins with a line of the host's cache of instructions: a short loop takes half as long again elsewhere.
+void BlockTranslator::align_strips()
+{
+    constexpr unsigned line = 64;
+    u8* const head = a_.at();
+    emit_request_check();
+    emit_refill();
+    const unsigned missing = a_.missing_to(line);
+    a_ = Assembler(head);
+    a_.nothing(missing);
 }
 
 // After the loop's head, where requests were looked for: the loop by strips, then as it is without.
@@ -277,10 +315,8 @@ void BlockTranslator::emit_strips(const std::vector<Planned>& plan_without)
     const Residence here = here_;
     u8* const refill = std::exchange(loop_head_, nullptr);
     const std::vector<u8*> missed = emit_refill();
-    u8* const begin = a_.jump();
     loop_head_ = a_.at();
     emit_count_down(refill);
-    a_.bind(begin);
     emit_body();
     const std::vector<u32> starts = starts_;
     for (u8* const jump : missed)
