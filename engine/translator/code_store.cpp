@@ -323,12 +323,12 @@ bool CodeStore::look_at_samples(CodeUser& user, std::span<const u64> addresses)
     for (const u64 address : addresses) {
         Block* const b = busy_.seen(u32(address - u64(code().data())));
         if (b && b->code) {
-            const bool becomes_busy
-                = b->mode & x86::mode_user && busy_.samples_of(*b) >= least_samples && lacks_windows(*b) && busy_.make_busy(*b);
-            if (windows_.give_up(*b, busy_.samples_of(*b), user.cpu.soft_tlb) || becomes_busy) {
+            const bool may_become_busy = b->mode & x86::mode_user && lacks_windows(*b) && !busy_.is_busy(*b);
+            const bool becomes_busy = may_become_busy && busy_.samples_of(*b) >= least_samples && busy_.make_busy(*b);
+            const bool gives_up = windows_.give_up(*b, busy_.samples_of(*b), user.cpu.soft_tlb);
+            if (gives_up || becomes_busy)
                 translate_again(*b);
-                any = true;
-            }
+            any |= may_become_busy || gives_up;
         }
         if (busy_.period_begins())
             user.cpu.soft_tlb.forgive_misses();
@@ -338,10 +338,16 @@ bool CodeStore::look_at_samples(CodeUser& user, std::span<const u64> addresses)
 
 unsigned CodeStore::window(unsigned n, Access access, bool in_loop)
 {
-    if (options_.busy_at_once || busy_.is_busy(*block_))
+    if (is_busy())
         return windows_.of(*block_, n, access, in_loop);
     lacks_windows_ = true;
     return in_loop ? windows_.shared(block_->mode & x86::mode_user, access) : 0;
+}
+
+unsigned CodeStore::page_window(i64 distance, Access access)
+{
+    const bool pays = options_.busy_at_once || block_->mode & x86::mode_user;
+    return pays ? windows_.of_page(page_of(*block_), block_->mode, distance, access) : 0;
 }
 
 // Blocks that jump to one another within a page go together.

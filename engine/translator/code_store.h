@@ -168,6 +168,8 @@ private:
     const u8* link_to(u64 host, u32 mode);
     const SpanCheck* span_check(const Insn& i, unsigned size, Access access) override;
     unsigned window(unsigned n, Access access, bool in_loop) override;
+    unsigned page_window(i64 distance, Access access) override;
+    bool is_busy() override { return options_.busy_at_once || busy_.is_busy(*block_); }
     bool shares_memory() override;
     void looked_at(unsigned in_page, unsigned length) override;
 

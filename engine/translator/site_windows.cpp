@@ -26,10 +26,30 @@ unsigned SiteWindows::of(const x86::Block& block, unsigned insn, x86::Access acc
     return taken_++;
 }
 
+unsigned SiteWindows::of_page(u64 host_page, u32 mode, i64 distance, x86::Access access)
+{
+    const std::tuple key{host_page, mode, distance, access};
+    const auto at = pages_.find(key);
+    if (at != pages_.end())
+        return at->second;
+    if (pages_taken_ == first)
+        return 0;
+    pages_.emplace(key, u16(pages_taken_));
+    return pages_taken_++;
+}
+
+void SiteWindows::clear()
+{
+    sites_.clear();
+    pages_.clear();
+    taken_ = first;
+    pages_taken_ = first_page;
+}
+
 bool SiteWindows::give_up(const x86::Block& block, unsigned samples, const SoftTlb& tlb)
 {
     // They cost a few thousandths of the block's time then, which is what a window saves at the least.
-    constexpr u32 most_for_a_sample = 500;
+    constexpr u32 most_for_a_sample = 1000;
     const u32 most = std::min(most_for_a_sample * samples, x86::TlbWindow::most_misses);
     const auto sites = sites_.find(&block);
     if (sites == sites_.end())

@@ -2,6 +2,8 @@
 // Who has which of the soft TLBs' site windows: an access of a block's instruction, until the code is dropped. Numbers are the
 // same for all vCPUs; each has windows of its own. One thread at a time.
 
+#include <map>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -11,13 +13,19 @@ namespace engine::translator {
 
 class SiteWindows {
 public:
+    // As many are kept for pages at the most.
+    static constexpr unsigned page_windows = 2048;
+
     // One that loops which are not busy share, by number: of all programs or of the kernel, and of one kind of access.
     unsigned shared(bool user, x86::Access access);
     // Its own; 0: there is none left, or the one it had was given up.
     unsigned of(const x86::Block& block, unsigned insn, x86::Access access, bool in_loop);
+    // What all blocks of a mode on a page of code find so many bytes from that page on, which are a multiple of a page's; 0: there
+    // is none left.
+    unsigned of_page(u64 host_page, u32 mode, i64 distance, x86::Access access);
     // Those of a block that a vCPU missed so often, for so many samples, that they don't pay. False: there were none.
     bool give_up(const x86::Block& block, unsigned samples, const x86::SoftTlb& tlb);
-    void clear() { sites_.clear(), taken_ = x86::SoftTlb::shared_windows; }
+    void clear();
 
 private:
     struct Site {
@@ -27,7 +35,10 @@ private:
         u16 window;
     };
 
-    unsigned taken_ = x86::SoftTlb::shared_windows, next_shared_ = 0;
+    static constexpr unsigned first_page = x86::SoftTlb::shared_windows, first = first_page + page_windows;
+
+    unsigned taken_ = first, pages_taken_ = first_page, next_shared_ = 0;
+    std::map<std::tuple<u64, u32, i64, x86::Access>, u16> pages_;
     std::unordered_map<const x86::Block*, std::vector<Site>> sites_;
 };
 

@@ -118,10 +118,18 @@ void SoftTlbContext::forget_write(u64 linear)
         list.pop_back();
 }
 
+// Where only the page is compared an odd base is none.
+static void forget(TlbWindow& window)
+{
+    window.limit = 0;
+    window.base |= 1;
+}
+
 SoftTlb::SoftTlb() : current_(tables_.emplace_back(std::make_unique<Tables>()).get()), window_owner_(&current_->contexts[0])
 {
     renew(current_->code);
     renew(global_code_);
+    std::ranges::for_each(sites, forget);
 }
 
 SoftTlbContext& SoftTlb::checking_context()
@@ -145,7 +153,7 @@ void SoftTlb::change_context(const SoftTlbContext* from, SoftTlbContext* to)
 void SoftTlb::forget_site_windows()
 {
     for (u32 n = std::exchange(moved_sites, last_moved); n != last_moved;) {
-        sites[n].limit = 0;
+        forget(sites[n]);
         if (n < shared_windows)
             sites[n].missed = 0;
         n = std::exchange(sites[n].next, 0);
@@ -162,7 +170,7 @@ template <class Condition> void SoftTlb::forget_site_windows(Condition condition
             return forget_site_windows();
     for (u32 n = moved_sites; n != last_moved; n = sites[n].next)
         if (condition(sites[n]))
-            sites[n].limit = 0;
+            forget(sites[n]);
 }
 
 void SoftTlb::forgive_misses()

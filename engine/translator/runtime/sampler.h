@@ -1,5 +1,5 @@
 #pragma once
-// Where a vCPU's thread is in host code, up to 250 times for each second that it runs: a timer's signal writes it down. The
+// Where a vCPU's thread is in host code, up to 500 times for each second that it runs: a timer's signal writes it down. The
 // timer rests while the thread is elsewhere.
 
 #include <algorithm>
@@ -35,7 +35,7 @@ public:
     void were_useful(bool useful) { period_ = useful ? shortest : std::min(2 * period_, longest); }
 
 private:
-    static constexpr long shortest = 4'000'000, longest = 16'000'000;    // ns
+    static constexpr long shortest = 2'000'000, longest = 16'000'000;    // ns
     static constexpr u32 most_samples = 64;
 
     static void on_signal(int number, siginfo_t* info, void* context);

@@ -2,6 +2,7 @@
 #include "engine/translator/busy_blocks.h"
 
 #include <chrono>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -108,6 +109,25 @@ TEST_F(BusyBlocksTest, there_are_only_so_many_windows)
     EXPECT_EQ(last, 0u);
     windows.clear();
     EXPECT_NE(windows.of(keep(0x1000), 0, Access::read, false), 0u);
+}
+
+TEST_F(BusyBlocksTest, a_page_of_code_has_a_window_for_each_page_that_it_looks_at)
+{
+    const unsigned window = windows.of_page(0x1000, 1, 0x2000, Access::read);
+    EXPECT_EQ(windows.of_page(0x1000, 1, 0x2000, Access::read), window);
+    std::set<unsigned> all{0, window};
+    all.insert(windows.of_page(0x3000, 1, 0x2000, Access::read));
+    all.insert(windows.of_page(0x1000, 2, 0x2000, Access::read));
+    all.insert(windows.of_page(0x1000, 1, -0x2000, Access::read));
+    all.insert(windows.of_page(0x1000, 1, 0x2000, Access::write));
+    EXPECT_EQ(all.size(), 6u);
+    for (u64 page = 0; page < SiteWindows::page_windows; ++page)
+        windows.of_page(0x10000 + (page << page_shift), 1, 0, Access::read);
+    EXPECT_EQ(windows.of_page(0x1000, 3, 0, Access::read), 0u);
+    EXPECT_EQ(windows.of_page(0x1000, 1, 0x2000, Access::read), window);
+    EXPECT_FALSE(all.contains(windows.of(keep(0x1000), 0, Access::read, false)));
+    windows.clear();
+    EXPECT_NE(windows.of_page(0x1000, 3, 0, Access::read), 0u);
 }
 
 // Code of the program itself stands for host code.

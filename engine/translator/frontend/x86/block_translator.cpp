@@ -18,6 +18,10 @@ BlockTranslator::BlockTranslator(const Block& block, const Thunks& thunks, CodeC
       cold_(cache.reserve(CodeCache::Part::cold, most_code)),
       shared_(around.shares_memory())
 {
+    if (around_.is_busy()) {
+        a_.nothing(a_.missing_to(line_of_code));
+        entry_ = a_.at();
+    }
     host_.fill(none);
     std::ranges::copy(host_of, host_.begin());
 }
@@ -98,6 +102,7 @@ void BlockTranslator::plan()
         p.use = flag_use(i, p.lowering);
         p.memory = p.lowering && i.memory() ? p.lowering->memory(i) : MemoryUse{};
         p.operand = p.top = {};
+        p.page_window = u16(p.memory.size ? page_window_of(i, p.memory) : 0);
         p.after = ahead;
         p.vectors = p.lowering && (uses_vectors(i, *p.lowering) || (n + 1u < block_.count && plan_[n + 1].vectors));
         if (p.lowering && p.lowering->emit == &BlockTranslator::emit_jcc)
@@ -132,7 +137,7 @@ void BlockTranslator::emit_body()
     starts_.clear();
     held_ = none;
     for (Span& s : spans_) {
-        s.checked = false;
+        s.kept = false;
         s.aligned = 0;
     }
     for (unsigned n = 0; n < block_.count && !ended; ++n) {

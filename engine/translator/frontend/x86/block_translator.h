@@ -59,6 +59,10 @@ public:
     virtual const SpanCheck* span_check(const Insn& i, unsigned size, Access access) = 0;
     // A window for an access of the block's instruction `n`, by number. 0: none, as it isn't worth one or there is none left.
     virtual unsigned window(unsigned n, Access access, bool in_loop) = 0;
+    // Likewise one for all accesses of the page's blocks to the page that lies so many bytes from theirs.
+    virtual unsigned page_window(i64 distance, Access access) = 0;
+    // Much time is spent in the block: the room that its code takes matters less.
+    virtual bool is_busy() = 0;
     // Whether another vCPU may be at the same memory.
     virtual bool shares_memory() = 0;
     // Bytes of this page that are about to be looked at although they are not the block's.
@@ -79,14 +83,15 @@ struct Span {
     bool writes;
     bool open = true;    // the registers are still what they were
     bool sealed = false;    // a branch is behind it: the rest may not happen
-    u16 first;    // instruction
+    u16 first, last;    // instruction
     i32 base_there;    // what had been added to the base by then
     i32 low, high;    // bytes [low, high)
     u8 slot = 0;
     u8 members = 1;
-    bool checked = false;
+    bool kept = false;    // the slot has the host's address
     u8 aligned = 0;    // what was found at `aligned_at` is a multiple of this
     i32 aligned_at = 0;
+    u16 page_window = 0;    // that stands at its page, see access_at_page(); 0: none
     unsigned size() const { return unsigned(high - low); }
 };
 
@@ -174,6 +179,8 @@ public:
 
 private:
     static constexpr u8 none = 0xff;
+    // Code that begins with one of the host's caches is fetched the quicker.
+    static constexpr unsigned line_of_code = 64;
     struct Planned;
     struct Member {    // of a span
         u8 span = none;
@@ -202,11 +209,16 @@ private:
     void access_stack(const Insn& i, unsigned size, Access access);
     void access(const Insn& i);    // the memory operand, which is operand_ then
     std::size_t window_here(Access access);
+    unsigned page_window_of(const Insn& i, const MemoryUse& use);
+    u8* look_at_page(unsigned number, i32 page);
+    void access_at_page(const Insn& i, unsigned number);
+    void move_page_window(unsigned number, Access access, const u8* back);
     void add_segment_base(const Insn& i);
     void require_alignment(const Insn& i, unsigned alignment);
     void require_alignment(const Insn& i, unsigned alignment, Member member);
-    // Likewise the stack's top, or with RBP the frame's.
+    // Likewise the stack's top, or with RBP the frame's; the operand is good while the register stays what it is.
     void access_top(const Insn& i, u8 base, i32 disp, unsigned size, Access access);
+    void emit_slow_tops();
 
     // spans.cpp
     void plan_spans();
@@ -214,6 +226,7 @@ private:
     void settle_spans();
     void access_span(Member member);
     void check_span(Span& s);
+    void release_held();
     void emit_span_stubs();
 
     // strips.cpp
@@ -366,6 +379,7 @@ private:
         Member operand{}, top{};    // what is pushed to or popped from
         u8 stream = none;    // that the operand is looked up with, and where it is as Stream counts
         i32 in_stream = 0;
+        u16 page_window = 0;    // that the operand, which goes by RIP, is looked for in; 0: it isn't
     };
     std::vector<Planned> plan_;
     std::vector<u32> starts_;
@@ -384,6 +398,17 @@ private:
         u8 log_size;
         std::size_t window;    // that it was not found in; 0: in none
         Residence here;
+        u16 page_window = 0;    // likewise
+    };
+    struct SlowTop {    // likewise, of an operand that is at [base + disp + scratch_a]
+        u8* from;
+        const u8* back;
+        const Insn* insn;
+        Access access;
+        u8 log_size;
+        u8 base;    // the host's
+        i32 disp;
+        Residence here;
     };
     struct SlowSpan {
         u8* from[2];
@@ -391,6 +416,7 @@ private:
         const SpanCheck* check;
         std::size_t window;    // as above
         Residence here;
+        const Span* span;
     };
     struct LinkStub {
         u8* displacement;
@@ -453,6 +479,7 @@ private:
     };
     void emit_window_miss(std::size_t window, unsigned size, Access access, const u8* back);
     std::vector<SlowAccess> slow_;
+    std::vector<SlowTop> slow_tops_;
     std::vector<SlowSpan> slow_spans_;
     std::vector<Exit> exits_;
     std::vector<LinkStub> links_;

@@ -168,10 +168,10 @@ void BlockTranslator::emit_pop(const Insn& i)
 {
     const unsigned size = i.operand_size;
     access_top(i, host_rsp, 0, size, Access::read);
-    if (i.dst != guest_rsp)
-        a_.lea(address_size(), host_rsp, Rm::at(host_rsp, i32(size)));
     a_.load(size, begin_destination(i.dst, size, false), operand_);
     end_destination(i.dst, size);
+    if (i.dst != guest_rsp)
+        a_.lea(address_size(), host_rsp, Rm::at(host_rsp, i32(size)));
 }
 
 void BlockTranslator::emit_leave(const Insn& i)
@@ -290,11 +290,12 @@ void BlockTranslator::load_target(const Insn& i)
     spoil_flags();
     if (i.memory()) {
         access(i);
+        release_held();
         a_.load(address_size(), scratch_a, operand_);
     } else {
+        release_held();
         a_.load(address_size(), scratch_a, guest(i.dst));
     }
-    held_ = none;
 }
 
 void BlockTranslator::emit_jmp_indirect(const Insn& i)

@@ -412,7 +412,7 @@ void BlockTranslator::emit_xchg(const Insn& i)
         a_.op(opcode, size, guest(i.src).reg, Rm::of(a));
         return end_destination(i.dst, size);
     }
-    held_ = none;
+    release_held();
     a_.load(8, scratch_a, guest(i.src));
     a_.op(opcode, size, scratch_a, Rm::of(a));
     a_.store(size == 4 ? 8 : size, guest(i.src), scratch_a);
@@ -460,11 +460,11 @@ void BlockTranslator::emit_bit_test(const Insn& i)
     } else {
         // In registers: with a register as offset a memory operand would be a bit string.
         u8 offset = scratch_a;
+        release_held();
         if (pinned(i.src))
             offset = guest(i.src).reg;
         else
             a_.load(8, offset, guest(i.src));
-        held_ = none;
         const u8 to = begin_destination(i.dst, size, true);
         a_.op(0x0f83u | u32(lowering_->opcode) << 3, size, offset, Rm::of(to));
         if (writes)

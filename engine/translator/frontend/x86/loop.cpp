@@ -115,6 +115,7 @@ void BlockTranslator::emit_loop()
 {
     a_ = Assembler(entry_);
     slow_.clear();
+    slow_tops_.clear();
     slow_spans_.clear();
     links_.clear();
     jumps_.clear();
@@ -142,6 +143,8 @@ void BlockTranslator::emit_loop()
     }
     if (strips)
         align_strips();
+    else if (around_.is_busy())
+        a_.nothing(a_.missing_to(line_of_code));
     loop_head_ = a_.at();
     u8* const asked = emit_request_check();
     const u8* const begin = a_.at();

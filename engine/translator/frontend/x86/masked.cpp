@@ -41,7 +41,7 @@ void BlockTranslator::emit_masked_at_rdi(const Insn& i)
     const bool mmx = i.row->traits & x86::mmx;
     const std::size_t first = handlers_.size();
     spoil_flags();
-    held_ = none;
+    release_held();
     a_.load(i.address_size, scratch_a, Rm::of(host::rdi));
     add_segment_base(i);
     to_host_or_handler(i, longest, Access::write);
@@ -81,7 +81,7 @@ void BlockTranslator::emit_gather(const Insn& i)
     const u8 index = i.src, mask = i.vvvv;
     const std::size_t first = handlers_.size();
     spoil_flags();
-    held_ = none;
+    release_held();
     const auto to_slot
         = [&](u8 number, std::size_t at) { a_.vex(map_0f, x86::np, false, i.wide(), store, number, 0, state_at(at)); };
     to_slot(index, offset_indices);

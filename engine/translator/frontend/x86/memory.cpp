@@ -8,7 +8,7 @@ namespace engine::translator {
 
 void BlockTranslator::address(const Insn& i)
 {
-    held_ = none;
+    release_held();
     effective_address(i.base, i.index, i.scale, i.disp, scratch_a, i.address_size);
 }
 
@@ -19,10 +19,14 @@ void BlockTranslator::effective_address(u8 base_number, u8 index_number, u8 scal
         if (host_[number] != none)
             return host_[number];
         if (scratch == scratch_a)
-            held_ = none;
+            release_held();
         a_.load(8, scratch, gpr_slot(number));
         return scratch;
     };
+    if (base_number == x86::gpr_rip && index_number == x86::gpr_zero && to != scratch_a) {
+        a_.load(8, to, gpr_slot(base_number));
+        return a_.lea(size, to, Rm::at(to, disp));
+    }
     const u8 base = base_number == x86::gpr_zero ? Rm::none : in(base_number, scratch_a);
     const u8 index = index_number == x86::gpr_zero ? Rm::none : in(index_number, scratch_b);
     if (base == Rm::none && index == Rm::none)
@@ -98,16 +102,18 @@ void BlockTranslator::emit_window_miss(std::size_t window, unsigned size, Access
 
 void BlockTranslator::access(const Insn& i)
 {
-    const auto& [lowering, use, memory, after, at_target, vectors, member, top, stream, in_stream] = plan_[now_];
+    const auto& [lowering, use, memory, after, at_target, vectors, member, top, stream, in_stream, page_window] = plan_[now_];
     const unsigned size = memory.size;
     if (stream != none)
         return access_stream(i, stream);
     if (member.span != none) {
         access_span(member);
-        if (memory.aligned)
+        if (memory.aligned && !page_window)
             require_alignment(i, size, member);
         return;
     }
+    if (page_window)
+        return access_at_page(i, page_window);
     spoil_flags();
     address(i);
     add_segment_base(i);
@@ -131,16 +137,86 @@ std::size_t BlockTranslator::window_here(Access access)
     return number ? site_window(number) : 0;
 }
 
+// Of an operand that goes by RIP, so that it is known where in its page it is: where that page is looked for. 0: it is not there
+// alone, or not aligned as it has to be.
+unsigned BlockTranslator::page_window_of(const Insn& i, const MemoryUse& use)
+{
+    const u32 in_page = u32(i.disp) & u32(page_mask);
+    const bool by_rip
+        = in_64() && i.memory() && i.base == x86::gpr_rip && i.index == x86::gpr_zero && i.address_size == 8 && !based(i);
+    if (!by_rip || in_page + use.size > page_size || (use.aligned && in_page % use.size) || block_.mode & x86::mode_smap)
+        return 0;
+    return around_.page_window(i.disp & ~i32(page_mask), use.access);
+}
+
+// The page's place in the host's memory into scratch_a. Where the jump that is returned goes the page's linear address is there.
+u8* BlockTranslator::look_at_page(unsigned number, i32 page)
+{
+    const std::size_t window = site_window(number);
+    a_.load(8, scratch_a, gpr_slot(x86::gpr_rip));
+    a_.lea(8, scratch_a, Rm::at(scratch_a, page));
+    a_.op(0x3b, 8, scratch_a, window_at(window, offsetof(x86::TlbWindow, base)));
+    u8* const elsewhere = a_.jump_if(cond_ne);
+    a_.op(0x03, 8, scratch_a, window_at(window, offsetof(x86::TlbWindow, addend)));
+    return elsewhere;
+}
+
+void BlockTranslator::access_at_page(const Insn& i, unsigned number)
+{
+    const MemoryUse& use = plan_[now_].memory;
+    spoil_flags();
+    release_held();
+    u8* const elsewhere = look_at_page(number, i.disp & ~i32(page_mask));
+    slow_.push_back({elsewhere, a_.at(), &i, use.access, u8(std::countr_zero(use.size)), 0, here_, u16(number)});
+    operand_ = Rm::at(scratch_a, i.disp & i32(page_mask));
+}
+
+// Back with the page's place, or falls through with its linear address.
+void BlockTranslator::move_page_window(unsigned number, Access access, const u8* back)
+{
+    a_.load_imm(scratch_b, number);
+    a_.call_to(relative(thunks_.move_site_window[unsigned(access)]));
+    a_.jump_if_to(cond_ae, back);
+}
+
 void BlockTranslator::access_top(const Insn& i, u8 base, i32 disp, unsigned size, Access access)
 {
     const Member member = plan_[now_].top;
     if (member.span != none)
         return access_span(member);
     spoil_flags();
-    held_ = none;
-    operand_ = Rm::at(scratch_a);
-    a_.lea(address_size(), scratch_a, Rm::at(base, disp));
-    access_stack(i, size, access);
+    release_held();
+    if (!in_64()) {
+        operand_ = Rm::at(scratch_a);
+        a_.lea(address_size(), scratch_a, Rm::at(base, disp));
+        return access_stack(i, size, access);
+    }
+    // Needs the sum for the compare alone.
+    a_.lea(8, scratch_b, Rm::at(base, disp));
+    a_.op(0x2b, 8, scratch_b, window_at(offset_stack_window, offsetof(x86::TlbWindow, base)));
+    a_.op(0x3b, 8, scratch_b, window_at(offset_stack_window, offsetof(x86::TlbWindow, limit)));
+    u8* const outside = a_.jump_if(cond_ae);
+    a_.load(8, scratch_a, window_at(offset_stack_window, offsetof(x86::TlbWindow, addend)));
+    slow_tops_.push_back({outside, a_.at(), &i, access, u8(std::countr_zero(size)), base, disp, here_});
+    operand_ = Rm::at(scratch_a, base, 0, disp);
+}
+
+void BlockTranslator::emit_slow_tops()
+{
+    for (const SlowTop& s : slow_tops_) {
+        a_.bind(s.from);
+        a_.lea(8, scratch_a, Rm::at(s.base, s.disp));
+        a_.call_to(relative(thunks_.move_stack_window));
+        u8* const moved = a_.jump_if(cond_ae);
+        leave(s.here);
+        a_.load_imm(scratch_b, around_.site(*s.insn));
+        a_.call_to(relative(thunks_.slow[unsigned(s.access)][s.log_size]));
+        come_back(s.here);
+        a_.bind(moved);
+        a_.op(0x2b, 8, scratch_a, Rm::of(s.base));
+        a_.lea(8, scratch_a, Rm::at(scratch_a, -s.disp));
+        a_.jump_to(s.back);
+    }
 }
 
 void BlockTranslator::add_segment_base(const Insn& i)
@@ -154,7 +230,9 @@ void BlockTranslator::require_alignment(const Insn& i, unsigned alignment)
 {
     spoil_flags();
     u8 address = operand_.reg;
-    if (operand_.disp & i32(alignment - 1)) {
+    if (i.index == x86::gpr_zero && host_[i.base] != none && !(i.disp & i32(alignment - 1)) && !based(i)) {
+        address = host_[i.base];
+    } else if (operand_.disp & i32(alignment - 1)) {
         address = scratch_b;
         a_.lea(8, address, operand_);
     }
@@ -188,12 +266,16 @@ void BlockTranslator::emit_stubs()
     hot_end_ = a_.at();
     a_ = Assembler(cold_);
     for (const SlowAccess& s : slow_) {
+        const i32 in_page = s.insn->disp & i32(page_mask);
         a_.bind(s.from);
         if (s.window == offset_stack_window) {
             a_.call_to(relative(thunks_.move_stack_window));
             a_.jump_if_to(cond_ae, s.back);
         } else if (s.window) {
             emit_window_miss(s.window, 1u << s.log_size, s.access, s.back);
+        } else if (s.page_window) {
+            move_page_window(s.page_window, s.access, s.back);
+            a_.lea(8, scratch_a, Rm::at(scratch_a, in_page));
         } else {
             a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(s.access)));
         }
@@ -201,8 +283,11 @@ void BlockTranslator::emit_stubs()
         a_.load_imm(scratch_b, around_.site(*s.insn));
         a_.call_to(relative(thunks_.slow[unsigned(s.access)][s.log_size]));
         come_back(s.here);
+        if (s.page_window)
+            a_.lea(8, scratch_a, Rm::at(scratch_a, -in_page));
         a_.jump_to(s.back);
     }
+    emit_slow_tops();
     emit_span_stubs();
     emit_return_stubs();
     emit_unknown_stubs();

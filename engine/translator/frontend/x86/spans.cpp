@@ -14,6 +14,7 @@ namespace engine::translator {
 namespace {
 
 constexpr unsigned most_bytes = 256;
+constexpr i32 most_distance = 1 << 30;    // of a page from RIP
 
 Rm slot_of(const Span& s)
 {
@@ -28,12 +29,15 @@ void BlockTranslator::join_span(Member& member, const Span& alone)
     for (std::size_t n = spans_.size(); n-- > 0;) {
         Span& s = spans_[n];
         const i32 low = std::min(s.low, alone.low), high = std::max(s.high, alone.high);
-        const bool alike = s.open && s.base == alone.base && s.index == alone.index && s.scale == alone.scale;
-        if (!alike || u32(high - low) > most_bytes || (alone.writes && !s.writes && s.sealed))
+        const bool alike = s.open && s.base == alone.base && s.index == alone.index && s.scale == alone.scale
+            && s.page_window == alone.page_window;
+        const bool near = alone.page_window || u32(high - low) <= most_bytes;
+        if (!alike || !near || (alone.writes && !s.writes && s.sealed))
             continue;
         s.low = low;
         s.high = high;
         s.writes |= alone.writes;
+        s.last = alone.last;
         ++s.members;
         member = {u8(n), alone.low};
         return;
@@ -62,9 +66,9 @@ void BlockTranslator::plan_spans()
             close([](const Span&) { return true; });
             continue;
         }
-        const auto join = [&](Member& member, u8 base, u8 index, u8 scale, i32 disp, const MemoryUse& use) {
-            const i32 there = added[base], low = there + disp;
-            if (disp > -most_added && disp < most_added && there > -most_added && there < most_added)
+        const auto join = [&](Member& member, u8 base, u8 index, u8 scale, i32 disp, const MemoryUse& use, u16 window = 0) {
+            const i32 there = added[base], low = there + disp, most = window ? most_distance : most_added;
+            if (disp > -most && disp < most && there > -most_added && there < most_added)
                 join_span(
                     member,
                     {.base = base,
@@ -72,12 +76,14 @@ void BlockTranslator::plan_spans()
                      .scale = scale,
                      .writes = use.access == Access::write,
                      .first = u16(n),
+                     .last = u16(n),
                      .base_there = there,
                      .low = low,
-                     .high = low + use.size});
+                     .high = low + use.size,
+                     .page_window = window});
         };
         if (i.memory() && p.memory.size && i.base != gpr_zero && !based(i) && i.address_size == address_size())
-            join(p.operand, i.base, i.index, i.scale, i.disp, p.memory);
+            join(p.operand, i.base, i.index, i.scale, i.disp, p.memory, p.page_window);
         const Stack top = stack_of(i, *p.lowering, address_size());
         if (top.use.size)
             join(p.top, top.base, gpr_zero, 0, top.disp, top.use);
@@ -114,22 +120,42 @@ void BlockTranslator::settle_spans()
 void BlockTranslator::access_span(Member member)
 {
     Span& s = spans_[member.span];
-    if (!s.checked)
-        check_span(s);
-    else if (held_ != member.span)
-        a_.load(8, scratch_a, slot_of(s));
-    s.checked = true;
+    if (held_ != member.span) {
+        release_held();
+        if (s.kept)
+            a_.load(8, scratch_a, slot_of(s));
+        else
+            check_span(s);
+    }
     held_ = member.span;
-    operand_ = Rm::at(scratch_a, member.offset - s.low);
+    operand_ = Rm::at(scratch_a, s.page_window ? member.offset & i32(page_mask) : member.offset - s.low);
+}
+
+// Before scratch_a is used for something else: what it has of a span goes to the slot, if the span is wanted again.
+void BlockTranslator::release_held()
+{
+    if (held_ != none) {
+        Span& s = spans_[held_];
+        if (now_ <= s.last && !s.kept) {
+            a_.store(8, slot_of(s), scratch_a);
+            s.kept = true;
+        }
+    }
+    held_ = none;
 }
 
 void BlockTranslator::check_span(Span& s)
 {
     spoil_flags();
-    effective_address(s.base, s.index, s.scale, s.low - s.base_there, scratch_a, address_size());
     const unsigned size = s.size();
     const Access access = s.writes ? Access::write : Access::read;
-    SlowSpan slow{{}, nullptr, around_.span_check(block_.insns[s.first], size, access), 0, here_};
+    SlowSpan slow{{}, nullptr, around_.span_check(block_.insns[s.first], size, access), 0, here_, &s};
+    if (s.page_window) {
+        slow.from[0] = look_at_page(s.page_window, s.low & ~i32(page_mask));
+        slow.back = a_.at();
+        return slow_spans_.push_back(slow);
+    }
+    effective_address(s.base, s.index, s.scale, s.low - s.base_there, scratch_a, address_size());
     slow.window = s.base == x86::rsp ? offset_stack_window : window_here(access);
     if (slow.window) {
         look_in_window(slow.window);
@@ -146,7 +172,6 @@ void BlockTranslator::check_span(Span& s)
     }
     slow.back = a_.at();
     slow_spans_.push_back(slow);
-    a_.store(8, slot_of(s), scratch_a);
 }
 
 void BlockTranslator::emit_span_stubs()
@@ -156,7 +181,11 @@ void BlockTranslator::emit_span_stubs()
         if (s.from[1])
             a_.bind(s.from[1]);
         const Access access = s.check->access;
-        if (s.window) {
+        const i32 in_page = s.span->low & i32(page_mask);
+        if (s.span->page_window) {
+            move_page_window(s.span->page_window, access, s.back);
+            a_.lea(8, scratch_a, Rm::at(scratch_a, in_page));
+        } else if (s.window) {
             // A window has room for its widest access to the page's end, which may not do.
             a_.load(4, scratch_b, Rm::of(scratch_a));
             a_.op_imm(0x81, 4, 4, Rm::of(scratch_b), page_mask, 4);
@@ -176,6 +205,8 @@ void BlockTranslator::emit_span_stubs()
         a_.load_imm(scratch_b, std::bit_cast<u64>(s.check));
         a_.call_to(relative(thunks_.slow_span));
         come_back(s.here);
+        if (s.span->page_window)
+            a_.lea(8, scratch_a, Rm::at(scratch_a, -in_page));
         a_.jump_to(s.back);
     }
 }

@@ -212,7 +212,7 @@ void BlockTranslator::emit_load_mxcsr(const Insn& i)
     constexpr u32 masks = 0x1f80;
     spoil_flags();
     access(i);
-    held_ = none;
+    release_held();
     a_.load(4, scratch_a, operand_);
     a_.mov(scratch_b, scratch_a);
     a_.op_imm(0x81, 4, 4, Rm::of(scratch_b), ~x86::mxcsr_mask | masks, 4);

@@ -177,12 +177,12 @@ void BlockTranslator::access_stream(const Insn& i, unsigned number)
     const Stream& s = streams_[number];
     u8 addend = s.reg;
     if (addend == none) {
-        held_ = none;
+        release_held();
         addend = scratch_a;
         a_.load(8, addend, slot_of(number));
     }
     if (s.base_moves && s.index_moves) {
-        held_ = none;
+        release_held();
         a_.lea(8, scratch_a, Rm::at(host_[s.base], host_[s.index], s.scale, i.disp));
         operand_ = Rm::at(scratch_a, addend, 0);
     } else if (s.base_moves) {
@@ -269,8 +269,7 @@ std::vector<u8*> BlockTranslator::emit_refill()
     const auto is_used = [&](const Stream& s) {
         return std::ranges::any_of(plan_, [&](const Planned& p) { return p.stream == &s - streams_.data(); });
     };
-    const auto says_rounds
-        = std::ranges::find_if(streams_, [&](const Stream& s) { return is_used(s) && s.step != 0; });
+    const auto says_rounds = std::ranges::find_if(streams_, [&](const Stream& s) { return is_used(s) && s.step != 0; });
     const bool bounded = says_rounds != streams_.end() && std::abs(says_rounds->step) * most_rounds >= i32(page_size);
     if (!bounded)
         a_.op_imm(0xc7, 8, 0, count_register_ != none ? Rm::of(count_register_) : state_at(offset_strip_rounds), most_rounds, 4);
@@ -300,11 +299,10 @@ std::vector<u8*> BlockTranslator::emit_refill()
 // So that a round begins with a line of the host's cache of instructions: a short loop takes half as long again elsewhere.
 void BlockTranslator::align_strips()
 {
-    constexpr unsigned line = 64;
     u8* const head = a_.at();
     emit_request_check();
     emit_refill();
-    const unsigned missing = a_.missing_to(line);
+    const unsigned missing = a_.missing_to(line_of_code);
     a_ = Assembler(head);
     a_.nothing(missing);
 }

@@ -68,7 +68,7 @@ void BlockTranslator::emit_access_check(const Insn&)
 
 void BlockTranslator::emit_swapgs(const Insn&)
 {
-    held_ = none;
+    release_held();
     a_.load(8, scratch_a, state_at(offset_gs_base));
     a_.load(8, scratch_b, state_at(offset_kernel_gs_base));
     a_.store(8, state_at(offset_kernel_gs_base), scratch_a);

@@ -300,9 +300,9 @@ void BlockTranslator::emit_mulx(const Insn& i)
     const u8 high_at = host_[i.reg], low_at = host_[i.vvvv];
     const u8 high = high_at != none ? high_at : scratch_b;
     const u8 low = low_at != none ? low_at : high_at != none || i.reg == i.vvvv ? scratch_b : scratch_a;
-    a_.vex(u8(i.map), i.prefix, w_of(i), false, i.opcode, high, low, i.memory() ? operand_ : guest(u8(i.rm * 8)));
     if (low == scratch_a)
-        held_ = none;
+        release_held();
+    a_.vex(u8(i.map), i.prefix, w_of(i), false, i.opcode, high, low, i.memory() ? operand_ : guest(u8(i.rm * 8)));
     if (low_at == none && i.reg != i.vvvv)
         a_.store(8, gpr_slot(i.vvvv), low);
     if (high_at == none)
