@@ -67,6 +67,7 @@ QJsonObject countsOf(const engine::TranslatorCounts& counts)
         {"runs_ended_otherwise", double(counts.others)},
         {"tlb_fills", double(counts.tlb_fills)},
         {"pages_dropped", double(counts.pages_dropped)},
+        {"regions_emptied", double(counts.regions_emptied)},
         {"drops_of_all", double(counts.drops_of_all)},
     };
 }

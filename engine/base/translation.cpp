@@ -4,7 +4,7 @@ namespace engine {
 
 void TranslatorCounts::operator+=(const TranslatorCounts& more)
 {
-    const auto& [b, g, h, n, r, u, q, f, o, t, p, d] = more;
+    const auto& [b, g, h, n, r, u, q, f, o, t, p, e, d] = more;
     blocks += b;
     guest_bytes += g;
     host_bytes += h;
@@ -16,6 +16,7 @@ void TranslatorCounts::operator+=(const TranslatorCounts& more)
     others += o;
     tlb_fills += t;
     pages_dropped += p;
+    regions_emptied += e;
     drops_of_all += d;
 }
 

@@ -16,6 +16,7 @@ struct TranslatorCounts {
     u64 unlinked = 0, requests = 0, faults = 0, others = 0;
     u64 tlb_fills = 0;
     u64 pages_dropped = 0;    // of code that was written to
+    u64 regions_emptied = 0;    // of the memory for code, to make room
     u64 drops_of_all = 0;
 
     void operator+=(const TranslatorCounts& more);

@@ -159,14 +159,7 @@ Result<std::unique_ptr<Processors>> make_interpreter(unsigned count, Processors:
 Result<std::unique_ptr<Processors>> make_translator(unsigned count, Processors::Wires wires)
 {
     const auto perf_map = wires.perf_map ? translator::PerfMap::create() : nullptr;
-    // Several processors do more at a time, and what makes room goes for all of them.
-    constexpr u64 code_of_several = 64 << 20, kept_of_several = 26 << 20;
-    translator::X86TierOptions options{.perf_map = perf_map};
-    if (count > 1) {
-        options.code_budget = code_of_several;
-        options.kept_budget = kept_of_several;
-    }
-    const auto store = translator::make_code_store(options);
+    const auto store = translator::make_code_store({.perf_map = perf_map});
     return make(count, std::move(wires), [=](x86::Cpu& c) { return translator::make_x86_tier(c, store); });
 }
 

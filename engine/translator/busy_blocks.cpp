@@ -1,6 +1,7 @@
 #include "engine/translator/busy_blocks.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace engine::translator {
 
@@ -42,6 +43,20 @@ bool BusyBlocks::is_busy(const x86::Block& block) const
 {
     const auto at = states_.find(&block);
     return at != states_.end() && at->second.busy;
+}
+
+void BusyBlocks::move(const x86::Block& from, const x86::Block& to)
+{
+    if (auto state = states_.extract(&from)) {
+        state.key() = &to;
+        states_.insert(std::move(state));
+    }
+}
+
+void BusyBlocks::clear(u32 begin, u32 end)
+{
+    for (u32 stretch = begin >> stretch_bits; stretch < stretches_.size() && stretch << stretch_bits < end; ++stretch)
+        std::erase_if(stretches_[stretch], [&](const Place& place) { return place.offset >= begin && place.offset < end; });
 }
 
 void BusyBlocks::clear()

@@ -23,6 +23,11 @@ public:
     // True if it was not already.
     bool make_busy(const x86::Block& block) { return !std::exchange(states_[&block].busy, true); }
     bool is_busy(const x86::Block& block) const;
+    // `to` is the same block from here on.
+    void move(const x86::Block& from, const x86::Block& to);
+    void forget(const x86::Block& block) { states_.erase(&block); }
+    // Code in [begin, end) is gone.
+    void clear(u32 begin, u32 end);
     void clear();
 
 private:

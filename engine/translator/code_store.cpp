@@ -52,8 +52,7 @@ CodeUser::CodeUser(Cpu& c, u64 most_far_targets) : cpu(c), targets(jump_table_en
 
 std::shared_ptr<CodeStore> CodeStore::create(const X86TierOptions& options)
 {
-    // Room for the thunks and the largest block at the least.
-    auto cache = CodeCache::create(std::max(options.code_budget, 4 * BlockTranslator::most_code));
+    auto cache = CodeCache::create(options.code_budget);
     if (!cache)
         return nullptr;
     return std::shared_ptr<CodeStore>(new CodeStore(std::move(*cache), options));
@@ -63,16 +62,18 @@ CodeStore::CodeStore(std::unique_ptr<CodeCache> cache, const X86TierOptions& opt
     : options_(options),
       cache_(std::move(cache)),
       thunks_(write_thunks(*cache_)),
-      kept_(std::make_shared<x86::KeptBlocks>(options.kept_budget)),
-      most_far_targets_(cache_->size() / least_far_jump),
+      kept_(std::make_shared<x86::KeptBlocks>(options.kept_budget, cache_->regions())),
+      far_of_region_(u32(cache_->region_size() / least_far_jump)),
+      regions_(cache_->regions()),
       busy_(*kept_)
 {
     cache_->keep();
+    reuse();
 }
 
 std::unique_ptr<CodeUser> CodeStore::add_user(Cpu& c)
 {
-    auto user = std::make_unique<CodeUser>(c, most_far_targets_);
+    auto user = std::make_unique<CodeUser>(c, u64(far_of_region_) * regions_.size());
     c.slots.pack_flags = thunks_.pack_recipe;
     c.blocks->share(kept_);
     const std::lock_guard lock(lock_);
@@ -84,6 +85,7 @@ void CodeStore::remove_user(CodeUser& user)
 {
     const std::lock_guard lock(lock_);
     forget(user);
+    has_left(user, user.must_leave);
     std::erase(users_, &user);
     for (auto& [host, page] : pages_)
         std::erase_if(page.far_uses, [&](const FarUse& use) { return use.user == &user; });
@@ -97,13 +99,14 @@ CodeStore::Page& CodeStore::page_at(u64 host)
     return page;
 }
 
+// With some for stubs.
 bool CodeStore::has_room()
 {
-    constexpr u64 most = BlockTranslator::most_code;
+    constexpr u64 most = BlockTranslator::most_code, stubs = 16 << 10;
     // No block has as many far jumps as that.
-    constexpr u64 most_far_jumps = 4 * Block::most_insns;
-    return far_links_.size() + most_far_jumps <= most_far_targets_ && cache_->reserve(CodeCache::Part::hot, most)
-        && cache_->reserve(CodeCache::Part::cold, most);
+    constexpr u32 most_far_jumps = 4 * Block::most_insns;
+    return filled().far_links.size() + most_far_jumps <= far_of_region_ && cache_->reserve(CodeCache::Part::hot, most)
+        && cache_->reserve(CodeCache::Part::cold, most + stubs);
 }
 
 bool CodeStore::reached_heat(const Block& b)
@@ -124,16 +127,27 @@ Block* CodeStore::translated_if_worth(CodeUser& user, Block& b)
         x86::second_page(b).memory->set_code_listener(c.rendezvous);
     if (!x86::is_fresh(b))
         return nullptr;
-    Block* const kept = !has_room() ? nullptr : b.insns ? c.blocks->keep(c, b) : &b;
-    if (!kept) {
-        drop_all(user);
-        c.request.fetch_or(x86::request_stale_code);
-        b.heat = u16(options_.hot - 1);
-        return nullptr;
-    }
-    if (!kept->code)
-        translate(user, *kept, b.insns ? b.insns : c.blocks->insns(*kept));
+    const Block* before = nullptr;
+    Block* const kept = keep(user, b, before);
+    if (kept && !kept->code)
+        translate(user, *kept, b.insns ? b.insns : c.blocks->insns(*kept), before);
     return kept;
+}
+
+// Null: there is no room yet.
+Block* CodeStore::keep(CodeUser& user, Block& b, const Block*& before)
+{
+    if (!make_room(user))
+        return nullptr;
+    x86::KeptBlocks::Kept kept = user.cpu.blocks->keep(user.cpu, b);
+    if (!kept.block && begin_region(user))
+        kept = user.cpu.blocks->keep(user.cpu, b);
+    before = kept.before;
+    if (kept.block && before) {
+        busy_.move(*before, *kept.block);
+        windows_.move(*before, *kept.block);
+    }
+    return kept.block;
 }
 
 CodeStore::Emitted CodeStore::emit(CodeUser& user, Block& b, const Insn* insns)
@@ -149,7 +163,7 @@ CodeStore::Emitted CodeStore::emit(CodeUser& user, Block& b, const Insn* insns)
     return {result, translator.starts(), translator.jumps()};
 }
 
-void CodeStore::translate(CodeUser& user, Block& b, const Insn* insns)
+void CodeStore::translate(CodeUser& user, Block& b, const Insn* insns, const Block* before)
 {
     const auto began = std::chrono::steady_clock::now();
     const Emitted result = emit(user, b, insns);
@@ -158,14 +172,18 @@ void CodeStore::translate(CodeUser& user, Block& b, const Insn* insns)
     const Translated translated{
         &b, cache_->offset_of(result.entry), cache_->offset_of(result.miss), cache_->offset_of(result.link), lacks_windows_};
     Page& page = page_at(page_of(b));
-    for (const u8* const jump : result.jumps)
-        page.jumps.push_back(cache_->offset_of(jump));
-    lead_on(page, translated);
+    knows_of(page_of(b), page);
+    for (const BlockTranslator::Jump& jump : result.jumps)
+        page.jumps.push_back({cache_->offset_of(jump.displacement), u16(jump.in_page), u16(b.mode)});
+    lead_on(page, translated, before);
     page.blocks.push_back(translated);
     busy_.placed(translated.entry, b);
     busy_.placed(cache_->offset_of(result.cold), b);
-    if (b.straddles)
-        page_at(u64(x86::second_page(b).data())).blocks.push_back(translated);
+    if (b.straddles) {
+        const u64 second = u64(x86::second_page(b).data());
+        knows_of(second, page_at(second));
+        page_at(second).blocks.push_back(translated);
+    }
     b.code = cache_->executable(result.entry);
     ++user.counts.blocks;
     user.counts.guest_bytes += b.length;
@@ -177,20 +195,21 @@ void CodeStore::translate(CodeUser& user, Block& b, const Insn* insns)
 
 // A block that was translated before: what jumps straight there goes to the new code from here on; the tables, and calls that
 // have yet to return, by way of the old one.
-void CodeStore::lead_on(const Page& page, const Translated& to)
+void CodeStore::lead_on(const Page& page, const Translated& to, const Block* before)
 {
     for (const Translated& t : page.blocks) {
-        if (t.block != to.block)
+        if (t.block != to.block && t.block != before)
             continue;
         redirect(t, to.entry);
         const auto move = [&](u32 displacement) {
             if (Assembler::target_of(cache_->at(displacement)) == cache_->at(t.entry))
                 set_displacement(displacement, cache_->executable(cache_->at(to.entry)));
         };
-        for (const u32 jump : page.jumps)
-            move(jump);
+        for (const Jump& jump : page.jumps)
+            move(jump.displacement);
         for (const FarUse& use : page.far_uses)
-            move(far_links_[use.far].displacement);
+            if (is_current(use, page))
+                move(find_far_link(use.far)->displacement);
     }
 }
 
@@ -210,14 +229,28 @@ void CodeStore::complete_link(CodeUser& user, Block& b)
         return;
     if (number & far_bit)
         return complete_far_link(user, b, u32(number >> 1));
-    const Link& link = links_[(number >> 1) - 1];
-    if (link.mode != b.mode || link.host != b.host)
+    const Link* const link = find_link(u32(number >> 1));
+    if (!link || link->mode != b.mode || link->host != b.host || is_emptied(link->displacement))
         return;
     const u8* const code = link_to(b.host, b.mode);
     if (!code)
         return;
-    set_displacement(link.displacement, code);
-    page_at(page_of(b)).jumps.push_back(link.displacement);
+    set_displacement(link->displacement, code);
+    page_at(page_of(b)).jumps.push_back({link->displacement, b.in_page, u16(b.mode)});
+}
+
+CodeStore::Link* CodeStore::find_link(u32 number)
+{
+    std::deque<Link>& links = regions_[number % (1u << region_bits) - 1].links;
+    const u32 n = number >> region_bits;
+    return n < links.size() ? &links[n] : nullptr;
+}
+
+CodeStore::LinkToPage* CodeStore::find_far_link(u32 number)
+{
+    std::deque<LinkToPage>& links = regions_[number / far_of_region_].far_links;
+    const u32 n = number % far_of_region_;
+    return n < links.size() ? &links[n] : nullptr;
 }
 
 // Where others may be running it, it is aligned.
@@ -243,7 +276,7 @@ bool CodeStore::may_lead_to(LinkToPage& link, const Block& b)
 
 void CodeStore::set_far_page(CodeUser& user, u32 number, u64 page)
 {
-    if (const u32 at = far_links_[number].page)
+    if (const u32 at = find_far_link(number)->page)
         std::memcpy(cache_->at(at), &page, sizeof page);
     user.far[number].page = page;
 }
@@ -251,7 +284,7 @@ void CodeStore::set_far_page(CodeUser& user, u32 number, u64 page)
 // By another than the user, who may be looking at it, only to 0.
 void CodeStore::set_far_context(CodeUser& user, u32 number, u64 context)
 {
-    if (const u32 at = far_links_[number].context)
+    if (const u32 at = find_far_link(number)->context)
         std::memcpy(cache_->at(at), &context, sizeof context);
     std::atomic_ref(user.far[number].context).store(context, std::memory_order_release);
 }
@@ -260,8 +293,11 @@ void CodeStore::set_far_context(CodeUser& user, u32 number, u64 context)
 void CodeStore::complete_far_link(CodeUser& user, Block& b, u32 number)
 {
     Cpu& c = user.cpu;
-    LinkToPage& link = far_links_[number];
+    LinkToPage* const known = find_far_link(number);
     const u64 generation = x86::generation_of(c, b);
+    if (!known || is_emptied(known->displacement))
+        return;
+    LinkToPage& link = *known;
     if (!generation || link.mode != b.mode || (u64(link.in_page) & page_mask) != b.in_page)
         return;
     FarTarget& target = user.far[number];
@@ -278,6 +314,19 @@ void CodeStore::complete_far_link(CodeUser& user, Block& b, u32 number)
     Page& page = page_at(page_of(b));
     if (std::exchange(target.target_page, page.number) != page.number)
         page.far_uses.push_back({&user, number});
+    if (page.far_uses.size() > page.many_far_uses)
+        forget_old_far_uses(page);
+}
+
+// A number may stand there twice: it has been given to another jump since.
+void CodeStore::forget_old_far_uses(Page& page)
+{
+    std::erase_if(page.far_uses, [&](const FarUse& use) { return !is_current(use, page); });
+    const auto key = [](const FarUse& use) { return std::pair(use.user, use.far); };
+    std::ranges::sort(page.far_uses, {}, key);
+    const auto same = std::ranges::unique(page.far_uses, {}, key);
+    page.far_uses.erase(same.begin(), same.end());
+    page.many_far_uses = std::max<std::size_t>(page.many_far_uses, 2 * page.far_uses.size());
 }
 
 void CodeStore::redirect(const Translated& t, u32 to)
@@ -285,10 +334,9 @@ void CodeStore::redirect(const Translated& t, u32 to)
     u8* const entry = cache_->at(t.entry);
     u64 bytes = 0;
     std::memcpy(&bytes, entry, sizeof bytes);
-    constexpr u8 jump = 0xe9;
     constexpr u64 jump_bits = 40;
     const u32 distance = to - (t.entry + 5);
-    bytes = (bytes & ~u64(0) << jump_bits) | u64(distance) << 8 | jump;
+    bytes = (bytes & ~u64(0) << jump_bits) | u64(distance) << 8 | redirect_opcode;
     std::atomic_ref(*reinterpret_cast<u64*>(entry)).store(bytes, std::memory_order_release);
 }
 
@@ -321,7 +369,9 @@ bool CodeStore::look_at_samples(CodeUser& user, std::span<const u64> addresses)
         return false;
     bool any = false;
     for (const u64 address : addresses) {
-        Block* const b = busy_.seen(u32(address - u64(code().data())));
+        const auto offset = u32(address - u64(code().data()));
+        ++regions_[cache_->region_of(offset)].samples;
+        Block* const b = busy_.seen(offset);
         if (b && b->code) {
             const bool may_become_busy = b->mode & x86::mode_user && lacks_windows(*b) && !busy_.is_busy(*b);
             const bool becomes_busy = may_become_busy && busy_.samples_of(*b) >= least_samples && busy_.make_busy(*b);
@@ -350,29 +400,38 @@ unsigned CodeStore::page_window(i64 distance, Access access)
     return pays ? windows_.of_page(page_of(*block_), block_->mode, distance, access) : 0;
 }
 
-// Blocks that jump to one another within a page go together.
 void CodeStore::drop_page(CodeUser& user, u64 page)
 {
     const auto at = pages_.find(page);
     if (still_to_forget_ || at == pages_.end())
         return;
-    for (const Translated& t : at->second.blocks) {
-        t.block->code = nullptr;
+    for (const Translated& t : at->second.blocks)
         t.block->heat = 0;
-        redirect(t, t.miss);
-    }
-    at->second.blocks.clear();
-    at->second.jumps.clear();
-    // Its owner may be looking at it.
-    for (const FarUse& use : std::exchange(at->second.far_uses, {})) {
-        FarTarget& target = use.user->far[use.far];
-        if (target.target_page != at->second.number)
-            continue;
-        set_far_context(*use.user, use.far, 0);
-        target.target_page = 0;
-    }
+    drop_code(at->second);
     ++user.counts.pages_dropped;
     ++at->second.rewrites;
+}
+
+// Blocks that jump to one another within a page go together.
+void CodeStore::drop_code(Page& page)
+{
+    for (const Translated& t : page.blocks) {
+        t.block->code = nullptr;
+        redirect(t, t.miss);
+    }
+    page.blocks.clear();
+    page.jumps.clear();
+    for (const FarUse& use : page.far_uses)
+        if (is_current(use, page))
+            unlink_far(use);
+    page.far_uses.clear();
+}
+
+// Its owner may be looking at it.
+void CodeStore::unlink_far(const FarUse& use)
+{
+    set_far_context(*use.user, use.far, 0);
+    use.user->far[use.far].target_page = 0;
 }
 
 void CodeStore::drop_all(CodeUser& user)
@@ -396,7 +455,7 @@ void CodeStore::forget(CodeUser& user)
     if (!std::exchange(user.must_forget, false))
         return;
     std::ranges::fill(user.targets, JumpTarget{});
-    user.far = ZeroedArray<FarTarget>(most_far_targets_);
+    user.far = ZeroedArray<FarTarget>(user.far.size());
     user.cpu.slots.far_targets = &user.far[0];
     user.pending_link = 0;
     user.cpu.slots.apart = nullptr;
@@ -412,44 +471,58 @@ void CodeStore::reuse()
     for (auto& [host, page] : pages_)
         page = {.number = page.number, .rewrites = page.rewrites};
     kept_->reuse();
-    cache_->clear();
-    links_.clear();
-    far_links_.clear();
-    alone_.clear();
-    rests_.clear();
-    span_checks_.clear();
     busy_.clear();
     windows_.clear();
+    cache_->fill(filled_ = 0);
+    full_.clear();
+    free_.clear();
+    for (unsigned n = 0; n < regions_.size(); ++n) {
+        regions_[n] = {};
+        if (n != filled_)
+            free_.push_back(n);
+    }
+    emptied_.reset();
+    still_to_leave_ = 0;
+    for (CodeUser* const each : users_)
+        each->must_leave = 0;
 }
 
 const Insn* CodeStore::alone(const Insn& i)
 {
-    return &alone_.emplace_back(AloneInsn{i, &stop_chain}).insn;
+    return &filled().alone.emplace_back(AloneInsn{i, &stop_chain}).insn;
 }
 
 const Insn* CodeStore::rest(const Insn& i)
 {
     const Insn* const end = insns_ + block_->count + 1;
-    rests_.push_back(std::make_unique_for_overwrite<Insn[]>(std::size_t(end - &i)));
-    std::copy(&i, end, rests_.back().get());
-    return rests_.back().get();
+    auto& rests = filled().rests;
+    rests.push_back(std::make_unique_for_overwrite<Insn[]>(std::size_t(end - &i)));
+    std::copy(&i, end, rests.back().get());
+    return rests.back().get();
 }
 
 u32 CodeStore::link(u8* displacement, unsigned in_page)
 {
-    links_.push_back({page_of(*block_) + in_page, cache_->offset_of(displacement), block_->mode});
-    return u32(links_.size() << 1);
+    return link_to_place(displacement, page_of(*block_) + in_page, block_->mode);
+}
+
+u32 CodeStore::link_to_place(u8* displacement, u64 host, u32 mode)
+{
+    std::deque<Link>& links = filled().links;
+    links.push_back({host, cache_->offset_of(displacement), mode});
+    return (u32(links.size() - 1) << region_bits | (filled_ + 1)) << 1;
 }
 
 u32 CodeStore::link_far(u64 in_page)
 {
-    far_links_.push_back({i64(in_page), block_->mode});
-    return u32((far_links_.size() - 1) << 1 | far_bit);
+    std::deque<LinkToPage>& links = filled().far_links;
+    links.push_back({i64(in_page), block_->mode});
+    return u32(filled_ * far_of_region_ + links.size() - 1) << 1 | far_bit;
 }
 
 void CodeStore::place_far(u32 link, const FarJump& jump)
 {
-    LinkToPage& to = far_links_[link >> 1];
+    LinkToPage& to = *find_far_link(link >> 1);
     to.displacement = cache_->offset_of(jump.displacement);
     if (jump.context) {
         to.context = cache_->offset_of(jump.context);
@@ -468,15 +541,16 @@ const u8* CodeStore::link_to(u64 host, u32 mode)
     const auto at = pages_.find(host & ~page_mask);
     if (at != pages_.end())
         for (const Translated& t : at->second.blocks)
-            if (t.block->host == host && t.block->mode == mode && t.block->code)
+            if (t.block->host == host && t.block->mode == mode && t.block->code && !is_emptied(t.entry))
                 newest = &t;
     return newest ? cache_->executable(cache_->at(newest->link)) : nullptr;
 }
 
 const SpanCheck* CodeStore::span_check(const Insn& i, unsigned size, Access access)
 {
-    span_checks_.push_back({block_, site(i), u16(size), access});
-    return &span_checks_.back();
+    auto& checks = filled().span_checks;
+    checks.push_back({block_, site(i), u16(size), access});
+    return &checks.back();
 }
 
 bool CodeStore::shares_memory()

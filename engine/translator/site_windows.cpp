@@ -1,6 +1,7 @@
 #include "engine/translator/site_windows.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace engine::translator {
 
@@ -19,11 +20,46 @@ unsigned SiteWindows::of(const x86::Block& block, unsigned insn, x86::Access acc
     std::vector<Site>& sites = sites_[&block];
     const auto at = std::ranges::find_if(sites, [&](const Site& site) { return site.insn == insn && site.access == access; });
     if (at != sites.end())
-        return at->window;
-    if (taken_ == SoftTlb::site_windows)
+        return at->given_up ? 0 : at->window;
+    if (free_.empty() && taken_ == SoftTlb::site_windows)
         return 0;
-    sites.push_back({u8(insn), access, in_loop, u16(taken_)});
-    return taken_++;
+    if (free_.empty())
+        free_.push_back(u16(taken_++));
+    sites.push_back({u8(insn), access, in_loop, free_.back()});
+    free_.pop_back();
+    return sites.back().window;
+}
+
+void SiteWindows::move(const x86::Block& from, const x86::Block& to)
+{
+    if (auto sites = sites_.extract(&from)) {
+        sites.key() = &to;
+        sites_.insert(std::move(sites));
+    }
+}
+
+void SiteWindows::forget(const x86::Block& block)
+{
+    const auto sites = sites_.find(&block);
+    if (sites == sites_.end())
+        return;
+    for (const Site& site : sites->second)
+        gone_.push_back(site.window);
+    sites_.erase(sites);
+}
+
+void SiteWindows::reuse()
+{
+    free_.insert(free_.end(), gone_.begin(), gone_.end());
+    gone_.clear();
+}
+
+void SiteWindows::clear()
+{
+    sites_.clear();
+    gone_.clear();
+    free_.clear();
+    taken_ = SoftTlb::shared_windows;
 }
 
 unsigned SiteWindows::of_page(u64 host_page, u32 mode, i64 distance, x86::Access access)
@@ -56,10 +92,8 @@ bool SiteWindows::give_up(const x86::Block& block, unsigned samples, const SoftT
         return false;
     bool any = false;
     for (Site& site : sites->second)
-        if (!site.in_loop && site.window && tlb.sites[site.window].missed >= most) {
-            site.window = 0;
-            any = true;
-        }
+        if (!site.in_loop && !site.given_up && tlb.sites[site.window].missed >= most)
+            site.given_up = any = true;
     return any;
 }
 

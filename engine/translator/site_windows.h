@@ -25,6 +25,11 @@ public:
     unsigned of_page(u64 host_page, u32 mode, i64 distance, x86::Access access);
     // Those of a block that a vCPU missed so often, for so many samples, that they don't pay. False: there were none.
     bool give_up(const x86::Block& block, unsigned samples, const x86::SoftTlb& tlb);
+    // `to` is the same block from here on.
+    void move(const x86::Block& from, const x86::Block& to);
+    // The block is gone. Others may have its windows when every vCPU has forgotten them: reuse().
+    void forget(const x86::Block& block);
+    void reuse();
     void clear();
 
 private:
@@ -33,6 +38,7 @@ private:
         x86::Access access;
         bool in_loop;    // of a block that jumps to itself: it pays there even so
         u16 window;
+        bool given_up = false;
     };
 
     static constexpr unsigned first_page = x86::SoftTlb::shared_windows, first = first_page + page_windows;
@@ -40,6 +46,7 @@ private:
     unsigned taken_ = first, pages_taken_ = first_page, next_shared_ = 0;
     std::map<std::tuple<u64, u32, i64, x86::Access>, u16> pages_;
     std::unordered_map<const x86::Block*, std::vector<Site>> sites_;
+    std::vector<u16> gone_, free_;
 };
 
 }

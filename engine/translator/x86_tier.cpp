@@ -115,16 +115,22 @@ public:
 
     void drop_stale(Cpu& c) override
     {
-        Turn turn(lock(c));
-        turn.wait(*c.rendezvous);
-        bool everything = false;
-        const std::vector<u64> stale = c.rendezvous->take_stale(everything);
-        if (everything)
-            store_->drop_all(*user_);
-        else
-            for (const u64 page : stale)
-                store_->drop_page(*user_, page);
-        store_->forget(*user_);
+        std::optional<CodeStore::Leave> asked;
+        {
+            Turn turn(lock(c));
+            turn.wait(*c.rendezvous);
+            bool everything = false;
+            const std::vector<u64> stale = c.rendezvous->take_stale(everything);
+            if (everything)
+                store_->drop_all(*user_);
+            else
+                for (const u64 page : stale)
+                    store_->drop_page(*user_, page);
+            store_->forget(*user_);
+            asked = store_->region_to_leave(*user_);
+        }
+        if (asked)
+            leave(c, *asked);
     }
 
     void clear(Cpu& c) override
@@ -170,6 +176,15 @@ private:
             store_->complete_link(*user_, b);
     }
 
+    void leave(Cpu& c, const CodeStore::Leave& asked)
+    {
+        store_->leave_region(*user_, asked.region);
+        CodeStore::Region unused;
+        Turn turn(lock(c));
+        turn.wait(*c.rendezvous);
+        unused = store_->has_left(*user_, asked.number);
+    }
+
     // If others have the lock, after another run.
     void drop_spans(Cpu& c)
     {
@@ -213,6 +228,7 @@ TranslatorCounts X86Tier::counts() const
         .others = runs - std::min(runs, told),
         .tlb_fills = cpu_.tlb_fills.value(),
         .pages_dropped = of_user.pages_dropped.value(),
+        .regions_emptied = of_user.regions_emptied.value(),
         .drops_of_all = of_user.drops_of_all.value(),
     };
 }

@@ -131,16 +131,17 @@ u8* BlockCache::allocate(u64 size)
     return at;
 }
 
-Block* BlockCache::keep(Cpu& c, Block& block)
+KeptBlocks::Kept BlockCache::keep(Cpu& c, Block& block)
 {
-    Block* const kept = kept_->keep(block);
-    if (!kept)
-        return nullptr;
-    unlist(block);
+    const KeptBlocks::Kept kept = kept_->keep(block);
+    if (!kept.block)
+        return kept;
+    if (block.insns)
+        unlist(block);
     const u64 linear = (c.base[cs] + c.gpr[gpr_rip]) & c.linear_mask;
     Jump& jump = jumps_[(linear ^ linear >> 12) & (jump_entries - 1)];
     if (jump.block == &block)
-        jump.block = kept;
+        jump.block = kept.block;
     return kept;
 }
 
@@ -148,6 +149,16 @@ void BlockCache::forget_kept()
 {
     std::ranges::fill(jumps_, Jump{});
     again_ = ZeroedArray<Again>(again_entries);
+}
+
+void BlockCache::forget_kept(unsigned segment)
+{
+    for (Jump& jump : jumps_)
+        if (jump.block && kept_->holds(segment, *jump.block))
+            jump = {};
+    for (u64 n = 0; n < again_entries; ++n)
+        if (const Block* const block = again_[n].block; block && kept_->holds(segment, *block))
+            again_[n].block = nullptr;
 }
 
 const Insn* BlockCache::insn_at(u32 site)

@@ -46,10 +46,11 @@ public:
 
     // Before the first find(). A block is looked for there too.
     void share(std::shared_ptr<KeptBlocks> kept) { kept_ = std::move(kept); }
-    // The block that takes the place of `block`, which is the last one found, from here on. Null: there is no room.
-    Block* keep(Cpu& c, Block& block);
-    // Forgets where kept blocks are and what they were decoded to.
+    // KeptBlocks', of the last block found, whose place it takes from here on.
+    KeptBlocks::Kept keep(Cpu& c, Block& block);
+    // Forgets where kept blocks are and what they were decoded to; of all, or of a segment.
     void forget_kept();
+    void forget_kept(unsigned segment);
     // What find() does when it has decoded a block: `insns` with the end mark; of `head` what does not follow from the rest.
     Block& add(const Block& head, std::span<const u8> bytes, std::span<const Insn> insns, const SecondPage& second = {});
     const Insn* insn_at(u32 site);    // KeptBlocks'

@@ -15,7 +15,14 @@ bool alike(const Block& a, const Block& b)
 
 }
 
-KeptBlocks::KeptBlocks(u64 size) : buckets_(buckets), memory_(size) { }
+KeptBlocks::KeptBlocks(u64 size, unsigned segments)
+    : buckets_(buckets),
+      memory_(size),
+      segment_size_(size / segments & ~u64(alignof(Block) - 1))
+{
+    for (unsigned n = 0; n < segments; ++n)
+        segments_.push_back(emptied(n));
+}
 
 Block* KeptBlocks::find(u64 host, u32 mode) const
 {
@@ -25,33 +32,52 @@ Block* KeptBlocks::find(u64 host, u32 mode) const
     return at;
 }
 
-Block* KeptBlocks::keep(const Block& block)
+KeptBlocks::Kept KeptBlocks::keep(const Block& block)
 {
     Block* const before = find(block.host, block.mode);
-    if (before && alike(*before, block)) {
+    const bool same = before && alike(*before, block);
+    if (same && (before->code || holds(filled_, *before))) {
         before->version = block.version;
         if (block.straddles)
             second_page(*before).version = second_page(block).version;
-        return before;
+        return {before, nullptr};
     }
     const u64 size = size_without_insns(block.length, block.straddles);
-    if (used_ + size > memory_.size())
-        return nullptr;
-    Block& kept = *reinterpret_cast<Block*>(&memory_[used_]);
-    used_ += size;
+    Segment& segment = segments_[filled_];
+    if (segment.used + size > (filled_ + 1) * segment_size_)
+        return {nullptr, nullptr};
+    Block& kept = *reinterpret_cast<Block*>(&memory_[segment.used]);
+    segment.used += size;
     kept = block;
     kept.insns = nullptr;
     std::memcpy(kept.bytes(), block.bytes(), size - sizeof(Block));
     Published<Block*>& head = buckets_[bucket_of(block.host, block.mode)];
     kept.chain = head;
     head = &kept;
-    // Whoever stands at the one that is taken out goes on from there.
-    for (Block* at = &kept; before && at; at = at->chain)
-        if (at->chain == before) {
-            at->chain = before->chain;
-            break;
+    if (before)
+        unlist(*before);
+    // Whoever remembers it is to look for it.
+    if (same)
+        before->version = before->memory->code_version(before->page) - 1;
+    return {&kept, same ? before : nullptr};
+}
+
+// Whoever stands at it goes on from there.
+void KeptBlocks::unlist(const Block& block)
+{
+    Published<Block*>* at = &buckets_[bucket_of(block.host, block.mode)];
+    while (Block* const next = *at) {
+        if (next == &block) {
+            *at = next->chain;
+            return;
         }
-    return &kept;
+        at = &next->chain;
+    }
+}
+
+bool KeptBlocks::holds(unsigned segment, const Block& block) const
+{
+    return offset_of(block) - segment * segment_size_ < segment_size_;
 }
 
 void KeptBlocks::forget()
@@ -64,13 +90,14 @@ void KeptBlocks::forget()
 void KeptBlocks::reuse()
 {
     memory_ = ZeroedArray<u8>(memory_.size());
-    used_ = 0;
+    for (unsigned n = 0; n < segments_.size(); ++n)
+        clear(n);
+    filled_ = 0;
 }
 
 u32 KeptBlocks::site(const Block& kept, unsigned insn) const
 {
-    const auto offset = u64(reinterpret_cast<const u8*>(&kept) - memory_.begin());
-    return u32(offset / alignof(Block)) << site_insn_bits | insn;
+    return u32(offset_of(kept) / alignof(Block)) << site_insn_bits | insn;
 }
 
 const Block& KeptBlocks::block_at(u32 site) const

@@ -1,5 +1,6 @@
 #include "engine/translator/runtime/code_cache.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <sys/mman.h>
@@ -50,7 +51,12 @@ bool map_twice(u8* writable, u8* executable, u64 size)
 
 Result<std::unique_ptr<CodeCache>> CodeCache::create(u64 size)
 {
-    size = round_up(size, page_size);
+    constexpr u64 usual_region = 2 * large_page, least_regions = 4, most_regions = 255, least_size = 1 << 20;
+    size = std::max(size, least_size);
+    u64 region = std::min(usual_region, size / least_regions & ~page_mask);
+    while (size / region > most_regions)
+        region *= 2;
+    size -= size % region;
     u8* const writable = reserve_guarded(size);
     u8* const executable = writable ? reserve_guarded(size) : nullptr;
     if (!executable || !map_twice(writable, executable, size)) {
@@ -61,24 +67,58 @@ Result<std::unique_ptr<CodeCache>> CodeCache::create(u64 size)
             "Cannot get memory for translated code", system_error_text(error),
             "Run the machine with the interpreter, or allow this program executable memory"};
     }
-    return std::unique_ptr<CodeCache>(new CodeCache(size, writable, executable));
+    return std::unique_ptr<CodeCache>(new CodeCache(size, region, writable, executable));
+}
+
+CodeCache::CodeCache(u64 size, u64 region_size, u8* writable, u8* executable)
+    : size_(size),
+      region_size_(region_size),
+      writable_(writable),
+      executable_(executable),
+      large_(size / large_page)
+{
+    fill(0);
+}
+
+// Divided as what was written before, and in half at first.
+void CodeCache::fill(unsigned region)
+{
+    constexpr u64 whole = 16, least = 6;
+    const u64 written = written_[0] + written_[1];
+    const u64 hot = written ? std::clamp(whole * written_[0] / written, least, whole - least) : whole / 2;
+    const u64 begin = region * region_size_, end = begin + region_size_;
+    const u64 middle = begin + (region_size_ / whole * hot & ~page_mask);
+    part(Part::hot) = {region ? begin : begin + kept_, middle};
+    part(Part::cold) = {middle, end};
 }
 
 u8* CodeCache::reserve(Part part, u64 most)
 {
-    Chunk& chunk = parts_[unsigned(part)];
-    if (chunk.used + most > chunk.end) {
-        if (most > chunk_size() || taken_ + chunk_size() > size_)
-            return nullptr;
-        chunk = {taken_, taken_ + chunk_size()};
-        taken_ = chunk.end;
-        if (chunk_size() == large_page) {
-            writable_[chunk.used] = 0;
-            make_large_page(writable_ + chunk.used);
-            make_large_page(executable_ + chunk.used);
+    Room& room = this->part(part);
+    if (room.used + most > room.end)
+        return nullptr;
+    take_large_pages(room.used, room.used + most);
+    return writable_ + room.used;
+}
+
+void CodeCache::commit(Part part, const u8* end)
+{
+    constexpr u64 alignment = 16;
+    Room& room = this->part(part);
+    const u64 used = round_up(u64(end - writable_), alignment);
+    written_[unsigned(part)] += used - room.used;
+    room.used = used;
+}
+
+void CodeCache::take_large_pages(u64 begin, u64 end)
+{
+    for (u64 n = begin / large_page; n < large_.size() && n * large_page < end; ++n)
+        if (!large_[n]) {
+            large_[n] = true;
+            writable_[n * large_page] = 0;
+            make_large_page(writable_ + n * large_page);
+            make_large_page(executable_ + n * large_page);
         }
-    }
-    return writable_ + chunk.used;
 }
 
 CodeCache::~CodeCache()

@@ -1,11 +1,11 @@
 #pragma once
 // Room for host code, mapped twice: written through one mapping, executed through the other, so that no page is ever both.
-// Each mapping has an inaccessible page before and behind it. What runs often and what seldom does lie apart, so that the
-// host's caches and TLB have more of the first. One thread.
+// Each mapping has an inaccessible page before and behind it. It is filled region by region, and used again likewise. What runs
+// often and what seldom does lie apart in each, so that the host's caches and TLB have more of the first. One thread.
 
-#include <algorithm>
 #include <array>
 #include <memory>
+#include <vector>
 
 #include "engine/base/result.h"
 #include "engine/base/types.h"
@@ -16,26 +16,24 @@ class CodeCache {
 public:
     enum class Part { hot, cold };
     static constexpr u64 large_page = 2 << 20;    // bytes
-    // `size` in bytes, rounded up to whole pages; host memory is taken as it fills, in large pages where the host can. A part has at most half of it in one piece.
+    // `size` in bytes, a MiB at the least, rounded down to whole regions; host memory is taken as it fills, in large pages where
+    // the host can.
     static Result<std::unique_ptr<CodeCache>> create(u64 size);
     ~CodeCache();
     CodeCache(const CodeCache&) = delete;
     CodeCache& operator=(const CodeCache&) = delete;
 
-    // Room for `most` bytes, null when there is none left. What is written there counts once commit() was told of its end.
+    unsigned regions() const { return unsigned(size_ / region_size_); }    // 4 to 255
+    u64 region_size() const { return region_size_; }    // bytes, from 256 KiB on
+    unsigned region_of(u32 offset) const { return unsigned(offset / region_size_); }
+    // What is written from here on goes there, from its start.
+    void fill(unsigned region);
+    // Room for `most` bytes, null when there is none left in the region. What is written there counts once commit() was told of
+    // its end.
     u8* reserve(Part part, u64 most);
-    void commit(Part part, const u8* end) { parts_[unsigned(part)].used = (u64(end - writable_) + 15) & ~u64(15); }
-    // What was committed until now stays when the rest is cleared.
-    void keep()
-    {
-        kept_ = parts_;
-        kept_taken_ = taken_;
-    }
-    void clear()
-    {
-        parts_ = kept_;
-        taken_ = kept_taken_;
-    }
+    void commit(Part part, const u8* end);
+    // What was committed until now, in the first region, stays there.
+    void keep() { kept_ = part(Part::hot).used; }
 
     u64 size() const { return size_; }    // bytes
     const u8* executable(const u8* written) const { return written - writable_ + executable_; }
@@ -45,18 +43,20 @@ public:
     u8* at(u32 offset) const { return writable_ + offset; }
 
 private:
-    // The parts take chunks by turns, as they fill.
-    struct Chunk {
+    struct Room {
         u64 used = 0, end = 0;    // from the mapping's start
     };
-    CodeCache(u64 size, u8* writable, u8* executable) : size_(size), writable_(writable), executable_(executable) { }
-    u64 chunk_size() const { return std::min(large_page, size_ / 2); }
+    CodeCache(u64 size, u64 region_size, u8* writable, u8* executable);
+    Room& part(Part part) { return parts_[unsigned(part)]; }
+    void take_large_pages(u64 begin, u64 end);
 
-    u64 size_;
+    u64 size_, region_size_;
     u8* writable_;
     u8* executable_;
-    u64 taken_ = 0, kept_taken_ = 0;    // by chunks
-    std::array<Chunk, 2> parts_, kept_;
+    u64 kept_ = 0;
+    std::array<Room, 2> parts_;
+    std::array<u64, 2> written_{};    // to each part, ever
+    std::vector<bool> large_;    // pages that were taken
 };
 
 }

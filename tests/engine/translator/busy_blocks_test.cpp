@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/memory/memory_block.h"
 #include "engine/translator/runtime/sampler.h"
 #include "engine/translator/site_windows.h"
 
@@ -24,11 +25,13 @@ protected:
             std::array<u8, 64> bytes{};
         } with_bytes;
         with_bytes.head.host = host;
+        with_bytes.head.memory = memory.get();
         with_bytes.head.length = 1;
-        return *blocks.keep(with_bytes.head);
+        return *blocks.keep(with_bytes.head).block;
     }
 
-    x86::KeptBlocks blocks{1 << 16};
+    std::unique_ptr<MemoryBlock> memory = std::move(*MemoryBlock::create("ram", page_size));
+    x86::KeptBlocks blocks{1 << 16, 2};
     BusyBlocks busy{blocks};
     SiteWindows windows;
     x86::SoftTlb tlb;
@@ -68,6 +71,73 @@ TEST_F(BusyBlocksTest, samples_count_for_a_period_and_busy_ones_stay_so)
     busy.clear();
     EXPECT_FALSE(busy.is_busy(block));
     EXPECT_EQ(busy.seen(1), nullptr);
+}
+
+TEST_F(BusyBlocksTest, what_is_known_of_a_block_moves_with_it)
+{
+    const x86::Block& before = keep(0x1000);
+    busy.make_busy(before);
+    const unsigned window = windows.of(before, 3, Access::read, false);
+    blocks.fill(1);
+    const x86::Block& after = keep(0x1000);
+    ASSERT_NE(&before, &after);
+    EXPECT_TRUE(blocks.holds(0, before));
+    EXPECT_TRUE(blocks.holds(1, after));
+    EXPECT_EQ(blocks.find(0x1000, 0), &after);
+    busy.move(before, after);
+    windows.move(before, after);
+    EXPECT_FALSE(busy.is_busy(before));
+    EXPECT_TRUE(busy.is_busy(after));
+    EXPECT_EQ(windows.of(after, 3, Access::read, false), window);
+}
+
+TEST_F(BusyBlocksTest, windows_of_a_block_that_is_gone_are_had_again_when_all_have_forgotten_them)
+{
+    const x86::Block &gone = keep(0x1000), &other = keep(0x2000);
+    const unsigned window = windows.of(gone, 3, Access::read, false);
+    tlb.sites[window].missed = x86::TlbWindow::most_misses;
+    EXPECT_TRUE(windows.give_up(gone, 100, tlb));
+    windows.forget(gone);
+    EXPECT_NE(windows.of(other, 3, Access::write, false), window);
+    windows.reuse();
+    EXPECT_EQ(windows.of(other, 4, Access::write, false), window);
+}
+
+TEST_F(BusyBlocksTest, a_segment_is_given_up_by_and_by)
+{
+    constexpr unsigned count = 5;
+    for (unsigned n = 1; n <= count; ++n)
+        keep(n << page_shift);
+    blocks.fill(1);
+    keep(8 << page_shift);
+    unsigned visited = 0;
+    const auto visit = [&](const x86::Block& block) {
+        ++visited;
+        EXPECT_EQ(blocks.find(block.host, 0), nullptr);
+    };
+    EXPECT_FALSE(blocks.give_up(0, 3, visit));
+    EXPECT_EQ(visited, 3u);
+    EXPECT_NE(blocks.find(count << page_shift, 0), nullptr);
+    EXPECT_TRUE(blocks.give_up(0, 3, visit));
+    EXPECT_EQ(visited, count);
+    EXPECT_NE(blocks.find(8 << page_shift, 0), nullptr);
+    blocks.clear(0);
+    blocks.fill(0);
+    EXPECT_TRUE(blocks.holds(0, keep(0x1000)));
+}
+
+TEST_F(BusyBlocksTest, places_that_are_used_again_are_others)
+{
+    x86::Block &first = keep(0x1000), &second = keep(0x2000);
+    constexpr u32 far = 5 << 20;
+    busy.placed(0x100, first);
+    busy.placed(0x200, second);
+    busy.placed(far, second);
+    busy.clear(0x200, far + 1);
+    EXPECT_EQ(busy.seen(0x200), &first);
+    EXPECT_EQ(busy.seen(far), nullptr);
+    busy.placed(0x180, second);
+    EXPECT_EQ(busy.seen(0x200), &second);
 }
 
 TEST_F(BusyBlocksTest, an_access_keeps_its_window_until_it_is_missed_too_often)

@@ -107,6 +107,11 @@ struct Stream {
     u8 reg = 0xff;    // host's, with what is to be added; 0xff: its slot in Cpu
 };
 
+// Where a jump within a page leads to that has no target, at most so many bytes: leaves, in the writable mapping, with RIP so far
+// into the page and the link's number.
+constexpr u64 most_link_stub = 32;
+void write_link_stub(Assembler& a, unsigned address_size, unsigned in_page, u32 link, const u8* leave);
+
 class BlockTranslator {
 public:
     BlockTranslator(const Block& block, const Thunks& thunks, CodeCache& cache, BlockSurroundings& around);
@@ -122,8 +127,12 @@ public:
     Result translate();
     // Where each instruction's code begins, counted from the entry.
     const std::vector<u32>& starts() const { return starts_; }
-    // The displacements of its jumps to other blocks of the page.
-    const std::vector<u8*>& jumps() const { return jumps_; }
+    struct Jump {
+        u8* displacement;
+        unsigned in_page;
+    };
+    // To other blocks of the page.
+    const std::vector<Jump>& jumps() const { return jumps_; }
 
     // Lowerings, by file: integer.cpp
     void emit_alu(const Insn& i);
@@ -418,10 +427,6 @@ private:
         Residence here;
         const Span* span;
     };
-    struct LinkStub {
-        u8* displacement;
-        unsigned in_page;
-    };
     struct HandlerStub {
         u8* from;
         const Insn* insn;
@@ -482,8 +487,7 @@ private:
     std::vector<SlowTop> slow_tops_;
     std::vector<SlowSpan> slow_spans_;
     std::vector<Exit> exits_;
-    std::vector<LinkStub> links_;
-    std::vector<u8*> jumps_;
+    std::vector<Jump> links_, jumps_;    // still to be linked, and linked
     std::vector<FarStub> far_;
     std::vector<HandlerStub> handlers_;
     std::vector<UnknownTarget> unknown_;

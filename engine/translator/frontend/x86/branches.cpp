@@ -17,14 +17,23 @@ void BlockTranslator::rip_plus(u8 to, u64 displacement)
         a_.lea(address_size(), to, Rm::at(to, i32(i64(displacement))));
 }
 
+void write_link_stub(Assembler& a, unsigned address_size, unsigned in_page, u32 link, const u8* leave)
+{
+    a.load(address_size, scratch_a, gpr_slot(x86::gpr_rip));
+    a.lea(address_size, scratch_a, Rm::at(scratch_a, i32(in_page)));
+    a.store(8, gpr_slot(x86::gpr_rip), scratch_a);
+    a.load_imm(scratch_b, link);
+    a.jump_to(leave);
+}
+
 void BlockTranslator::follow(unsigned in_page)
 {
     if (in_page == block_.in_page) {
         a_.jump_to(entry_);
     } else if (const u8* const code = around_.code_at(in_page)) {
         align_link(1);
-        jumps_.push_back(a_.jump());
-        Assembler::patch(jumps_.back(), relative(code));
+        jumps_.push_back({a_.jump(), in_page});
+        Assembler::patch(jumps_.back().displacement, relative(code));
     } else {
         align_link(1);
         links_.push_back({a_.jump(), in_page});
@@ -202,8 +211,8 @@ void BlockTranslator::emit_jcc(const Insn& i)
         a_.jump_if_to(condition, entry_);
     } else if (const u8* const code = around_.code_at(unsigned(i.imm))) {
         align_link(2);
-        jumps_.push_back(a_.jump_if(condition));
-        Assembler::patch(jumps_.back(), relative(code));
+        jumps_.push_back({a_.jump_if(condition), unsigned(i.imm)});
+        Assembler::patch(jumps_.back().displacement, relative(code));
     } else {
         align_link(2);
         links_.push_back({a_.jump_if(condition), unsigned(i.imm)});

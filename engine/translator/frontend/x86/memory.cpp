@@ -292,12 +292,9 @@ void BlockTranslator::emit_stubs()
     emit_return_stubs();
     emit_unknown_stubs();
     emit_far_stubs();
-    for (const LinkStub& s : links_) {
+    for (const Jump& s : links_) {
         a_.bind(s.displacement);
-        rip_plus(scratch_a, s.in_page);
-        a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
-        a_.load_imm(scratch_b, around_.link(s.displacement, s.in_page));
-        a_.jump_to(relative(thunks_.leave));
+        write_link_stub(a_, address_size(), s.in_page, around_.link(s.displacement, s.in_page), relative(thunks_.leave));
     }
     for (const HandlerStub& s : handlers_) {
         a_.bind(s.from);
