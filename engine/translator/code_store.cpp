@@ -230,13 +230,14 @@ void CodeStore::complete_link(CodeUser& user, Block& b)
     if (number & far_bit)
         return complete_far_link(user, b, u32(number >> 1));
     const Link* const link = find_link(u32(number >> 1));
-    if (!link || link->mode != b.mode || link->host != b.host || is_emptied(link->displacement))
+    if (!link || link->mode != b.mode || link->host != b.host)
         return;
+    Page& page = page_at(page_of(b));
     const u8* const code = link_to(b.host, b.mode);
-    if (!code)
+    if (!code || (is_emptied(link->displacement) && !has_emptied(page)))
         return;
     set_displacement(link->displacement, code);
-    page_at(page_of(b)).jumps.push_back({link->displacement, b.in_page, u16(b.mode)});
+    page.jumps.push_back({link->displacement, b.in_page, u16(b.mode)});
 }
 
 CodeStore::Link* CodeStore::find_link(u32 number)
@@ -295,7 +296,7 @@ void CodeStore::complete_far_link(CodeUser& user, Block& b, u32 number)
     Cpu& c = user.cpu;
     LinkToPage* const known = find_far_link(number);
     const u64 generation = x86::generation_of(c, b);
-    if (!known || is_emptied(known->displacement))
+    if (!known)
         return;
     LinkToPage& link = *known;
     if (!generation || link.mode != b.mode || (u64(link.in_page) & page_mask) != b.in_page)
@@ -541,7 +542,7 @@ const u8* CodeStore::link_to(u64 host, u32 mode)
     const auto at = pages_.find(host & ~page_mask);
     if (at != pages_.end())
         for (const Translated& t : at->second.blocks)
-            if (t.block->host == host && t.block->mode == mode && t.block->code && !is_emptied(t.entry))
+            if (t.block->host == host && t.block->mode == mode && t.block->code)
                 newest = &t;
     return newest ? cache_->executable(cache_->at(newest->link)) : nullptr;
 }

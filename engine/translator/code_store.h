@@ -217,6 +217,7 @@ private:
     bool empty_some(CodeUser& user);
     void ask_to_leave(CodeUser& user);
     void empty_page(u64 host);
+    bool has_emptied(const Page& page) const;
     bool leads_into_emptied(u32 displacement);
     bool is_redirected_into_emptied(const Translated& t);
     void lead_jumps_elsewhere(u64 host, Page& page);

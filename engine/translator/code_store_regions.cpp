@@ -126,6 +126,12 @@ void CodeStore::lead_jumps_elsewhere(u64 host, Page& page)
             lead_elsewhere(host, page, jump);
 }
 
+// If not, nobody would hear of a jump in what is left of it.
+bool CodeStore::has_emptied(const Page& page) const
+{
+    return std::ranges::any_of(page.blocks, [this](const Translated& t) { return is_emptied(t.entry); });
+}
+
 bool CodeStore::leads_into_emptied(u32 displacement)
 {
     return is_emptied(cache_->offset_of(Assembler::target_of(cache_->at(displacement))));
