@@ -325,8 +325,8 @@ void CodeStore::forget_old_far_uses(Page& page)
     std::erase_if(page.far_uses, [&](const FarUse& use) { return !is_current(use, page); });
     const auto key = [](const FarUse& use) { return std::pair(use.user, use.far); };
     std::ranges::sort(page.far_uses, {}, key);
-    const auto same = std::ranges::unique(page.far_uses, {}, key);
-    page.far_uses.erase(same.begin(), same.end());
+    const auto same = [&](const FarUse& a, const FarUse& b) { return key(a) == key(b); };
+    page.far_uses.erase(std::unique(page.far_uses.begin(), page.far_uses.end(), same), page.far_uses.end());
     page.many_far_uses = std::max<std::size_t>(page.many_far_uses, 2 * page.far_uses.size());
 }
 

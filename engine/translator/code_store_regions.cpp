@@ -115,8 +115,8 @@ void CodeStore::lead_jumps_elsewhere(u64 host, Page& page)
 {
     std::erase_if(page.jumps, [this](const Jump& jump) { return is_emptied(jump.displacement); });
     std::ranges::sort(page.jumps, {}, &Jump::displacement);
-    const auto same = std::ranges::unique(page.jumps, {}, &Jump::displacement);
-    page.jumps.erase(same.begin(), same.end());
+    const auto same = [](const Jump& a, const Jump& b) { return a.displacement == b.displacement; };
+    page.jumps.erase(std::unique(page.jumps.begin(), page.jumps.end(), same), page.jumps.end());
     const auto leads_there = [this](const Jump& jump) { return leads_into_emptied(jump.displacement); };
     const auto stubs = u64(std::ranges::count_if(page.jumps, leads_there));
     if (!cache_->reserve(CodeCache::Part::cold, stubs * most_link_stub))

@@ -17,7 +17,7 @@ namespace {
 constexpr unsigned most_insns = Block::most_insns, most_branches = 3;
 constexpr u64 segment_size = 1 << 20;
 // With host code, and without.
-constexpr u64 ring_beside_code = 16 << 20, ring_alone = 128 << 20, smallest_ring = 4 << 20;
+constexpr u64 ring_beside_code = 16 << 20, ring_of_several = 4 << 20, ring_alone = 128 << 20;
 
 u64 next_page(const Cpu& c, u64 linear)
 {
@@ -300,7 +300,7 @@ Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
         .heat = std::exchange(heats_[hash_of_block(u64(host), mode) & (heats - 1)], u8(0)),
     };
     if (!ring_.size())
-        set_budget(c.tier ? std::max(ring_beside_code / c.rendezvous->cpus().size(), smallest_ring) : ring_alone);
+        set_budget(!c.tier ? ring_alone : c.rendezvous->alone() ? ring_beside_code : ring_of_several);
     return &add(
         head, std::span(bytes).first(length), std::span(insns).first(count + 1),
         {second.memory, u32(second.page), second_version});
