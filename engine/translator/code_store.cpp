@@ -30,20 +30,6 @@ unsigned bits_of(const Block& b)
 
 }
 
-bool StoreLock::try_for_a_while(u32& missed)
-{
-    constexpr unsigned most_looks = 64;
-    if (try_lock())
-        return true;
-    for (unsigned n = 0; n < most_looks && turn_.load(std::memory_order_relaxed) != missed; ++n) {
-        __builtin_ia32_pause();
-        if (try_lock())
-            return true;
-    }
-    missed = turn_.load(std::memory_order_relaxed);
-    return false;
-}
-
 CodeUser::CodeUser(Cpu& c, u64 most_far_targets) : cpu(c), targets(jump_table_entries), far(most_far_targets)
 {
     c.host_code.jump_table = targets.data();

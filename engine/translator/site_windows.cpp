@@ -1,6 +1,7 @@
 #include "engine/translator/site_windows.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace engine::translator {
@@ -54,32 +55,28 @@ void SiteWindows::reuse()
     gone_.clear();
 }
 
-void SiteWindows::clear()
-{
-    sites_.clear();
-    gone_.clear();
-    free_.clear();
-    taken_ = SoftTlb::shared_windows;
-}
-
+// Old code goes on with the number it was given.
 unsigned SiteWindows::of_page(u64 host_page, u32 mode, i64 distance, x86::Access access)
 {
-    const std::tuple key{host_page, mode, distance, access};
-    const auto at = pages_.find(key);
-    if (at != pages_.end())
-        return at->second;
-    if (pages_taken_ == first)
-        return 0;
-    pages_.emplace(key, u16(pages_taken_));
-    return pages_taken_++;
+    if (pages_.size() == page_windows)
+        pages_.clear();
+    const auto [at, is_new] = pages_.try_emplace(std::tuple{host_page, mode, distance, access});
+    if (is_new) {
+        // Most are for what programs read.
+        constexpr std::array<unsigned, 5> begins{0, page_windows / 32, page_windows / 16, page_windows * 11 / 16, page_windows};
+        const unsigned kind = unsigned((mode & x86::mode_user) != 0) * 2 + unsigned(access);
+        at->second = u16(first_page + begins[kind] + next_of_kind_[kind]++ % (begins[kind + 1] - begins[kind]));
+    }
+    return at->second;
 }
 
 void SiteWindows::clear()
 {
     sites_.clear();
     pages_.clear();
+    gone_.clear();
+    free_.clear();
     taken_ = first;
-    pages_taken_ = first_page;
 }
 
 bool SiteWindows::give_up(const x86::Block& block, unsigned samples, const SoftTlb& tlb)

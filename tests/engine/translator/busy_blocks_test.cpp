@@ -191,13 +191,21 @@ TEST_F(BusyBlocksTest, a_page_of_code_has_a_window_for_each_page_that_it_looks_a
     all.insert(windows.of_page(0x1000, 1, -0x2000, Access::read));
     all.insert(windows.of_page(0x1000, 1, 0x2000, Access::write));
     EXPECT_EQ(all.size(), 6u);
-    for (u64 page = 0; page < SiteWindows::page_windows; ++page)
-        windows.of_page(0x10000 + (page << page_shift), 1, 0, Access::read);
-    EXPECT_EQ(windows.of_page(0x1000, 3, 0, Access::read), 0u);
-    EXPECT_EQ(windows.of_page(0x1000, 1, 0x2000, Access::read), window);
     EXPECT_FALSE(all.contains(windows.of(keep(0x1000), 0, Access::read, false)));
-    windows.clear();
-    EXPECT_NE(windows.of_page(0x1000, 3, 0, Access::read), 0u);
+}
+
+TEST_F(BusyBlocksTest, pages_of_programs_and_of_the_kernel_share_no_windows)
+{
+    std::vector<unsigned> kinds(x86::SoftTlb::site_windows);
+    for (u64 page = 0; page < 2 * u64(SiteWindows::page_windows); ++page)
+        for (unsigned kind = 0; kind < 4; ++kind) {
+            const u32 mode = x86::mode_64 | (kind & 2 ? u32(x86::mode_user) : 0);
+            kinds.at(windows.of_page(page << page_shift, mode, 0, kind & 1 ? Access::write : Access::read)) |= 1u << kind;
+        }
+    for (const unsigned kind : kinds)
+        EXPECT_EQ(kind & (kind - 1), 0u);
+    EXPECT_EQ(kinds[0], 0u);
+    EXPECT_EQ(kinds[windows.of(keep(0x1000), 0, Access::read, false)], 0u);
 }
 
 // Code of the program itself stands for host code.
