@@ -28,17 +28,26 @@ bool any_set(const auto& registers)
     return std::ranges::any_of(registers, [](const Register& r) { return r != Register{}; });
 }
 
-// `f` with its x87 part as after FNINIT and with empty registers.
-FpuState without_x87(const FpuState& f)
+void copy_x87(FpuState& to, const FpuState& from)
 {
-    FpuState fresh;
-    fresh.xmm = f.xmm;
-    fresh.ymm_high = f.ymm_high;
-    fresh.zmm_high = f.zmm_high;
-    fresh.zmm = f.zmm;
-    fresh.opmask = f.opmask;
-    fresh.mxcsr = f.mxcsr;
-    return fresh;
+    to.control = from.control;
+    to.status = from.status;
+    to.valid = from.valid;
+    to.opcode = from.opcode;
+    to.instruction_pointer = from.instruction_pointer;
+    to.data_pointer = from.data_pointer;
+    to.instruction_selector = from.instruction_selector;
+    to.data_selector = from.data_selector;
+    to.registers = from.registers;
+}
+
+// After FNINIT, and with empty registers.
+const FpuState initial;
+
+bool x87_in_use(const FpuState& f)
+{
+    return f.control != initial.control || f.status || f.valid || f.opcode || f.instruction_pointer || f.data_pointer
+        || f.instruction_selector || f.data_selector || any_set(f.registers);
 }
 
 // XMM8-15 with what is above them, and ZMM16-31, are not touched outside 64-bit mode.
@@ -118,17 +127,19 @@ void save(Cpu& c, const Insn* i, Init unused)
 }
 
 template <class Register>
-void load_registers(std::array<Register, 16>& to, bool from_memory, const std::array<Register, 16>& image, unsigned count)
+void load_registers(std::array<Register, 16>& to, bool from_memory, std::span<const u64> image, unsigned count)
 {
-    for (unsigned n = 0; n < count; ++n)
-        to[n] = from_memory ? image[n] : Register{};
+    if (from_memory)
+        std::memcpy(&to[0].q[0], image.data(), count * sizeof(Register));
+    else
+        std::fill_n(to.begin(), count, Register{});
 }
 
 // What an image holds of the components behind its header. All of it is read before any of it counts.
 struct Vectors {
-    std::array<Xmm, 16> xmm, ymm_high;
-    std::array<ZmmHigh, 16> zmm_high;
-    std::array<Zmm, 16> zmm;
+    std::array<u64, 32> xmm, ymm_high;
+    std::array<u64, 64> zmm_high;
+    std::array<u64, 128> zmm;
     std::array<u64, 8> opmask;
 };
 
@@ -204,7 +215,7 @@ void restore(Cpu& c, const Insn* i, Format format)
     else if (wanted & xcr0_sse)
         f.mxcsr = mxcsr_initial;
     if (wanted & ~present & xcr0_x87)
-        f = without_x87(f);
+        copy_x87(f, initial);
     if (wanted & present & xcr0_x87)
         read_fx_x87(f, i->rex_w(), bytes);
     if (wanted & xcr0_x87)
@@ -239,9 +250,12 @@ void require_supervisor(Cpu& c, const Insn* i)
 
 u64 components_in_use(const Cpu& c)
 {
-    const u64 in_use = (c.fpu == without_x87(c.fpu) ? 0 : xcr0_x87) | (any_set(c.fpu.xmm) ? xcr0_sse : 0)
-        | (any_set(c.fpu.ymm_high) ? xcr0_avx : 0) | (any_set(c.fpu.opmask) ? xcr0_opmask : 0)
-        | (any_set(c.fpu.zmm_high) ? xcr0_zmm_high : 0) | (any_set(c.fpu.zmm) ? xcr0_zmm : 0) | (c.msr.pkru ? xcr0_pkru : 0);
+    const FpuState& f = c.fpu;
+    u64 in_use = (x87_in_use(f) ? xcr0_x87 : 0) | (any_set(f.xmm) ? xcr0_sse : 0) | (any_set(f.ymm_high) ? xcr0_avx : 0)
+        | (c.msr.pkru ? xcr0_pkru : 0);
+    if (c.xcr0 & xcr0_avx512)
+        in_use |= (any_set(f.opmask) ? xcr0_opmask : 0) | (any_set(f.zmm_high) ? xcr0_zmm_high : 0)
+            | (any_set(f.zmm) ? xcr0_zmm : 0);
     return c.xcr0 & in_use;
 }
 
