@@ -10,8 +10,8 @@ namespace engine::translator {
 
 struct X86TierOptions {
     unsigned hot = 4;    // entries, 1 or more, before a block is worth translating
-    u64 code_budget = 48 << 20;    // bytes, a MiB at the least; when they are used up what is old is dropped
-    u64 kept_budget = 12 << 20;    // likewise, of the blocks that it was made of
+    u64 code_budget = 56 << 20;    // bytes, a MiB at the least; when they are used up what is old is dropped
+    u64 kept_budget = 14 << 20;    // likewise, of the blocks that it was made of
     bool linked = true;    // false: run() comes back after each block
     bool busy_at_once = false;    // every block is translated as those are that take much time
     std::shared_ptr<PerfMap> perf_map = nullptr;    // told of each block, if there is one

@@ -17,7 +17,7 @@ namespace {
 constexpr unsigned most_insns = Block::most_insns, most_branches = 3;
 constexpr u64 segment_size = 1 << 20;
 // With host code, and without.
-constexpr u64 ring_beside_code = 16 << 20, ring_of_several = 4 << 20, ring_alone = 128 << 20;
+constexpr u64 ring_beside_code = 8 << 20, ring_of_several = 4 << 20, ring_alone = 128 << 20;
 
 u64 next_page(const Cpu& c, u64 linear)
 {
