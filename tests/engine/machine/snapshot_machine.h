@@ -47,7 +47,12 @@ struct SnapshotMachine : Listener {
         definition.accelerator = Accelerator::translator;
     }
     ~SnapshotMachine() override { machine.reset(); }
-    void clean() { std::filesystem::remove_all(folder); }
+    // With the machine, which may be writing there.
+    void clean()
+    {
+        machine.reset();
+        std::filesystem::remove_all(folder);
+    }
     // In memory where possible: nothing here depends on the disk.
     static std::filesystem::path place()
     {
