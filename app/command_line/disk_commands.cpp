@@ -234,7 +234,9 @@ int resize(const Arguments& arguments)
 
 int snapshot(const Arguments& arguments)
 {
-    const QString file = arguments.positional(0), action = arguments.positional(1), name = arguments.positionalOr(2, {});
+    const QString& file = arguments.positional(0);
+    const QString& action = arguments.positional(1);
+    const QString name = arguments.positionalOr(2, {});
     const auto disk = sourceFrom(arguments);
     if (action != "take" && action != "restore" && action != "delete")
         return refuse(problem(
