@@ -260,7 +260,7 @@ protected:
             return "memory";
         if (vector == invalid_opcode)
             return {};
-        if (!mxcsr_agrees(host))
+        if (!mxcsr_agrees(*c, host))
             return text("MXCSR ", hex(c->fpu.mxcsr), " instead of ", hex(load_le<u32>(&host.fx[fx_mxcsr_offset])));
         // What a gather has done before a fault: what is above its elements is then the processor's own affair.
         if (vector >= 0)
@@ -287,21 +287,7 @@ protected:
         return std::memcmp(ours, theirs, least) == 0;
     }
 
-    // An unmasked overflow or underflow says "inexact" of a result with a wider exponent, which we don't compute.
-    bool mxcsr_agrees(const NativeState& host) const
-    {
-        const u32 theirs = load_le<u32>(&host.fx[fx_mxcsr_offset]);
-        const bool ignored = theirs & ~(theirs >> mxcsr_masks_shift) & (mxcsr_overflow | mxcsr_underflow);
-        return ((theirs ^ c->fpu.mxcsr) & ~(ignored ? mxcsr_precision : 0)) == 0;
-    }
-
-    std::string shown() const
-    {
-        std::string out;
-        for (const u8 byte : tried)
-            out += hex(byte, 2) + ' ';
-        return out;
-    }
+    std::string shown() const { return in_hex(tried); }
 
     Rig rig;
     Cpu* c;

@@ -4,11 +4,15 @@
 #include <algorithm>
 #include <memory>
 #include <random>
+#include <span>
+#include <string>
 #include <vector>
 
+#include "engine/base/text.h"
 #include "engine/cpu/x86/cpuid.h"
 #include "engine/cpu/x86/fpu.h"
 #include "engine/cpu/x86/segments.h"
+#include "engine/cpu/x86/sse.h"
 #include "engine/cpu/x86/sse_tables.h"
 #include "tests/engine/cpu/x86/native.h"
 
@@ -239,5 +243,21 @@ public:
 private:
     std::mt19937_64 random_;
 };
+
+// An unmasked overflow or underflow says "inexact" of a result with a wider exponent, which we don't compute.
+inline bool mxcsr_agrees(const Cpu& c, const NativeState& host)
+{
+    const u32 theirs = load_le<u32>(&host.fx[fx_mxcsr_offset]);
+    const bool ignored = theirs & ~(theirs >> mxcsr_masks_shift) & (mxcsr_overflow | mxcsr_underflow);
+    return ((theirs ^ c.fpu.mxcsr) & ~(ignored ? mxcsr_precision : 0)) == 0;
+}
+
+inline std::string in_hex(std::span<const u8> bytes)
+{
+    std::string out;
+    for (const u8 byte : bytes)
+        out += hex(byte, 2) + ' ';
+    return out;
+}
 
 }

@@ -437,7 +437,7 @@ protected:
             return text("vector ", vector, " instead of ", host.vector);
         if (memory != memory_native)
             return "memory";
-        if (line.vex && !mxcsr_agrees(host))
+        if (line.vex && !mxcsr_agrees(*c, host))
             return "MXCSR";
         if (vector >= 0)
             return {};
@@ -457,21 +457,7 @@ protected:
         return rig.uppers_agree(host) ? "" : "upper halves or opmasks";
     }
 
-    // An unmasked overflow or underflow says "inexact" of a result with a wider exponent, which we don't compute.
-    bool mxcsr_agrees(const NativeState& host) const
-    {
-        const u32 theirs = load_le<u32>(&host.fx[fx_mxcsr_offset]);
-        const bool ignored = theirs & ~(theirs >> mxcsr_masks_shift) & (mxcsr_overflow | mxcsr_underflow);
-        return ((theirs ^ c->fpu.mxcsr) & ~(ignored ? mxcsr_precision : 0)) == 0;
-    }
-
-    std::string shown() const
-    {
-        std::string out;
-        for (const u8 byte : tried)
-            out += hex(byte, 2) + ' ';
-        return out;
-    }
+    std::string shown() const { return in_hex(tried); }
 
     Rig rig;
     Cpu* c;
