@@ -15,12 +15,12 @@ void BusyBlocks::placed(u32 offset, const x86::Block& block)
     places.insert(std::ranges::upper_bound(places, offset, {}, &Place::offset), {offset, blocks_.site(block, 0)});
 }
 
-x86::Block* BusyBlocks::seen(u32 offset)
+x86::Block* BusyBlocks::seen(u32 offset, unsigned weight)
 {
     if (++samples_ == period) {
         samples_ = 0;
         for (auto& [block, state] : states_)
-            state.samples = 0;
+            state.samples = state.weight = 0;
     }
     const std::size_t stretch = offset >> stretch_bits;
     if (stretch >= stretches_.size())
@@ -29,20 +29,16 @@ x86::Block* BusyBlocks::seen(u32 offset)
     if (behind == stretches_[stretch].begin())
         return nullptr;
     x86::Block& block = blocks_.block_at((behind - 1)->site);
-    ++states_[&block].samples;
+    State& state = states_[&block];
+    ++state.samples;
+    state.weight += weight;
     return &block;
 }
 
-unsigned BusyBlocks::samples_of(const x86::Block& block) const
+BusyBlocks::State BusyBlocks::state_of(const x86::Block& block) const
 {
     const auto at = states_.find(&block);
-    return at == states_.end() ? 0 : at->second.samples;
-}
-
-bool BusyBlocks::is_busy(const x86::Block& block) const
-{
-    const auto at = states_.find(&block);
-    return at != states_.end() && at->second.busy;
+    return at == states_.end() ? State{} : at->second;
 }
 
 void BusyBlocks::move(const x86::Block& from, const x86::Block& to)

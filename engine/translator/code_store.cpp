@@ -350,7 +350,7 @@ bool CodeStore::lacks_windows(const Block& b)
 }
 
 // A kernel loses its windows too often: each change of address space takes them.
-bool CodeStore::look_at_samples(CodeUser& user, std::span<const u64> addresses)
+bool CodeStore::look_at_samples(CodeUser& user, std::span<const u64> addresses, unsigned weight)
 {
     if (still_to_forget_)
         return false;
@@ -358,11 +358,11 @@ bool CodeStore::look_at_samples(CodeUser& user, std::span<const u64> addresses)
     for (const u64 address : addresses) {
         const auto offset = u32(address - u64(code().data()));
         ++regions_[cache_->region_of(offset)].samples;
-        Block* const b = busy_.seen(offset);
+        Block* const b = busy_.seen(offset, weight);
         if (b && b->code) {
             const bool may_become_busy = b->mode & x86::mode_user && lacks_windows(*b) && !busy_.is_busy(*b);
             const bool becomes_busy = may_become_busy && busy_.samples_of(*b) >= least_samples && busy_.make_busy(*b);
-            const bool gives_up = windows_.give_up(*b, busy_.samples_of(*b), user.cpu.soft_tlb);
+            const bool gives_up = windows_.give_up(*b, busy_.samples_of(*b), busy_.weight_of(*b), user.cpu.soft_tlb);
             if (gives_up || becomes_busy)
                 translate_again(*b);
             any |= may_become_busy || gives_up;
@@ -373,12 +373,12 @@ bool CodeStore::look_at_samples(CodeUser& user, std::span<const u64> addresses)
     return any;
 }
 
-unsigned CodeStore::window(unsigned n, Access access, bool in_loop)
+unsigned CodeStore::window(unsigned n, Access access, WindowUse use)
 {
     if (is_busy())
-        return windows_.of(*block_, n, access, in_loop);
+        return windows_.of(*block_, n, access, use);
     lacks_windows_ = true;
-    return in_loop ? windows_.shared(block_->mode & x86::mode_user, access) : 0;
+    return use == WindowUse::loop ? windows_.shared(block_->mode & x86::mode_user, access) : 0;
 }
 
 unsigned CodeStore::page_window(i64 distance, Access access)

@@ -106,7 +106,7 @@ public:
     void drop_spans(Block& b);
     // Where the user's thread was found in host code: programs' blocks are translated again, with windows, and those of them
     // whose windows don't pay without. Whether there were any.
-    bool look_at_samples(CodeUser& user, std::span<const u64> addresses);
+    bool look_at_samples(CodeUser& user, std::span<const u64> addresses, unsigned weight);
     void drop_page(CodeUser& user, u64 page);
     // Everything is dropped; the other vCPUs are asked to forget it, and the user is to do so at its next block edge.
     void drop_all(CodeUser& user);
@@ -208,7 +208,7 @@ private:
     const u8* link_to(u64 host, u32 mode);
     u32 link_to_place(u8* displacement, u64 host, u32 mode);
     const SpanCheck* span_check(const Insn& i, unsigned size, Access access) override;
-    unsigned window(unsigned n, Access access, bool in_loop) override;
+    unsigned window(unsigned n, Access access, WindowUse use) override;
     unsigned page_window(i64 distance, Access access) override;
     bool is_busy() override { return options_.busy_at_once || busy_.is_busy(*block_); }
     bool shares_memory() override;

@@ -16,7 +16,7 @@ unsigned SiteWindows::shared(bool user, x86::Access access)
     return (unsigned(user) * 2 + unsigned(access)) * of_a_kind + n;
 }
 
-unsigned SiteWindows::of(const x86::Block& block, unsigned insn, x86::Access access, bool in_loop)
+unsigned SiteWindows::of(const x86::Block& block, unsigned insn, x86::Access access, x86::WindowUse use)
 {
     std::vector<Site>& sites = sites_[&block];
     const auto at = std::ranges::find_if(sites, [&](const Site& site) { return site.insn == insn && site.access == access; });
@@ -26,7 +26,7 @@ unsigned SiteWindows::of(const x86::Block& block, unsigned insn, x86::Access acc
         return 0;
     if (free_.empty())
         free_.push_back(u16(taken_++));
-    sites.push_back({u8(insn), access, in_loop, free_.back()});
+    sites.push_back({u8(insn), access, use, free_.back()});
     free_.pop_back();
     return sites.back().window;
 }
@@ -79,17 +79,19 @@ void SiteWindows::clear()
     taken_ = first;
 }
 
-bool SiteWindows::give_up(const x86::Block& block, unsigned samples, const SoftTlb& tlb)
+bool SiteWindows::give_up(const x86::Block& block, unsigned samples, unsigned weight, const SoftTlb& tlb)
 {
-    // They cost a few thousandths of the block's time then, which is what a window saves at the least.
-    constexpr u32 most_for_a_sample = 1000;
+    // They cost a few thousandths of the block's time then, which is what a window saves at the least, or a tenth: a chain's saves
+    // half of it.
+    constexpr u32 most_for_a_sample = 1000, most_of_a_chain = 1 << 15;
     const u32 most = std::min(most_for_a_sample * samples, x86::TlbWindow::most_misses);
     const auto sites = sites_.find(&block);
     if (sites == sites_.end())
         return false;
     bool any = false;
     for (Site& site : sites->second)
-        if (!site.in_loop && !site.given_up && tlb.sites[site.window].missed >= most)
+        if (site.use != x86::WindowUse::loop && !site.given_up
+            && tlb.sites[site.window].missed >= (site.use == x86::WindowUse::chain ? most_of_a_chain * weight : most))
             site.given_up = any = true;
     return any;
 }

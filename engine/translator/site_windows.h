@@ -20,12 +20,12 @@ public:
     // One that loops which are not busy share, by number: of all programs or of the kernel, and of one kind of access.
     unsigned shared(bool user, x86::Access access);
     // Its own; 0: there is none left, or the one it had was given up.
-    unsigned of(const x86::Block& block, unsigned insn, x86::Access access, bool in_loop);
+    unsigned of(const x86::Block& block, unsigned insn, x86::Access access, x86::WindowUse use);
     // What all blocks of a mode on a page of code find so many bytes from that page on, which are a multiple of a page's. If
     // there are many, it is shared with others of programs or of the kernel, and of one kind of access.
     unsigned of_page(u64 host_page, u32 mode, i64 distance, x86::Access access);
-    // Those of a block that a vCPU missed so often, for so many samples, that they don't pay. False: there were none.
-    bool give_up(const x86::Block& block, unsigned samples, const x86::SoftTlb& tlb);
+    // Those of a block that a vCPU missed so often, for so many samples of this weight together, that they don't pay. False: there were none.
+    bool give_up(const x86::Block& block, unsigned samples, unsigned weight, const x86::SoftTlb& tlb);
     // `to` is the same block from here on.
     void move(const x86::Block& from, const x86::Block& to);
     // The block is gone. Others may have its windows when every vCPU has forgotten them: reuse().
@@ -37,7 +37,7 @@ private:
     struct Site {
         u8 insn;
         x86::Access access;
-        bool in_loop;    // of a block that jumps to itself: it pays there even so
+        x86::WindowUse use;
         u16 window;
         bool given_up = false;
     };

@@ -196,7 +196,7 @@ private:
     void look_at_samples()
     {
         if (const Turn turn(lock(cpu_), missed_turn_); turn)
-            sampler_.were_useful(store_->look_at_samples(*user_, sampler_.take()));
+            sampler_.were_useful(store_->look_at_samples(*user_, sampler_.take(), sampler_.weight()));
     }
 
     const unsigned hot_;

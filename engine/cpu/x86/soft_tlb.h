@@ -22,12 +22,16 @@ struct TlbWindow {
     static constexpr u64 widest_access = 16;
     u64 base = 0, limit = 0, addend = 0;
     // Of site windows:
-    static constexpr u32 most_misses = 1 << 14;    // from there on it stays where it is
+    static constexpr u32 most_misses = 1 << 14;    // from there on it stays where it is, but for a chain's
     u32 missed = 0;    // how often lately, but for moves to the next page
     u32 next = 0;    // of those that were moved since all were forgotten, by number; 0: this one was not
 };
 
 enum class Access : u8 { read, write, fetch };
+
+// Who waits for what a window finds: hardly anybody, a loop's each round, or the next load of a chain, in which each gives the
+// address of the one after it.
+enum class WindowUse : u8 { access, loop, chain };
 
 struct SoftTlbContext {
     static constexpr unsigned entries = 4096;

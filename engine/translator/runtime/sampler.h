@@ -31,6 +31,8 @@ public:
     bool any() const { return count_.load(std::memory_order_relaxed) != 0; }
     // Addresses of host code since the last call, good until the next; more than there is room for are lost.
     std::span<const u64> take();
+    // What each of them stands for, in units of the least.
+    unsigned weight() const { return unsigned(period_ / shortest); }
     // Whether they told something new: the next ones come the sooner.
     void were_useful(bool useful) { period_ = useful ? shortest : std::min(2 * period_, longest); }
 

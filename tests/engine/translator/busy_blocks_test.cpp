@@ -13,6 +13,7 @@
 using namespace engine;
 using namespace engine::translator;
 using x86::Access;
+using x86::WindowUse;
 
 namespace {
 
@@ -46,13 +47,13 @@ TEST_F(BusyBlocksTest, an_address_belongs_to_the_block_that_begins_before_it)
     busy.placed(0x400, second);
     busy.placed(0x100, first);
     busy.placed(far, first);
-    EXPECT_EQ(busy.seen(0x80), nullptr);
-    EXPECT_EQ(busy.seen(0x100), &first);
-    EXPECT_EQ(busy.seen(0x3ff), &first);
-    EXPECT_EQ(busy.seen(0x400), &second);
-    EXPECT_EQ(busy.seen(far + 1), &first);
-    EXPECT_EQ(busy.seen(far - 1), nullptr);
-    EXPECT_EQ(busy.seen(~u32(0)), nullptr);
+    EXPECT_EQ(busy.seen(0x80, 1), nullptr);
+    EXPECT_EQ(busy.seen(0x100, 1), &first);
+    EXPECT_EQ(busy.seen(0x3ff, 1), &first);
+    EXPECT_EQ(busy.seen(0x400, 1), &second);
+    EXPECT_EQ(busy.seen(far + 1, 1), &first);
+    EXPECT_EQ(busy.seen(far - 1, 1), nullptr);
+    EXPECT_EQ(busy.seen(~u32(0), 1), nullptr);
     EXPECT_EQ(busy.samples_of(first), 3u);
     EXPECT_EQ(busy.samples_of(second), 1u);
 }
@@ -61,23 +62,23 @@ TEST_F(BusyBlocksTest, samples_count_for_a_period_and_busy_ones_stay_so)
 {
     x86::Block& block = keep(0x1000);
     busy.placed(0, block);
-    busy.seen(1);
+    busy.seen(1, 1);
     EXPECT_TRUE(busy.make_busy(block));
     EXPECT_FALSE(busy.make_busy(block));
     while (!busy.period_begins())
-        busy.seen(1);
+        busy.seen(1, 1);
     EXPECT_EQ(busy.samples_of(block), 1u);
     EXPECT_TRUE(busy.is_busy(block));
     busy.clear();
     EXPECT_FALSE(busy.is_busy(block));
-    EXPECT_EQ(busy.seen(1), nullptr);
+    EXPECT_EQ(busy.seen(1, 1), nullptr);
 }
 
 TEST_F(BusyBlocksTest, what_is_known_of_a_block_moves_with_it)
 {
     const x86::Block& before = keep(0x1000);
     busy.make_busy(before);
-    const unsigned window = windows.of(before, 3, Access::read, false);
+    const unsigned window = windows.of(before, 3, Access::read, WindowUse::access);
     blocks.fill(1);
     const x86::Block& after = keep(0x1000);
     ASSERT_NE(&before, &after);
@@ -88,19 +89,19 @@ TEST_F(BusyBlocksTest, what_is_known_of_a_block_moves_with_it)
     windows.move(before, after);
     EXPECT_FALSE(busy.is_busy(before));
     EXPECT_TRUE(busy.is_busy(after));
-    EXPECT_EQ(windows.of(after, 3, Access::read, false), window);
+    EXPECT_EQ(windows.of(after, 3, Access::read, WindowUse::access), window);
 }
 
 TEST_F(BusyBlocksTest, windows_of_a_block_that_is_gone_are_had_again_when_all_have_forgotten_them)
 {
     const x86::Block &gone = keep(0x1000), &other = keep(0x2000);
-    const unsigned window = windows.of(gone, 3, Access::read, false);
+    const unsigned window = windows.of(gone, 3, Access::read, WindowUse::access);
     tlb.sites[window].missed = x86::TlbWindow::most_misses;
-    EXPECT_TRUE(windows.give_up(gone, 100, tlb));
+    EXPECT_TRUE(windows.give_up(gone, 100, 1, tlb));
     windows.forget(gone);
-    EXPECT_NE(windows.of(other, 3, Access::write, false), window);
+    EXPECT_NE(windows.of(other, 3, Access::write, WindowUse::access), window);
     windows.reuse();
-    EXPECT_EQ(windows.of(other, 4, Access::write, false), window);
+    EXPECT_EQ(windows.of(other, 4, Access::write, WindowUse::access), window);
 }
 
 TEST_F(BusyBlocksTest, a_segment_is_given_up_by_and_by)
@@ -134,27 +135,52 @@ TEST_F(BusyBlocksTest, places_that_are_used_again_are_others)
     busy.placed(0x200, second);
     busy.placed(far, second);
     busy.clear(0x200, far + 1);
-    EXPECT_EQ(busy.seen(0x200), &first);
-    EXPECT_EQ(busy.seen(far), nullptr);
+    EXPECT_EQ(busy.seen(0x200, 1), &first);
+    EXPECT_EQ(busy.seen(far, 1), nullptr);
     busy.placed(0x180, second);
-    EXPECT_EQ(busy.seen(0x200), &second);
+    EXPECT_EQ(busy.seen(0x200, 1), &second);
 }
 
 TEST_F(BusyBlocksTest, an_access_keeps_its_window_until_it_is_missed_too_often)
 {
     const x86::Block& block = keep(0x1000);
-    const unsigned read = windows.of(block, 3, Access::read, false), write = windows.of(block, 3, Access::write, false);
-    const unsigned in_loop = windows.of(block, 4, Access::read, true);
+    const unsigned read = windows.of(block, 3, Access::read, WindowUse::access),
+                   write = windows.of(block, 3, Access::write, WindowUse::access);
+    const unsigned in_loop = windows.of(block, 4, Access::read, WindowUse::loop);
     EXPECT_NE(read, 0u);
     EXPECT_NE(read, write);
-    EXPECT_EQ(windows.of(block, 3, Access::read, false), read);
+    EXPECT_EQ(windows.of(block, 3, Access::read, WindowUse::access), read);
     tlb.sites[read].missed = tlb.sites[in_loop].missed = x86::TlbWindow::most_misses;
     tlb.sites[write].missed = 1;
-    EXPECT_TRUE(windows.give_up(block, 1, tlb));
-    EXPECT_FALSE(windows.give_up(block, 1, tlb));
-    EXPECT_EQ(windows.of(block, 3, Access::read, false), 0u);
-    EXPECT_EQ(windows.of(block, 3, Access::write, false), write);
-    EXPECT_EQ(windows.of(block, 4, Access::read, true), in_loop);
+    EXPECT_TRUE(windows.give_up(block, 1, 1, tlb));
+    EXPECT_FALSE(windows.give_up(block, 1, 1, tlb));
+    EXPECT_EQ(windows.of(block, 3, Access::read, WindowUse::access), 0u);
+    EXPECT_EQ(windows.of(block, 3, Access::write, WindowUse::access), write);
+    EXPECT_EQ(windows.of(block, 4, Access::read, WindowUse::loop), in_loop);
+}
+
+TEST_F(BusyBlocksTest, a_chain_keeps_its_window_through_more_misses_but_not_through_any)
+{
+    const x86::Block& block = keep(0x1000);
+    const unsigned access = windows.of(block, 3, Access::read, WindowUse::access);
+    const unsigned chain = windows.of(block, 4, Access::read, WindowUse::chain);
+    tlb.sites[access].missed = tlb.sites[chain].missed = x86::TlbWindow::most_misses;
+    EXPECT_TRUE(windows.give_up(block, 100, 200, tlb));
+    EXPECT_EQ(windows.of(block, 3, Access::read, WindowUse::access), 0u);
+    EXPECT_EQ(windows.of(block, 4, Access::read, WindowUse::chain), chain);
+    tlb.sites[chain].missed = 1000 * x86::TlbWindow::most_misses;
+    EXPECT_TRUE(windows.give_up(block, 100, 200, tlb));
+    EXPECT_EQ(windows.of(block, 4, Access::read, WindowUse::chain), 0u);
+}
+
+TEST_F(BusyBlocksTest, a_block_is_weighed_by_its_samples)
+{
+    x86::Block& block = keep(0x1000);
+    busy.placed(0x100, block);
+    busy.seen(0x100, 1);
+    busy.seen(0x100, 8);
+    EXPECT_EQ(busy.samples_of(block), 2u);
+    EXPECT_EQ(busy.weight_of(block), 9u);
 }
 
 TEST_F(BusyBlocksTest, loops_of_programs_and_of_the_kernel_share_no_windows)
@@ -166,7 +192,7 @@ TEST_F(BusyBlocksTest, loops_of_programs_and_of_the_kernel_share_no_windows)
     EXPECT_EQ(kinds[0], 0u);
     for (const unsigned kind : kinds)
         EXPECT_EQ(kind & (kind - 1), 0u);
-    EXPECT_GE(windows.of(keep(0x1000), 0, Access::read, true), x86::SoftTlb::shared_windows);
+    EXPECT_GE(windows.of(keep(0x1000), 0, Access::read, WindowUse::loop), x86::SoftTlb::shared_windows);
 }
 
 TEST_F(BusyBlocksTest, there_are_only_so_many_windows)
@@ -175,10 +201,10 @@ TEST_F(BusyBlocksTest, there_are_only_so_many_windows)
     unsigned last = 0;
     for (unsigned n = 0; n < number; ++n)
         for (unsigned insn = 0; insn < insns; ++insn)
-            last = windows.of(keep(0x1000 + n), insn, Access::read, false);
+            last = windows.of(keep(0x1000 + n), insn, Access::read, WindowUse::access);
     EXPECT_EQ(last, 0u);
     windows.clear();
-    EXPECT_NE(windows.of(keep(0x1000), 0, Access::read, false), 0u);
+    EXPECT_NE(windows.of(keep(0x1000), 0, Access::read, WindowUse::access), 0u);
 }
 
 TEST_F(BusyBlocksTest, a_page_of_code_has_a_window_for_each_page_that_it_looks_at)
@@ -191,7 +217,7 @@ TEST_F(BusyBlocksTest, a_page_of_code_has_a_window_for_each_page_that_it_looks_a
     all.insert(windows.of_page(0x1000, 1, -0x2000, Access::read));
     all.insert(windows.of_page(0x1000, 1, 0x2000, Access::write));
     EXPECT_EQ(all.size(), 6u);
-    EXPECT_FALSE(all.contains(windows.of(keep(0x1000), 0, Access::read, false)));
+    EXPECT_FALSE(all.contains(windows.of(keep(0x1000), 0, Access::read, WindowUse::access)));
 }
 
 TEST_F(BusyBlocksTest, pages_of_programs_and_of_the_kernel_share_no_windows)
@@ -205,7 +231,7 @@ TEST_F(BusyBlocksTest, pages_of_programs_and_of_the_kernel_share_no_windows)
     for (const unsigned kind : kinds)
         EXPECT_EQ(kind & (kind - 1), 0u);
     EXPECT_EQ(kinds[0], 0u);
-    EXPECT_EQ(kinds[windows.of(keep(0x1000), 0, Access::read, false)], 0u);
+    EXPECT_EQ(kinds[windows.of(keep(0x1000), 0, Access::read, WindowUse::access)], 0u);
 }
 
 // Code of the program itself stands for host code.

@@ -73,6 +73,21 @@ TEST_P(Windows, an_access_may_go_to_and_fro)
     EXPECT_EQ(m.state.gpr[x86::rdx], often / 2 * (7 + 9));
 }
 
+// Two links of a chain on two pages, the last of which is on one that is taken away.
+TEST_P(Windows, a_chain_of_loads_is_followed)
+{
+    put<u32>(data, other_data);
+    put<u32>(other_data, data + 8);
+    put<u32>(data + 8, other_data + 8);
+    put<u32>(other_data + 8, data);
+    // mov ecx, times; L: mov eax, [eax]; dec ecx; jnz L
+    const auto follow = [](u32 times) { return set_ecx(times) + Bytes{0x8b, 0x00, 0x49, 0x75, 0xfb}; };
+    constexpr u32 often = 6 * x86::TlbWindow::most_misses;
+    run(Bytes{0xb8} + dword(data) + follow(often + 1) + store_entry(other_data, 0) + invlpg(other_data) + follow(1) + stop());
+    EXPECT_EQ(m.state.gpr[x86::rax], other_data);
+    EXPECT_EQ(m.state.gpr[x86::rbx], other_data);
+}
+
 TEST_P(Windows, code_is_written_where_data_was)
 {
     // At `data`: mov eax, imm; add edi, eax; ret

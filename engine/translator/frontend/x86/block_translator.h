@@ -29,6 +29,7 @@ namespace engine::translator {
 
 using x86::Access;
 using x86::Block;
+using x86::WindowUse;
 
 // What is to be filled in when a jump to another page is linked, in the writable mapping.
 struct FarJump {
@@ -58,7 +59,7 @@ public:
     // What the interpreter needs to know where a span is not to be had; lives as long as the code.
     virtual const SpanCheck* span_check(const Insn& i, unsigned size, Access access) = 0;
     // A window for an access of the block's instruction `n`, by number. 0: none, as it isn't worth one or there is none left.
-    virtual unsigned window(unsigned n, Access access, bool in_loop) = 0;
+    virtual unsigned window(unsigned n, Access access, WindowUse use) = 0;
     // Likewise one for all accesses of the page's blocks to the page that lies so many bytes from theirs.
     virtual unsigned page_window(i64 distance, Access access) = 0;
     // Much time is spent in the block: the room that its code takes matters less.
@@ -214,10 +215,11 @@ private:
     void access_linear(const Insn& i, unsigned size, Access access);
     void lookup(Access access, unsigned size);
     void look_in_window(std::size_t window);
-    void access_window(const Insn& i, unsigned size, Access access, std::size_t window);
+    void access_window(const Insn& i, unsigned size, Access access, std::size_t window, WindowUse use);
     void access_stack(const Insn& i, unsigned size, Access access);
     void access(const Insn& i);    // the memory operand, which is operand_ then
-    std::size_t window_here(Access access);
+    std::size_t window_here(Access access, WindowUse use);
+    WindowUse window_use(unsigned n) const;
     unsigned page_window_of(const Insn& i, const MemoryUse& use);
     u8* look_at_page(unsigned number, i32 page);
     void access_at_page(const Insn& i, unsigned number);
@@ -408,6 +410,7 @@ private:
         std::size_t window;    // that it was not found in; 0: in none
         Residence here;
         u16 page_window = 0;    // likewise
+        WindowUse window_use = WindowUse::access;
     };
     struct SlowTop {    // likewise, of an operand that is at [base + disp + scratch_a]
         u8* from;
@@ -426,6 +429,7 @@ private:
         std::size_t window;    // as above
         Residence here;
         const Span* span;
+        WindowUse window_use = WindowUse::access;
     };
     struct HandlerStub {
         u8* from;
@@ -482,7 +486,7 @@ private:
         bool wants_flags;    // in their slot
         FlagRecipe recipe;
     };
-    void emit_window_miss(std::size_t window, unsigned size, Access access, const u8* back);
+    void emit_window_miss(std::size_t window, WindowUse use, unsigned size, Access access, const u8* back);
     std::vector<SlowAccess> slow_;
     std::vector<SlowTop> slow_tops_;
     std::vector<SlowSpan> slow_spans_;

@@ -69,29 +69,33 @@ void BlockTranslator::look_in_window(std::size_t window)
     a_.op(0x3b, 8, scratch_b, window_at(window, offsetof(x86::TlbWindow, limit)));
 }
 
-void BlockTranslator::access_window(const Insn& i, unsigned size, Access access, std::size_t window)
+void BlockTranslator::access_window(const Insn& i, unsigned size, Access access, std::size_t window, WindowUse use)
 {
     look_in_window(window);
     u8* const outside = a_.jump_if(cond_ae);
     a_.op(0x03, 8, scratch_a, window_at(window, offsetof(x86::TlbWindow, addend)));
-    slow_.push_back({outside, a_.at(), &i, access, u8(std::countr_zero(size)), window, here_});
+    slow_.push_back({outside, a_.at(), &i, access, u8(std::countr_zero(size)), window, here_, 0, use});
 }
 
 void BlockTranslator::access_stack(const Insn& i, unsigned size, Access access)
 {
-    access_window(i, size, access, offset_stack_window);
+    access_window(i, size, access, offset_stack_window, WindowUse::access);
 }
 
 // Moves the site's window, or asks the table alone where that is not to be had. Falls through where the table has no such
 // page, with the linear address in scratch_a.
-void BlockTranslator::emit_window_miss(std::size_t window, unsigned size, Access access, const u8* back)
+void BlockTranslator::emit_window_miss(std::size_t window, WindowUse use, unsigned size, Access access, const u8* back)
 {
-    a_.op_imm(0x81, 4, 7, window_at(window, offsetof(x86::TlbWindow, missed)), x86::TlbWindow::most_misses, 4);
-    u8* const stays = a_.jump_if(cond_ae);
+    u8* stays = nullptr;
+    if (use != WindowUse::chain) {
+        a_.op_imm(0x81, 4, 7, window_at(window, offsetof(x86::TlbWindow, missed)), x86::TlbWindow::most_misses, 4);
+        stays = a_.jump_if(cond_ae);
+    }
     a_.load_imm(scratch_b, number_of_site_window(window));
     a_.call_to(relative(thunks_.move_site_window[unsigned(access)]));
     a_.jump_if_to(cond_ae, back);
-    a_.bind(stays);
+    if (stays)
+        a_.bind(stays);
     lookup(access, size);
     u8* const absent = a_.jump_if(cond_a);
     a_.op(0x03, 8, scratch_a, Rm::at(scratch_b, table_of(access) + host_in_entry));
@@ -122,19 +126,37 @@ void BlockTranslator::access(const Insn& i)
         require_alignment(i, size);
     if (i.base == x86::rsp && !based(i) && size <= x86::TlbWindow::widest_access)
         access_stack(i, size, memory.access);
-    else if (const std::size_t window = size <= x86::TlbWindow::widest_access ? window_here(memory.access) : 0)
-        access_window(i, size, memory.access, window);
+    else if (const std::size_t window = size <= x86::TlbWindow::widest_access ? window_here(memory.access, window_use(now_)) : 0)
+        access_window(i, size, memory.access, window, window_use(now_));
     else
         access_linear(i, size, memory.access);
 }
 
 // Of this instruction's own, in loops and where much time is spent. 0: none. With SMAP a supervisor's pages depend on AC.
-std::size_t BlockTranslator::window_here(Access access)
+std::size_t BlockTranslator::window_here(Access access, WindowUse use)
 {
     if (block_.mode & x86::mode_smap)
         return 0;
-    const unsigned number = around_.window(now_, access, loop_head_ != nullptr);
+    const unsigned number = around_.window(now_, access, use);
     return number ? site_window(number) : 0;
+}
+
+// Of instruction `n`'s operand. A chain's load gives the register that it goes by, which nobody else does in the block or its loop.
+WindowUse BlockTranslator::window_use(unsigned n) const
+{
+    const auto written = [this](unsigned m) {
+        const Lowering* const lowering = plan_[m].lowering;
+        return lowering ? registers_written(block_.insns[m], *lowering) : ~u32(0);
+    };
+    const Insn& i = block_.insns[n];
+    u32 links = 0;
+    if (around_.is_busy() && i.memory() && plan_[n].memory.access == Access::read)
+        links = (u32(1) << i.base | u32(1) << i.index) & written(n);
+    for (unsigned m = 0; m < back_edge() && links; ++m)
+        links &= m == n ? links : ~written(m);
+    if (links)
+        return WindowUse::chain;
+    return loop_head_ ? WindowUse::loop : WindowUse::access;
 }
 
 // Of an operand that goes by RIP, so that it is known where in its page it is: where that page is looked for. 0: it is not there
@@ -272,7 +294,7 @@ void BlockTranslator::emit_stubs()
             a_.call_to(relative(thunks_.move_stack_window));
             a_.jump_if_to(cond_ae, s.back);
         } else if (s.window) {
-            emit_window_miss(s.window, 1u << s.log_size, s.access, s.back);
+            emit_window_miss(s.window, s.window_use, 1u << s.log_size, s.access, s.back);
         } else if (s.page_window) {
             move_page_window(s.page_window, s.access, s.back);
             a_.lea(8, scratch_a, Rm::at(scratch_a, in_page));

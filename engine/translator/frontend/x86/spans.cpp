@@ -156,7 +156,8 @@ void BlockTranslator::check_span(Span& s)
         return slow_spans_.push_back(slow);
     }
     effective_address(s.base, s.index, s.scale, s.low - s.base_there, scratch_a, address_size());
-    slow.window = s.base == x86::rsp ? offset_stack_window : window_here(access);
+    slow.window_use = window_use(s.last);
+    slow.window = s.base == x86::rsp ? offset_stack_window : window_here(access, slow.window_use);
     if (slow.window) {
         look_in_window(slow.window);
         slow.from[0] = a_.jump_if(cond_ae);
@@ -195,7 +196,7 @@ void BlockTranslator::emit_span_stubs()
                 a_.call_to(relative(thunks_.move_stack_window));
                 a_.jump_if_to(cond_ae, s.back);
             } else {
-                emit_window_miss(s.window, s.check->size, access, s.back);
+                emit_window_miss(s.window, s.window_use, s.check->size, access, s.back);
             }
             a_.bind(at_end);
         } else {
