@@ -18,8 +18,7 @@ public:
     u64 begin() override
     {
         for (x86::Cpu* cpu : rendezvous_.cpus()) {
-            cpu->request.fetch_or(x86::request_flush_writes);
-            cpu->request.notify_one();
+            cpu->request.ask(x86::request_flush_writes);
         }
         return ++round_;
     }
@@ -27,7 +26,7 @@ public:
     bool settled(u64) override
     {
         for (const x86::Cpu* cpu : rendezvous_.cpus())
-            if (cpu->request.load() & x86::request_flush_writes)
+            if (cpu->request.pending() & x86::request_flush_writes)
                 return false;
         return true;
     }

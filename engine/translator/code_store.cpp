@@ -432,8 +432,7 @@ void CodeStore::drop_all(CodeUser& user)
         each->must_forget = true;
         if (each == &user)
             continue;
-        each->cpu.request.fetch_or(x86::request_stale_code);
-        each->cpu.request.notify_one();
+        each->cpu.request.ask(x86::request_stale_code);
     }
 }
 

@@ -78,8 +78,7 @@ void CodeStore::ask_to_leave(CodeUser& user)
     ++last_leave_;
     for (CodeUser* const each : users_) {
         each->must_leave = last_leave_;
-        each->cpu.request.fetch_or(x86::request_stale_code);
-        each->cpu.request.notify_one();
+        each->cpu.request.ask(x86::request_stale_code);
     }
 }
 

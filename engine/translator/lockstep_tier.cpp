@@ -257,10 +257,10 @@ void LockstepTier::restore(Cpu& c, const Outcome& from)
 {
     const bool moved = c.cr3 != from.state.cr3 || c.cr0 != from.state.cr0 || c.cr4 != from.state.cr4 || c.efer != from.state.efer
         || c.msr.pkru != from.state.pkru;
-    const u32 asked = c.request.load();
+    const u32 asked = c.request.pending();
     load_state(c, from.state);
     if (!(asked & x86::request_interrupt))
-        c.request.fetch_and(~u32(x86::request_interrupt));
+        c.request.forget(x86::request_interrupt);
     if (moved)
         flush_tlb(c);
     c.trap_shadow = from.trap_shadow;

@@ -87,7 +87,7 @@ public:
         inside_ = false;
         if (user_->pending_link)
             ++counts_.unlinked;
-        else if (c.request.load(std::memory_order_relaxed))
+        else if (c.request.pending())
             ++counts_.requests;
         left(c);
         return true;

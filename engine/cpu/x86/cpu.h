@@ -15,6 +15,7 @@
 #include "engine/cpu/vcpu.h"
 #include "engine/cpu/x86/flags.h"
 #include "engine/cpu/x86/insn.h"
+#include "engine/cpu/x86/requests.h"
 #include "engine/cpu/x86/soft_tlb.h"
 #include "engine/cpu/x86/state.h"
 #include "engine/memory/address_space.h"
@@ -60,21 +61,6 @@ constexpr u64 cr4_vme = 1, cr4_pvi = 2, cr4_tsd = 4, cr4_de = 8, cr4_pse = 16, c
               cr4_pce = 256, cr4_osfxsr = 512, cr4_osxmmexcpt = 1024, cr4_umip = 1 << 11, cr4_fsgsbase = 1 << 16,
               cr4_pcide = 1 << 17, cr4_osxsave = 1 << 18, cr4_smep = 1 << 20, cr4_smap = 1 << 21, cr4_pke = 1 << 22;
 constexpr u64 efer_sce = 1, efer_lme = 1 << 8, efer_lma = 1 << 10, efer_nxe = 1 << 11;
-
-// Reasons to look up at the next block edge.
-enum Request : u32 {
-    request_kick = 1,
-    request_interrupt = 2,
-    request_nmi = 4,
-    request_smi = 8,
-    request_init = 16,
-    request_sipi = 32,
-    request_flush = 64,
-    request_rendezvous = 128,
-    request_debug = 256,
-    request_flush_writes = 512,
-    request_stale_code = 1024,    // a page was written that host code was made from
-};
 
 // Decoding depends on these; part of a block's key.
 enum ModeKey : u32 {
@@ -131,14 +117,15 @@ struct HostCodeSlots {
     bool zmm_used = true, zmm_stored = true;
 };
 
-struct Cpu {
+// Aligned for Requests::any, and elsewhere than in the lowest 4 GiB.
+struct alignas(2 * Requests::any) Cpu {
     // Hot first, and of that what host code names most: it reaches 256 bytes with short displacements. gpr[gpr_zero] stays
     // 0. gpr[gpr_rip] is RIP; while a block runs, the RIP that its page begins at, so that the block serves wherever the page
     // is mapped.
     std::array<u64, 18> gpr{};
     SoftTlbContext* tlb = nullptr;    // of the current privilege
-    std::atomic<u32> request = 0;
-    u32 vectors_away = 1;    // the vector registers are in FpuState; 0: in the host's. Read together with `request`
+    Requests request;
+    u32 vectors_away = ~u32(0);    // the vector registers are in FpuState; 0: in the host's
     u32 mode = 0;    // ModeKey
     HostCodeState host_code;
     SoftTlb soft_tlb;    // begins with the stack's window
@@ -209,7 +196,7 @@ struct Cpu {
     void ask_nmi()
     {
         nmis.fetch_add(1);
-        request.fetch_or(request_nmi);
+        request.ask(request_nmi);
     }
     u64 rflags() const { return rflags_other | lazy.all(); }
     void set_rflags(u64 value)

@@ -17,7 +17,7 @@ void Rendezvous::code_written(const MemoryBlock& memory, u64 page)
     if (stale_.size() <= most_stale)
         stale_.push_back(u64(memory.data()) + (page << page_shift));
     for (Cpu* const c : cpus_)
-        c->request.fetch_or(request_stale_code);
+        c->request.add(request_stale_code);
 }
 
 std::vector<u64> Rendezvous::take_stale(bool& everything)
@@ -63,7 +63,7 @@ void Rendezvous::begin_exclusive(Cpu& c)
     exclusive_ = true;
     for (Cpu* other : cpus_)
         if (other != &c)
-            other->request.fetch_or(request_rendezvous);
+            other->request.add(request_rendezvous);
     changed_.wait(lock, [&] { return inside_ == 1; });
 }
 

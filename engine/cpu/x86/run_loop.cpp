@@ -114,7 +114,7 @@ void set_flags(Cpu& c, u64 value)
 void look_for_interrupts(Cpu& c)
 {
     if (!c.lapic || c.lapic->deliverable() || c.lapic->ext_int_pending())
-        c.request.fetch_or(request_interrupt, std::memory_order_relaxed);
+        c.request.add(request_interrupt, std::memory_order_relaxed);
 }
 
 void flush_tlb(Cpu& c)
@@ -163,7 +163,7 @@ void load_state(Cpu& c, const CpuState& s)
     c.in_smm = s.in_smm;
     c.nmi_blocked = s.nmi_blocked;
     c.shadow = s.interrupt_shadow;
-    c.request.fetch_or(u32(request_interrupt) | (s.smi_pending ? u32(request_smi) : 0));
+    c.request.add(u32(request_interrupt) | (s.smi_pending ? u32(request_smi) : 0));
     if (s.nmi_pending)
         c.ask_nmi();
     take_view(c);
@@ -203,7 +203,7 @@ void save_registers(const Cpu& c, CpuState& s)
     s.in_smm = c.in_smm;
     s.nmi_blocked = c.nmi_blocked;
     s.interrupt_shadow = c.shadow;
-    const u32 pending = c.request.load();
+    const u32 pending = c.request.pending();
     s.nmi_pending = pending & request_nmi || c.nmi_latched;
     s.smi_pending = pending & request_smi || c.smi_latched;
 }
@@ -244,7 +244,7 @@ void reset_cpu(Cpu& c, bool init)
         fresh.apic_base = 0xfee00800 | (c.index == 0 ? bootstrap : 0);
     // What came since INIT was seen counts: the SIPI follows at its heels. Code that is to be dropped is whatever happens.
     if (!init)
-        c.request.fetch_and(request_stale_code);
+        c.request.forget(~u32(request_stale_code));
     c.nmis.store(0);
     c.pending_debug = 0;
     c.nmi_latched = c.smi_latched = false;

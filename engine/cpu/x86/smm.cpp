@@ -159,7 +159,7 @@ void leave_smm(Cpu& c)
     if (!c.nmi_blocked && std::exchange(c.nmi_latched, false))
         c.ask_nmi();
     if (std::exchange(c.smi_latched, false))
-        c.request.fetch_or(request_smi);
+        c.request.add(request_smi);
     take_view(c);
     c.halted = area.get<u8>(at_halt) & 1;
     set_cpl(c, c.cr0 & cr0_pe ? dpl_of(c.seg[ss].attributes) : 0);

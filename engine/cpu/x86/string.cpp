@@ -64,7 +64,7 @@ template <class Element, class Stretch> void repeat(Cpu& c, const Insn* i, Eleme
         }
         if (!more)
             break;
-        if (pointer(c, i, rcx) && (c.request.load(std::memory_order_relaxed) || c.mode & mode_single)) {
+        if (pointer(c, i, rcx) && (c.request.pending() || c.mode & mode_single)) {
             c.gpr[gpr_rip] = c.ip(i);
             // The rest of it is not a new instruction to a breakpoint.
             if (c.mode & mode_single)

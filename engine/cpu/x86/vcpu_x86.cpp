@@ -1,5 +1,7 @@
 #include "engine/cpu/x86/vcpu_x86.h"
 
+#include <new>
+#include <sys/mman.h>
 #include <utility>
 
 #include "engine/base/text.h"
@@ -76,6 +78,16 @@ public:
         reset();
     }
 
+    // Never in the lowest 4 GiB, as Cpu demands.
+    static void* operator new(std::size_t size, std::align_val_t)
+    {
+        void* const at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (at == MAP_FAILED)
+            throw std::bad_alloc();
+        return at;
+    }
+    static void operator delete(void* at, std::size_t size, std::align_val_t) { munmap(at, size); }
+
     VcpuExit run() override;
     void kick() override { ask(request_kick); }
 
@@ -89,11 +101,7 @@ public:
     }
 
     void set_intr(bool level) override { lapic_.set_lint0(level); }
-    void raise_nmi() override
-    {
-        cpu_.ask_nmi();
-        cpu_.request.notify_one();
-    }
+    void raise_nmi() override { cpu_.ask_nmi(); }
     void raise_smi() override { ask(request_smi); }
     std::string failure() const override { return cpu_.failure; }
     u64 instructions() const override { return instructions_.load(std::memory_order_relaxed); }
@@ -104,11 +112,7 @@ public:
     }
 
 private:
-    void ask(u32 what)
-    {
-        cpu_.request.fetch_or(what);
-        cpu_.request.notify_one();
-    }
+    void ask(u32 what) { cpu_.request.ask(what); }
     void heard(LapicEvent event)
     {
         switch (event.kind) {
@@ -214,7 +218,7 @@ void InterpreterVcpu::start_up()
     if (std::exchange(c.nmi_latched, false))
         c.ask_nmi();
     if (std::exchange(c.smi_latched, false))
-        c.request.fetch_or(request_smi);
+        c.request.add(request_smi);
     const u8 page = sipi_vector_.load();
     c.seg[cs].selector = u16(page << 8);
     c.seg[cs].base = u64(page) << 12;
@@ -234,7 +238,7 @@ void InterpreterVcpu::take_interrupts()
         return;
     c.halted = false;
     // More may wait behind this one.
-    c.request.fetch_or(request_interrupt, std::memory_order_relaxed);
+    c.request.add(request_interrupt, std::memory_order_relaxed);
     deliver_external(c, u8(vector));
     tell_debug_traps();
 }
@@ -244,7 +248,7 @@ bool InterpreterVcpu::handle_requests()
 {
     Cpu& c = cpu_;
     c.block = nullptr;
-    const u32 what = c.request.exchange(0);
+    const u32 what = c.request.take();
     if (what & request_flush)
         take_view(c);
     if (what & request_stale_code)
@@ -262,12 +266,12 @@ bool InterpreterVcpu::handle_requests()
     // The canonical state has no place for an exception on its way, nor for what holds for one instruction only.
     const bool in_between = has_event_ || c.trap_shadow || c.single_next;
     if (what & request_kick && in_between) {
-        c.request.fetch_or(what & (u32(request_kick) | request_interrupt | request_nmi | request_smi));
+        c.request.add(what & (u32(request_kick) | request_interrupt | request_nmi | request_smi));
         return true;
     }
     if (what & request_kick) {
         // What else was asked for stays asked for.
-        c.request.fetch_or(what & (request_interrupt | request_nmi | request_smi));
+        c.request.add(what & (request_interrupt | request_nmi | request_smi));
         return false;
     }
     if (c.waiting_for_sipi) {
@@ -276,7 +280,7 @@ bool InterpreterVcpu::handle_requests()
         return true;
     }
     if (c.shadow || has_event_) {
-        c.request.fetch_or(what & (u32(request_nmi) | request_smi | request_interrupt));
+        c.request.add(what & (u32(request_nmi) | request_smi | request_interrupt));
         return true;
     }
     if (what & request_smi) {
@@ -292,7 +296,7 @@ bool InterpreterVcpu::handle_requests()
         c.nmi_latched = nmis > 1;
         c.nmi_blocked = true;
         c.halted = false;
-        c.request.fetch_or(what & request_interrupt);
+        c.request.add(what & request_interrupt);
         deliver_external(c, nmi_vector);
         tell_debug_traps();
         return true;
@@ -306,7 +310,7 @@ bool InterpreterVcpu::handle_requests()
 void InterpreterVcpu::wait()
 {
     rendezvous_->leave();
-    cpu_.request.wait(0);
+    cpu_.request.wait();
     rendezvous_->enter();
 }
 
@@ -394,7 +398,7 @@ void InterpreterVcpu::execute_single()
     // What the last instruction left behind counts for one; this one may leave the same again.
     c.rflags_other &= ~flag_rf;
     if (std::exchange(c.shadow, false))
-        c.request.fetch_or(request_interrupt, std::memory_order_relaxed);
+        c.request.add(request_interrupt, std::memory_order_relaxed);
     c.trap_shadow = false;
     c.single_next = true;
     begin(*b);
@@ -418,7 +422,7 @@ VcpuExit InterpreterVcpu::run()
             c.shutdown = false;
             return leave(c.failure.empty() ? VcpuExit::shutdown : VcpuExit::failed);
         }
-        if (c.request.load(std::memory_order_relaxed)) [[unlikely]] {
+        if (c.request.pending()) [[unlikely]] {
             instructions_.store(c.instructions, std::memory_order_relaxed);
             if (!handle_requests())
                 return leave(VcpuExit::kicked);

@@ -195,7 +195,7 @@ Outcome run(bool translates, const std::vector<Bytes>& made, const Taker& taker,
     // As if an interrupt came just then.
     m.at_tsc = [&cpu] {
         if (cpu)
-            cpu->request.fetch_or(x86::request_interrupt);
+            cpu->request.add(x86::request_interrupt);
     };
     m.begin_flat_32();
     m.state.cr4 = 0x600;    // SSE

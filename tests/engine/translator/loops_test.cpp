@@ -33,7 +33,7 @@ CpuState run(How how, Where where, std::initializer_list<u8> program, std::vecto
     // As if an interrupt came just then.
     m.at_tsc = [&cpu] {
         if (cpu)
-            cpu->request.fetch_or(x86::request_interrupt);
+            cpu->request.add(x86::request_interrupt);
     };
     CpuState& s = m.state;
     constexpr u64 osfxsr_and_osxsave = 0x40200;

@@ -180,11 +180,12 @@ void BlockTranslator::emit_body()
 u8* BlockTranslator::emit_request_check()
 {
     // As long as a jump, which another thread may write over it: CodeStore::redirect().
-    constexpr unsigned rex = 0x40;
+    constexpr unsigned ds = 0x3e, rex = 0x40;
     here_.vectors = plan_.front().vectors;
+    a_.byte(ds);
     if (!here_.vectors)
         a_.byte(rex);
-    a_.op_imm(0x83, here_.vectors ? 8 : 4, 7, state_at(offset_request), 0, 1);
+    a_.op(0x85, here_.vectors ? 8 : 4, state_register, state_at(offset_request));
     return a_.jump_if(cond_ne);
 }
 

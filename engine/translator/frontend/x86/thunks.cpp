@@ -36,7 +36,7 @@ void run_handler(Cpu& c, const Insn* i)
 // business.
 bool may_go_on(Cpu& c)
 {
-    const bool asked = c.request.load(std::memory_order_relaxed) || c.halted || c.waiting_for_sipi || c.shutdown;
+    const bool asked = c.request.pending() || c.halted || c.waiting_for_sipi || c.shutdown;
     const bool single = c.mode & x86::mode_single || c.single_next || c.shadow || c.pending_debug || c.flag(x86::flag_rf);
     if (asked || single) {
         set_host_mxcsr(host_mxcsr);    // its flags are collected, and the guest may just have cleared them

@@ -58,7 +58,7 @@ void VectorMoves::store()
         move_low(false, n);
     if (wide_)
         store_highs();
-    a_.op_imm(0xc7, 4, 0, state_at(offset_vectors_away), 1, 4);
+    a_.op_imm(0xc7, 4, 0, state_at(offset_vectors_away), ~u64(0), 4);
 }
 
 void VectorMoves::move_low(bool to_host, u8 number)

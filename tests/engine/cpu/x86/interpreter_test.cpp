@@ -283,10 +283,10 @@ TEST(Interpreter, init_loses_no_request_that_comes_meanwhile)
         cpu = &c;
         return std::unique_ptr<x86::HostCodeTier>();
     }};
-    cpu->request.store(x86::request_sipi | u32(x86::request_rendezvous));
+    cpu->request.add(x86::request_sipi | u32(x86::request_rendezvous));
     x86::reset_cpu(*cpu, true);
-    EXPECT_TRUE(cpu->request.load() & x86::request_sipi);
-    EXPECT_TRUE(cpu->request.load() & x86::request_rendezvous);
+    EXPECT_TRUE(cpu->request.pending() & x86::request_sipi);
+    EXPECT_TRUE(cpu->request.pending() & x86::request_rendezvous);
     x86::reset_cpu(*cpu, false);
-    EXPECT_FALSE(cpu->request.load() & x86::request_sipi);
+    EXPECT_FALSE(cpu->request.pending() & x86::request_sipi);
 }
