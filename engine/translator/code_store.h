@@ -210,6 +210,7 @@ private:
     const SpanCheck* span_check(const Insn& i, unsigned size, Access access) override;
     unsigned window(unsigned n, Access access, WindowUse use) override;
     unsigned page_window(i64 distance, Access access) override;
+    u64 page_now() override { return cpu_->gpr[x86::gpr_rip] - block_->in_page; }
     bool is_busy() override { return options_.busy_at_once || busy_.is_busy(*block_); }
     bool shares_memory() override;
     void looked_at(unsigned in_page, unsigned length) override;

@@ -62,6 +62,8 @@ public:
     virtual unsigned window(unsigned n, Access access, WindowUse use) = 0;
     // Likewise one for all accesses of the page's blocks to the page that lies so many bytes from theirs.
     virtual unsigned page_window(i64 distance, Access access) = 0;
+    // RIP that the block's page begins at now; it may be mapped elsewhere as well.
+    virtual u64 page_now() = 0;
     // Much time is spent in the block: the room that its code takes matters less.
     virtual bool is_busy() = 0;
     // Whether another vCPU may be at the same memory.
@@ -216,7 +218,6 @@ private:
     void lookup(Access access, unsigned size);
     void look_in_window(std::size_t window);
     void access_window(const Insn& i, unsigned size, Access access, std::size_t window, WindowUse use);
-    void access_stack(const Insn& i, unsigned size, Access access);
     void access(const Insn& i);    // the memory operand, which is operand_ then
     std::size_t window_here(Access access, WindowUse use);
     WindowUse window_use(unsigned n) const;
@@ -229,6 +230,8 @@ private:
     void require_alignment(const Insn& i, unsigned alignment, Member member);
     // Likewise the stack's top, or with RBP the frame's; the operand is good while the register stays what it is.
     void access_top(const Insn& i, u8 base, i32 disp, unsigned size, Access access);
+    bool keeps_base(const Insn& i) const;
+    void access_by_base(const Insn& i, u8 base, i32 disp, unsigned size, Access access, std::size_t window, WindowUse use);
     void emit_slow_tops();
 
     // spans.cpp
@@ -318,7 +321,8 @@ private:
     void load_target(const Insn& i);
     void compare_canonical();
     void emit_unknown_stubs();
-    void begin_call(const Insn& i);
+    void begin_call(const Insn& i, bool within_page);
+    void come_back_to_page(bool within_page);
     void emit_return_stubs();
     void rip_plus(u8 to, u64 displacement);
     void push_return(const Insn& i);
@@ -421,6 +425,8 @@ private:
         u8 base;    // the host's
         i32 disp;
         Residence here;
+        std::size_t window;
+        WindowUse window_use;
     };
     struct SlowSpan {
         u8* from[2];
@@ -466,6 +472,10 @@ private:
         u8* from;
         const u8* back;
     };
+    struct PageLeft {    // RIP's place has another
+        u8* from;
+        const u8* back;
+    };
     struct X87Load {
         u8* from;
         const u8* back;
@@ -497,6 +507,7 @@ private:
     std::vector<UnknownTarget> unknown_;
     std::vector<OtherReturn> other_returns_;
     std::vector<DeepCall> deep_calls_;
+    std::vector<PageLeft> pages_left_;
     std::vector<X87Load> x87_loads_;
     std::vector<VectorLoad> vector_loads_;
     std::vector<RecipeMet> recipes_met_;

@@ -251,7 +251,7 @@ void BlockTranslator::push_return(const Insn& i)
 }
 
 // Behind push_return(), which leaves the address in scratch_b: the host's own call, and what the return comes to.
-void BlockTranslator::begin_call(const Insn& i)
+void BlockTranslator::begin_call(const Insn& i, bool within_page)
 {
     constexpr u8 push_scratch_b[]{0x41, 0x57}, call = 0xe8;
     a_.op(0x3b, 8, host::rsp, state_at(offset_returns_limit));
@@ -266,9 +266,28 @@ void BlockTranslator::begin_call(const Insn& i)
     const u64 next = u64(i.offset) + i.length;
     a_.lea(8, host::rsp, Rm::at(host::rsp, sizeof(u64)));
     a_.lea(address_size(), scratch_a, Rm::at(scratch_a, -i32(next)));
-    a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
+    come_back_to_page(within_page);
     go_to(next);
     a_.bind(over);
+}
+
+// The page's address is in scratch_a. It came by way of both stacks, and the next call pushes what stands in RIP's place: to keep a
+// program's calls from waiting for each other, RIP gets a constant or stays what it is.
+void BlockTranslator::come_back_to_page(bool within_page)
+{
+    const Rm rip = gpr_slot(x86::gpr_rip);
+    if (within_page) {
+        a_.op(0x3b, 8, scratch_a, rip);
+        pages_left_.push_back({a_.jump_if(cond_ne), a_.at()});
+    } else if (around_.is_busy()) {
+        a_.load_imm(scratch_b, around_.page_now());
+        a_.op(0x3b, 8, scratch_b, Rm::of(scratch_a));
+        u8* const elsewhere = a_.jump_if(cond_ne);
+        a_.store(8, rip, scratch_b);
+        pages_left_.push_back({elsewhere, a_.at()});
+    } else {
+        a_.store(8, rip, scratch_a);
+    }
 }
 
 void BlockTranslator::emit_return_stubs()
@@ -277,6 +296,11 @@ void BlockTranslator::emit_return_stubs()
         a_.bind(d.from);
         a_.load(8, host::rsp, state_at(offset_returns_base));
         a_.jump_to(d.back);
+    }
+    for (const PageLeft& p : pages_left_) {
+        a_.bind(p.from);
+        a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
+        a_.jump_to(p.back);
     }
     for (const OtherReturn& r : other_returns_) {
         a_.bind(r.from);
@@ -289,7 +313,7 @@ void BlockTranslator::emit_call(const Insn& i)
 {
     spoil_flags();
     push_return(i);
-    begin_call(i);
+    begin_call(i, i.imm < page_size);
     go_to(i.imm);
 }
 
@@ -323,7 +347,7 @@ void BlockTranslator::emit_call_indirect(const Insn& i)
     }
     a_.store(8, state_at(offset_spill), scratch_a);
     push_return(i);
-    begin_call(i);
+    begin_call(i, false);
     a_.load(8, scratch_a, state_at(offset_spill));
     go_by_address();
 }

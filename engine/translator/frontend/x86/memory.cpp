@@ -77,15 +77,14 @@ void BlockTranslator::access_window(const Insn& i, unsigned size, Access access,
     slow_.push_back({outside, a_.at(), &i, access, u8(std::countr_zero(size)), window, here_, 0, use});
 }
 
-void BlockTranslator::access_stack(const Insn& i, unsigned size, Access access)
-{
-    access_window(i, size, access, offset_stack_window, WindowUse::access);
-}
-
-// Moves the site's window, or asks the table alone where that is not to be had. Falls through where the table has no such
+// Moves the stack's window, or the site's, or asks the table alone where that is not to be had. Falls through where the table has no such
 // page, with the linear address in scratch_a.
 void BlockTranslator::emit_window_miss(std::size_t window, WindowUse use, unsigned size, Access access, const u8* back)
 {
+    if (window == offset_stack_window) {
+        a_.call_to(relative(thunks_.move_stack_window));
+        return a_.jump_if_to(cond_ae, back);
+    }
     u8* stays = nullptr;
     if (use != WindowUse::chain) {
         a_.op_imm(0x81, 4, 7, window_at(window, offsetof(x86::TlbWindow, missed)), x86::TlbWindow::most_misses, 4);
@@ -119,17 +118,36 @@ void BlockTranslator::access(const Insn& i)
     if (page_window)
         return access_at_page(i, page_window);
     spoil_flags();
+    std::size_t window = 0;
+    if (i.base == x86::rsp && !based(i) && size <= x86::TlbWindow::widest_access)
+        window = offset_stack_window;
+    else if (size <= x86::TlbWindow::widest_access)
+        window = window_here(memory.access, window_use(now_));
+    if (window && keeps_base(i)) {
+        release_held();
+        if (memory.aligned)
+            require_alignment(i, size);
+        return access_by_base(i, host_[i.base], i.disp, size, memory.access, window, window_use(now_));
+    }
     address(i);
     add_segment_base(i);
     operand_ = Rm::at(scratch_a);
     if (memory.aligned)
         require_alignment(i, size);
-    if (i.base == x86::rsp && !based(i) && size <= x86::TlbWindow::widest_access)
-        access_stack(i, size, memory.access);
-    else if (const std::size_t window = size <= x86::TlbWindow::widest_access ? window_here(memory.access, window_use(now_)) : 0)
+    if (window)
         access_window(i, size, memory.access, window, window_use(now_));
     else
         access_linear(i, size, memory.access);
+}
+
+// Whether its operand is at a register and a constant, and is used once at the most after the register has changed.
+bool BlockTranslator::keeps_base(const Insn& i) const
+{
+    using B = BlockTranslator;
+    const auto emit = plan_[now_].lowering->emit;
+    const bool once = emit == &B::emit_mov || emit == &B::emit_extend || emit == &B::emit_alu || emit == &B::emit_sse;
+    const bool alone = i.index == x86::gpr_zero && i.address_size == 8 && !based(i) && host_[i.base] != none;
+    return in_64() && once && alone && !(plan_[now_].memory.aligned && i.disp & i32(plan_[now_].memory.size - 1));
 }
 
 // Of this instruction's own, in loops and where much time is spent. 0: none. With SMAP a supervisor's pages depend on AC.
@@ -211,33 +229,40 @@ void BlockTranslator::access_top(const Insn& i, u8 base, i32 disp, unsigned size
     if (!in_64()) {
         operand_ = Rm::at(scratch_a);
         a_.lea(address_size(), scratch_a, Rm::at(base, disp));
-        return access_stack(i, size, access);
+        return access_window(i, size, access, offset_stack_window, WindowUse::access);
     }
-    // Needs the sum for the compare alone.
+    access_by_base(i, base, disp, size, access, offset_stack_window, WindowUse::access);
+}
+
+// At [base + disp], which is needed as a sum for the compare alone. The operand is good while the register, the host's, stays what
+// it is.
+void BlockTranslator::access_by_base(
+    const Insn& i, u8 base, i32 disp, unsigned size, Access access, std::size_t window, WindowUse use)
+{
     a_.lea(8, scratch_b, Rm::at(base, disp));
-    a_.op(0x2b, 8, scratch_b, window_at(offset_stack_window, offsetof(x86::TlbWindow, base)));
-    a_.op(0x3b, 8, scratch_b, window_at(offset_stack_window, offsetof(x86::TlbWindow, limit)));
+    a_.op(0x2b, 8, scratch_b, window_at(window, offsetof(x86::TlbWindow, base)));
+    a_.op(0x3b, 8, scratch_b, window_at(window, offsetof(x86::TlbWindow, limit)));
     u8* const outside = a_.jump_if(cond_ae);
-    a_.load(8, scratch_a, window_at(offset_stack_window, offsetof(x86::TlbWindow, addend)));
-    slow_tops_.push_back({outside, a_.at(), &i, access, u8(std::countr_zero(size)), base, disp, here_});
+    a_.load(8, scratch_a, window_at(window, offsetof(x86::TlbWindow, addend)));
+    slow_tops_.push_back({outside, a_.at(), &i, access, u8(std::countr_zero(size)), base, disp, here_, window, use});
     operand_ = Rm::at(scratch_a, base, 0, disp);
 }
 
 void BlockTranslator::emit_slow_tops()
 {
     for (const SlowTop& s : slow_tops_) {
+        const u8* const found = a_.at();
+        a_.op(0x2b, 8, scratch_a, Rm::of(s.base));
+        a_.lea(8, scratch_a, Rm::at(scratch_a, -s.disp));
+        a_.jump_to(s.back);
         a_.bind(s.from);
         a_.lea(8, scratch_a, Rm::at(s.base, s.disp));
-        a_.call_to(relative(thunks_.move_stack_window));
-        u8* const moved = a_.jump_if(cond_ae);
+        emit_window_miss(s.window, s.window_use, 1u << s.log_size, s.access, found);
         leave(s.here);
         a_.load_imm(scratch_b, around_.site(*s.insn));
         a_.call_to(relative(thunks_.slow[unsigned(s.access)][s.log_size]));
         come_back(s.here);
-        a_.bind(moved);
-        a_.op(0x2b, 8, scratch_a, Rm::of(s.base));
-        a_.lea(8, scratch_a, Rm::at(scratch_a, -s.disp));
-        a_.jump_to(s.back);
+        a_.jump_to(found);
     }
 }
 
@@ -290,10 +315,7 @@ void BlockTranslator::emit_stubs()
     for (const SlowAccess& s : slow_) {
         const i32 in_page = s.insn->disp & i32(page_mask);
         a_.bind(s.from);
-        if (s.window == offset_stack_window) {
-            a_.call_to(relative(thunks_.move_stack_window));
-            a_.jump_if_to(cond_ae, s.back);
-        } else if (s.window) {
+        if (s.window) {
             emit_window_miss(s.window, s.window_use, 1u << s.log_size, s.access, s.back);
         } else if (s.page_window) {
             move_page_window(s.page_window, s.access, s.back);

@@ -192,12 +192,7 @@ void BlockTranslator::emit_span_stubs()
             a_.op_imm(0x81, 4, 4, Rm::of(scratch_b), page_mask, 4);
             a_.op_imm(0x81, 4, 7, Rm::of(scratch_b), page_size - std::max<u64>(s.check->size, x86::TlbWindow::widest_access), 4);
             u8* const at_end = a_.jump_if(cond_a);
-            if (s.window == offset_stack_window) {
-                a_.call_to(relative(thunks_.move_stack_window));
-                a_.jump_if_to(cond_ae, s.back);
-            } else {
-                emit_window_miss(s.window, s.window_use, s.check->size, access, s.back);
-            }
+            emit_window_miss(s.window, s.window_use, s.check->size, access, s.back);
             a_.bind(at_end);
         } else {
             a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(access)));
