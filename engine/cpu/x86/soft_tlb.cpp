@@ -121,7 +121,7 @@ void SoftTlbContext::forget_write(u64 linear)
 // Where only the page is compared an odd base is none.
 static void forget(TlbWindow& window)
 {
-    window.limit = 0;
+    window.limit = window.wide_limit = 0;
     window.base |= 1;
 }
 

@@ -126,9 +126,7 @@ void Assembler::jump_to(const u8* target)
 }
 void Assembler::call_to(const u8* target)
 {
-    byte(0xe8);
-    value<i32>(0);
-    patch(at_ - 4, target);
+    patch(call(), target);
 }
 void Assembler::jump_if_to(unsigned condition, const u8* target)
 {
@@ -137,6 +135,12 @@ void Assembler::jump_if_to(unsigned condition, const u8* target)
 u8* Assembler::jump()
 {
     byte(0xe9);
+    value<i32>(0);
+    return at_ - 4;
+}
+u8* Assembler::call()
+{
+    byte(0xe8);
     value<i32>(0);
     return at_ - 4;
 }

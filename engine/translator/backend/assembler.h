@@ -82,6 +82,7 @@ public:
     void jump_if_to(unsigned condition, const u8* target);
     // With a target still to be given by bind(); they return where.
     u8* jump();
+    u8* call();
     u8* jump_if(unsigned condition);
     void bind(u8* displacement) const { patch(displacement, at_); }
     // Nothing, as long as it takes that the displacement of a jump with so many bytes of opcode is aligned, and another thread

@@ -73,6 +73,41 @@ TEST_P(Windows, an_access_may_go_to_and_fro)
     EXPECT_EQ(m.state.gpr[x86::rdx], often / 2 * (7 + 9));
 }
 
+// Accesses that are checked together, a little further on in each round, on to a page that is not the next in memory.
+TEST_P(Windows, a_span_may_end_with_the_page_or_leave_it)
+{
+    constexpr u32 steps = 128, step = 4, begin = data + 0x1000 - steps / 2 * step;
+    map(table, data + 0x1000, other_data);
+    // mov [esi], edx; mov [esi+28], edx; add edi, [esi+28]; add esi, 4; ret
+    write(writer, {0x89, 0x16, 0x89, 0x56, 0x1c, 0x03, 0x7e, 0x1c, 0x83, 0xc6, 0x04, 0xc3});
+    m.state.gpr[x86::rdi] = 0;
+    run(call_often(set_esi(begin) + set_edx(0x01020304), writer, steps) + stop());
+    EXPECT_EQ(m.state.gpr[x86::rdi], steps * 0x01020304);
+    for (u32 n = 0; n < steps; ++n) {
+        u32 there = 0;
+        const u32 at = begin + n * step;
+        std::memcpy(&there, m.at(at < data + 0x1000 ? at : other_data + (at & 0xfff)), sizeof there);
+        EXPECT_EQ(there, 0x01020304u) << n;
+    }
+}
+
+TEST_P(Windows, a_stack_may_end_with_the_page_or_leave_it)
+{
+    constexpr u32 steps = 128, step = 4, top = data + 0x1000 + steps / 2 * step;
+    map(table, data + 0x1000, other_data);
+    // mov esp, top; mov ecx, steps; L: push edx (six times); add esp, 20; dec ecx; jnz L
+    const Bytes pushes(6, 0x52);
+    run(Bytes{0xbc} + dword(top) + set_edx(0x01020304) + set_ecx(steps) + pushes + Bytes{0x83, 0xc4, 0x14, 0x49, 0x75, 0xf4}
+        + stop());
+    EXPECT_EQ(m.state.gpr[x86::rsp], top - steps * step);
+    for (u32 n = 0; n < steps; ++n) {
+        u32 there = 0;
+        const u32 at = top - (n + 1) * step;
+        std::memcpy(&there, m.at(at < data + 0x1000 ? at : other_data + (at & 0xfff)), sizeof there);
+        EXPECT_EQ(there, 0x01020304u) << n;
+    }
+}
+
 // Two links of a chain on two pages, the last of which is on one that is taken away.
 TEST_P(Windows, a_chain_of_loads_is_followed)
 {

@@ -216,7 +216,7 @@ private:
     void effective_address(u8 base, u8 index, u8 scale, i32 disp, u8 to, unsigned size);
     void access_linear(const Insn& i, unsigned size, Access access);
     void lookup(Access access, unsigned size);
-    void look_in_window(std::size_t window);
+    void look_in_window(std::size_t window, std::size_t limit);
     void access_window(const Insn& i, unsigned size, Access access, std::size_t window, WindowUse use);
     void access(const Insn& i);    // the memory operand, which is operand_ then
     std::size_t window_here(Access access, WindowUse use);
@@ -313,15 +313,18 @@ private:
     void emit_load_control(const Insn& i);
 
     // Where the run goes on.
-    void go_to(u64 in_page);
-    void go_by_address(const Insn* unless = nullptr, unsigned popped = 0);
-    void go_far(u64 in_page);
+    u8* leave_by(By by) { return by == By::call ? a_.call() : a_.jump(); }
+    void go_to(u64 in_page, By by = By::jump);
+    void go_by_address(const Insn* unless = nullptr, unsigned popped = 0, By by = By::jump);
+    void go_far(u64 in_page, By by);
     void emit_far_stubs();
-    void follow(unsigned in_page);
+    void follow(unsigned in_page, By by = By::jump);
     void load_target(const Insn& i);
     void compare_canonical();
     void emit_unknown_stubs();
-    void begin_call(const Insn& i, bool within_page);
+    void begin_call();
+    void end_call(const Insn& i, bool within_page);
+    void call_from_stub(const u8* return_site);
     void come_back_to_page(bool within_page);
     void emit_return_stubs();
     void rip_plus(u8 to, u64 displacement);
@@ -436,7 +439,9 @@ private:
         Residence here;
         const Span* span;
         WindowUse window_use = WindowUse::access;
+        bool by_wide_limit = false;    // the window may have it although it was not found
     };
+    void look_behind_wide_limit(const SlowSpan& s);
     struct HandlerStub {
         u8* from;
         const Insn* insn;
@@ -449,7 +454,7 @@ private:
         u32 link;
         FarJump jump{};
         u8 *other_context = nullptr, *other_page = nullptr;
-        const u8* in_context = nullptr;
+        const u8 *in_context = nullptr, *return_site = nullptr;    // the latter of calls
     };
     static Rm far_target(const FarStub& s, std::size_t offset);
     // Before a jump that is linked while others run the code.
@@ -471,6 +476,11 @@ private:
     struct DeepCall {    // that finds no room on the host's stack
         u8* from;
         const u8* back;
+    };
+    struct CallLeft {    // that the table has no target for
+        u8* from;
+        const u8* to;    // a thunk
+        const u8* return_site;
     };
     struct PageLeft {    // RIP's place has another
         u8* from;
@@ -507,6 +517,7 @@ private:
     std::vector<UnknownTarget> unknown_;
     std::vector<OtherReturn> other_returns_;
     std::vector<DeepCall> deep_calls_;
+    std::vector<CallLeft> calls_left_;
     std::vector<PageLeft> pages_left_;
     std::vector<X87Load> x87_loads_;
     std::vector<VectorLoad> vector_loads_;

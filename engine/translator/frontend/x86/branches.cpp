@@ -26,47 +26,55 @@ void write_link_stub(Assembler& a, unsigned address_size, unsigned in_page, u32 
     a.jump_to(leave);
 }
 
-void BlockTranslator::follow(unsigned in_page)
+void BlockTranslator::follow(unsigned in_page, By by)
 {
-    if (in_page == block_.in_page) {
-        a_.jump_to(entry_);
-    } else if (const u8* const code = around_.code_at(in_page)) {
-        align_link(1);
-        jumps_.push_back({a_.jump(), in_page});
-        Assembler::patch(jumps_.back().displacement, relative(code));
+    if (in_page == block_.in_page)
+        return Assembler::patch(leave_by(by), entry_);
+    align_link(1);
+    u8* const displacement = leave_by(by);
+    if (const u8* const code = around_.code_at(in_page)) {
+        jumps_.push_back({displacement, in_page});
+        Assembler::patch(displacement, relative(code));
     } else {
-        align_link(1);
-        links_.push_back({a_.jump(), in_page});
+        links_.push_back({displacement, in_page});
     }
 }
 
 // In place rather than in a thunk, so that the host predicts each jump by its own past. Where the table doesn't know the
 // address it may not be canonical: then `unless`, if given, raises what is raised, with RSP back by `popped`.
-void BlockTranslator::go_by_address(const Insn* unless, unsigned popped)
+void BlockTranslator::go_by_address(const Insn* unless, unsigned popped, By by)
 {
     const unsigned half = likely_half();
     write_jump_lookup(a_);
     a_.op(0x3b, 8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, rip)));
-    if (unless && in_64())
-        unknown_.push_back({a_.jump_if(cond_ne), unless, popped});
-    else
-        a_.jump_if_to(cond_ne, relative(thunks_.jump_missed));
+    u8* const unknown = a_.jump_if(cond_ne);
     a_.load(8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, context)));
     a_.op(0x3b, 8, scratch_a, state_at(offset_context + half * sizeof(u64)));
-    a_.jump_if_to(cond_ne, relative(thunks_.jump_in_context[half ^ 1]));
-    write_jump(a_);
+    u8* const other_context = a_.jump_if(cond_ne);
+    write_jump(a_, by);
+    const u8* const in_context = relative(thunks_.jump_in_context[half ^ 1]);
+    if (by == By::call) {
+        calls_left_.push_back({unknown, relative(thunks_.jump_missed), a_.at()});
+        calls_left_.push_back({other_context, in_context, a_.at()});
+        return;
+    }
+    if (unless && in_64())
+        unknown_.push_back({unknown, unless, popped});
+    else
+        Assembler::patch(unknown, relative(thunks_.jump_missed));
+    Assembler::patch(other_context, in_context);
 }
 
-void BlockTranslator::go_to(u64 in_page)
+void BlockTranslator::go_to(u64 in_page, By by)
 {
     if (in_page < page_size)
-        return follow(unsigned(in_page));
-    go_far(in_page);
+        return follow(unsigned(in_page), by);
+    go_far(in_page, by);
 }
 
 // Until it is linked, and where page or context are others, by the table. `displacement` leads nowhere until then, and no
 // context is 0.
-void BlockTranslator::go_far(u64 in_page)
+void BlockTranslator::go_far(u64 in_page, By by)
 {
     FarStub far{.in_page = in_page, .link = around_.link_far(in_page)};
     if (shared_) {
@@ -87,7 +95,9 @@ void BlockTranslator::go_far(u64 in_page)
     a_.lea(address_size(), scratch_b, Rm::at(scratch_b, i32(i64(in_page & ~page_mask))));
     a_.store(8, gpr_slot(x86::gpr_rip), scratch_b);
     align_link(1);
-    far.jump.displacement = a_.jump();
+    far.jump.displacement = leave_by(by);
+    if (by == By::call)
+        far.return_site = a_.at();
     far_.push_back(far);
 }
 
@@ -108,6 +118,8 @@ void BlockTranslator::emit_far_stubs()
         a_.op(0x3b, 8, scratch_b, state_at(offset_context + (half ^ 1) * sizeof(u64)));
         a_.jump_if_to(cond_e, s.in_context);
         a_.bind(s.other_page);
+        if (s.return_site)
+            call_from_stub(s.return_site);
         rip_plus(scratch_a, s.in_page);
         write_jump_lookup(a_);
         a_.op(0x3b, 8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, rip)));
@@ -250,25 +262,34 @@ void BlockTranslator::push_return(const Insn& i)
     a_.lea(size, host_rsp, Rm::at(host_rsp, -i32(size)));
 }
 
-// Behind push_return(), which leaves the address in scratch_b: the host's own call, and what the return comes to.
-void BlockTranslator::begin_call(const Insn& i, bool within_page)
+// Behind push_return(), which leaves the address in scratch_b: before the host's own call.
+void BlockTranslator::begin_call()
 {
-    constexpr u8 push_scratch_b[]{0x41, 0x57}, call = 0xe8;
+    constexpr u8 push_scratch_b[]{0x41, 0x57};
     a_.op(0x3b, 8, host::rsp, state_at(offset_returns_limit));
     u8* const too_many = a_.jump_if(cond_b);
     const u8* const back = a_.at();
     deep_calls_.push_back({too_many, back});
     for (const u8 byte : push_scratch_b)
         a_.byte(byte);
-    a_.byte(call);
-    u8* const over = a_.at();
-    a_.value<u32>(0);
+}
+
+// Behind it: what the return comes to.
+void BlockTranslator::end_call(const Insn& i, bool within_page)
+{
     const u64 next = u64(i.offset) + i.length;
     a_.lea(8, host::rsp, Rm::at(host::rsp, sizeof(u64)));
     a_.lea(address_size(), scratch_a, Rm::at(scratch_a, -i32(next)));
     come_back_to_page(within_page);
     go_to(next);
-    a_.bind(over);
+}
+
+// A call whose frame is begun but that is not the block's own: the return finds its way to the block's site.
+void BlockTranslator::call_from_stub(const u8* return_site)
+{
+    u8* const on = a_.call();
+    a_.jump_to(return_site);
+    a_.bind(on);
 }
 
 // The page's address is in scratch_a. It came by way of both stacks, and the next call pushes what stands in RIP's place: to keep a
@@ -297,6 +318,11 @@ void BlockTranslator::emit_return_stubs()
         a_.load(8, host::rsp, state_at(offset_returns_base));
         a_.jump_to(d.back);
     }
+    for (const CallLeft& c : calls_left_) {
+        a_.bind(c.from);
+        call_from_stub(c.return_site);
+        a_.jump_to(c.to);
+    }
     for (const PageLeft& p : pages_left_) {
         a_.bind(p.from);
         a_.store(8, gpr_slot(x86::gpr_rip), scratch_a);
@@ -313,8 +339,9 @@ void BlockTranslator::emit_call(const Insn& i)
 {
     spoil_flags();
     push_return(i);
-    begin_call(i, i.imm < page_size);
-    go_to(i.imm);
+    begin_call();
+    go_to(i.imm, By::call);
+    end_call(i, i.imm < page_size);
 }
 
 // The operand of an indirect branch, into scratch_a.
@@ -347,9 +374,10 @@ void BlockTranslator::emit_call_indirect(const Insn& i)
     }
     a_.store(8, state_at(offset_spill), scratch_a);
     push_return(i);
-    begin_call(i, false);
+    begin_call();
     a_.load(8, scratch_a, state_at(offset_spill));
-    go_by_address();
+    go_by_address(nullptr, 0, By::call);
+    end_call(i, false);
 }
 
 void BlockTranslator::emit_ret(const Insn& i)

@@ -68,7 +68,7 @@ constexpr std::size_t offset_gpr
     offset_gs_base = offsetof(Cpu, seg) + x86::gs * sizeof(x86::Segment) + offsetof(x86::Segment, base),
     offset_kernel_gs_base = offsetof(Cpu, msr.kernel_gs_base);
 #pragma GCC diagnostic pop
-static_assert(offset_gpr == 0 && offset_stack_window + sizeof(x86::TlbWindow) <= 2 * state_bias);
+static_assert(offset_gpr == 0 && offset_stack_window + offsetof(x86::TlbWindow, missed) <= 2 * state_bias);
 static_assert(state_bias == i32(x86::Requests::any));
 static_assert(
     sizeof(x86::Requests) == sizeof(u32) && offset_vectors_away == offset_request + sizeof(u32)

@@ -15,12 +15,12 @@ void write_jump_lookup(Assembler& a)
     a.op(0x03, 8, scratch_b, state_at(offset_jump_table));
 }
 
-void write_jump(Assembler& a)
+void write_jump(Assembler& a, By by)
 {
     a.load(8, scratch_a, Rm::at(scratch_b, offsetof(JumpTarget, rip)));
     a.op_imm(0x81, 8, 4, Rm::of(scratch_a), ~page_mask, 4);
     a.store(8, gpr_slot(x86::gpr_rip), scratch_a);
-    a.op_extended(0xff, 4, 4, Rm::at(scratch_b, offsetof(JumpTarget, code)));
+    a.op_extended(0xff, 4, by == By::call ? 2 : 4, Rm::at(scratch_b, offsetof(JumpTarget, code)));
 }
 
 // Whose page is in the table of fetches is marked as code: SoftTlb::fetched().

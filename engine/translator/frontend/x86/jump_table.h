@@ -25,8 +25,10 @@ inline unsigned jump_table_index(u64 rip)
 
 // The entry for the address in scratch_a, into scratch_b.
 void write_jump_lookup(Assembler& a);
+// How host code gets elsewhere: a call leaves the host's return address.
+enum class By : u8 { jump, call };
 // To the target of the entry in scratch_b.
-void write_jump(Assembler& a);
+void write_jump(Assembler& a, By by = By::jump);
 // With the entry in scratch_b, whose address is RIP, and its context in scratch_a: gives the entry the present context, of code
 // that is not on global pages, and goes there; goes on behind this where it can't, with the entry in scratch_b still.
 void write_renewal(Assembler& a);

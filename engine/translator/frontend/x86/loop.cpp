@@ -124,6 +124,7 @@ void BlockTranslator::emit_loop()
     unknown_.clear();
     other_returns_.clear();
     deep_calls_.clear();
+    calls_left_.clear();
     pages_left_.clear();
     exits_.clear();
     x87_loads_.clear();

@@ -62,16 +62,16 @@ void BlockTranslator::access_linear(const Insn& i, unsigned size, Access access)
 
 // Whether a window that stands so many bytes into Cpu has the address: "above or equal" if not. Its distance from the
 // window's base goes to scratch_b.
-void BlockTranslator::look_in_window(std::size_t window)
+void BlockTranslator::look_in_window(std::size_t window, std::size_t limit)
 {
     a_.mov(scratch_b, scratch_a);
     a_.op(0x2b, 8, scratch_b, window_at(window, offsetof(x86::TlbWindow, base)));
-    a_.op(0x3b, 8, scratch_b, window_at(window, offsetof(x86::TlbWindow, limit)));
+    a_.op(0x3b, 8, scratch_b, window_at(window, limit));
 }
 
 void BlockTranslator::access_window(const Insn& i, unsigned size, Access access, std::size_t window, WindowUse use)
 {
-    look_in_window(window);
+    look_in_window(window, offsetof(x86::TlbWindow, limit));
     u8* const outside = a_.jump_if(cond_ae);
     a_.op(0x03, 8, scratch_a, window_at(window, offsetof(x86::TlbWindow, addend)));
     slow_.push_back({outside, a_.at(), &i, access, u8(std::countr_zero(size)), window, here_, 0, use});

@@ -61,7 +61,8 @@ void BlockTranslator::emit_access_check(const Insn&)
     a_.op_imm(0xf7, 4, 0, state_at(offset_cr4), x86::cr4_smap, 4);
     u8* const unchecked = a_.jump_if(cond_e);
     a_.op_imm(0x81, 8, 0, state_at(offset_tlb), u32(sets ? step : -step), 4);
-    a_.op_imm(0xc7, 8, 0, window_at(offset_stack_window, offsetof(x86::TlbWindow, limit)), 0, 4);
+    for (const std::size_t limit : {offsetof(x86::TlbWindow, limit), offsetof(x86::TlbWindow, wide_limit)})
+        a_.op_imm(0xc7, 8, 0, window_at(offset_stack_window, limit), 0, 4);
     a_.bind(already);
     a_.bind(unchecked);
 }

@@ -376,6 +376,7 @@ private:
     {
         a_.store(8, field(offsetof(x86::TlbWindow, base)), scratch_b);
         a_.op_imm(0xc7, 8, 0, field(offsetof(x86::TlbWindow, limit)), page_size - x86::TlbWindow::widest_access + 1, 4);
+        a_.op_imm(0xc7, 8, 0, field(offsetof(x86::TlbWindow, wide_limit)), page_size - x86::TlbWindow::widest_span + 1, 4);
         a_.op_extended(0xf7, 8, 3, Rm::of(scratch_b));    // neg
         a_.op(0x03, 8, scratch_b, Rm::at(host::rax, table_of(access) + host_in_entry));
         a_.store(8, field(offsetof(x86::TlbWindow, addend)), scratch_b);
@@ -409,7 +410,8 @@ private:
         push(host::rax);
         push(host::rcx);
         push(scratch_b);
-        a_.op_imm(0xc1, 4, 4, Rm::of(scratch_b), std::countr_zero(sizeof(x86::TlbWindow)), 1);
+        a_.op(0x69, 4, scratch_b, Rm::of(scratch_b));
+        a_.value<u32>(sizeof(x86::TlbWindow));
         a_.lea(8, host::rcx, Rm::at(state_register, scratch_b, 0, i32(offset_site_windows) - state_bias));
         look_up_window(access);
         u8* const none = a_.jump_if(cond_a);
