@@ -214,7 +214,7 @@ void step_by_new_flags(Cpu& c)
         c.pending_debug |= single_step;
 }
 
-// Flat segments as SYSCALL, SYSENTER and their returns load them without looking at a descriptor.
+// Flat segments as SYSCALL, SYSENTER and their returns load them without looking at a descriptor. The mode is still to be updated.
 constexpr u16 flat_code = 0x809b, flat_data = 0xc093, long_code = 0x2000, default_32 = 0x4000;
 
 void load_flat(Cpu& c, u16 code_selector, u16 stack_selector, unsigned cpl, bool code_64)
@@ -226,7 +226,7 @@ void load_flat(Cpu& c, u16 code_selector, u16 stack_selector, unsigned cpl, bool
            .limit = 0xffffffff,
            .base = 0};
     c.seg[ss] = {.selector = stack_selector, .attributes = u16(flat_data | dpl), .limit = 0xffffffff, .base = 0};
-    set_cpl(c, cpl);
+    c.cpl = u8(cpl);
 }
 
 void syscall(Cpu& c, const Insn* i)
@@ -286,6 +286,7 @@ void sysexit(Cpu& c, const Insn* i)
     if (!canonical(target) || !canonical(stack))
         c.raise(i, general_protection, 0);
     load_flat(c, u16((base + (to_64 ? 32 : 16)) | 3), u16((base + (to_64 ? 40 : 24)) | 3), 3, to_64);
+    update_mode(c);
     c.gpr[rsp] = stack;
     c.gpr[gpr_rip] = target;
 }

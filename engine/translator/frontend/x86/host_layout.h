@@ -144,9 +144,11 @@ inline void begin_host_code(Cpu& c)
 // Gives the interpreter the flags that host code left.
 inline void flags_to_interpreter(Cpu& c)
 {
-    if (!(c.host_code.flags & x86::packed_mark))
+    // As wide as they are stored: the host waits for a store that is narrower than the load.
+    const auto packed = [&c] { return *reinterpret_cast<const u16*>(&c.host_code.flags); };
+    if (!(packed() & x86::packed_mark))
         c.slots.pack_flags(biased(c));
-    c.lazy.set_all(x86::unpack_flags(u16(c.host_code.flags)));
+    c.lazy.set_all(x86::unpack_flags(packed()));
 }
 
 // What a vCPU knows of a direct jump to another page. It leads where it was linked to while RIP and context are these; where there

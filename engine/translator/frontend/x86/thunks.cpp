@@ -55,7 +55,8 @@ GoOn run_rest(Cpu& c, const Insn* i)
     run_handler(c, i);
     if (!may_go_on(c))
         return GoOn::no;
-    return c.host_code.context == context ? GoOn::yes : GoOn::without_calls;
+    const bool same = c.host_code.context[0] == context[0] && c.host_code.context[1] == context[1];
+    return same ? GoOn::yes : GoOn::without_calls;
 }
 
 GoOn run_rest_at(Cpu& c, u64 site)
