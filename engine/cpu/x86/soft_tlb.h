@@ -19,9 +19,9 @@ struct TlbEntry {
 // A page that host code looks at before it looks at a table: good while the table is. Linear addresses below `limit` from
 // `base` on, `addend` away from the host's.
 struct TlbWindow {
-    static constexpr u64 widest_access = 16, widest_span = 128;
+    static constexpr u64 narrow = 8, widest = 128;    // bytes of an access, or of several together
     u64 base = 0, limit = 0, addend = 0;
-    u64 wide_limit = 0;    // for accesses wider than `widest_access`
+    u64 wide_limit = 0;    // likewise, of those wider than `narrow`: what is between the two has to be looked at
     // Of site windows:
     static constexpr u32 most_misses = 1 << 14;    // from there on it stays where it is, but for a chain's
     u32 missed = 0;    // how often lately, but for moves to the next page

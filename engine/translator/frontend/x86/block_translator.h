@@ -216,7 +216,8 @@ private:
     void effective_address(u8 base, u8 index, u8 scale, i32 disp, u8 to, unsigned size);
     void access_linear(const Insn& i, unsigned size, Access access);
     void lookup(Access access, unsigned size);
-    void look_in_window(std::size_t window, std::size_t limit);
+    void look_in_window(std::size_t window, unsigned size);
+    void compare_with_window(std::size_t window, unsigned size);
     void access_window(const Insn& i, unsigned size, Access access, std::size_t window, WindowUse use);
     void access(const Insn& i);    // the memory operand, which is operand_ then
     std::size_t window_here(Access access, WindowUse use);
@@ -439,9 +440,7 @@ private:
         Residence here;
         const Span* span;
         WindowUse window_use = WindowUse::access;
-        bool by_wide_limit = false;    // the window may have it although it was not found
     };
-    void look_behind_wide_limit(const SlowSpan& s);
     struct HandlerStub {
         u8* from;
         const Insn* insn;
@@ -506,7 +505,14 @@ private:
         bool wants_flags;    // in their slot
         FlagRecipe recipe;
     };
-    void emit_window_miss(std::size_t window, WindowUse use, unsigned size, Access access, const u8* back);
+    struct WindowMiss {
+        std::size_t window;
+        WindowUse use;
+        unsigned size;
+        Access access;
+        const u8* back;    // with the host's address in scratch_a
+    };
+    void emit_window_miss(const WindowMiss& m);
     std::vector<SlowAccess> slow_;
     std::vector<SlowTop> slow_tops_;
     std::vector<SlowSpan> slow_spans_;

@@ -62,45 +62,68 @@ void BlockTranslator::access_linear(const Insn& i, unsigned size, Access access)
 
 // Whether a window that stands so many bytes into Cpu has the address: "above or equal" if not. Its distance from the
 // window's base goes to scratch_b.
-void BlockTranslator::look_in_window(std::size_t window, std::size_t limit)
+void BlockTranslator::look_in_window(std::size_t window, unsigned size)
 {
     a_.mov(scratch_b, scratch_a);
+    compare_with_window(window, size);
+}
+
+// The same of an address that is in scratch_b already.
+void BlockTranslator::compare_with_window(std::size_t window, unsigned size)
+{
+    const bool wide = size > x86::TlbWindow::narrow && size <= x86::TlbWindow::widest;
     a_.op(0x2b, 8, scratch_b, window_at(window, offsetof(x86::TlbWindow, base)));
-    a_.op(0x3b, 8, scratch_b, window_at(window, limit));
+    a_.op(0x3b, 8, scratch_b, window_at(window, wide ? offsetof(x86::TlbWindow, wide_limit) : offsetof(x86::TlbWindow, limit)));
 }
 
 void BlockTranslator::access_window(const Insn& i, unsigned size, Access access, std::size_t window, WindowUse use)
 {
-    look_in_window(window, offsetof(x86::TlbWindow, limit));
+    look_in_window(window, size);
     u8* const outside = a_.jump_if(cond_ae);
     a_.op(0x03, 8, scratch_a, window_at(window, offsetof(x86::TlbWindow, addend)));
     slow_.push_back({outside, a_.at(), &i, access, u8(std::countr_zero(size)), window, here_, 0, use});
 }
 
-// Moves the stack's window, or the site's, or asks the table alone where that is not to be had. Falls through where the table has no such
-// page, with the linear address in scratch_a.
-void BlockTranslator::emit_window_miss(std::size_t window, WindowUse use, unsigned size, Access access, const u8* back)
+// Behind compare_with_window(), with the linear address in scratch_a: looks between the limits, moves the stack's window or the
+// site's, or asks the table alone where that is not to be had. Falls through where it has no such page, with the address still.
+void BlockTranslator::emit_window_miss(const WindowMiss& m)
 {
-    if (window == offset_stack_window) {
+    u8 *stays = nullptr, *leaves_page[2]{};
+    if (m.size > x86::TlbWindow::narrow) {
+        a_.op(0x3b, 8, scratch_b, window_at(m.window, offsetof(x86::TlbWindow, limit)));
+        u8* const outside = a_.jump_if(cond_ae);
+        a_.op_imm(0x81, 4, 7, Rm::of(scratch_b), page_size - m.size, 4);
+        leaves_page[0] = a_.jump_if(cond_a);
+        a_.op(0x03, 8, scratch_a, window_at(m.window, offsetof(x86::TlbWindow, addend)));
+        a_.jump_to(m.back);
+        a_.bind(outside);
+        a_.load(4, scratch_b, Rm::of(scratch_a));
+        a_.op_imm(0x81, 4, 4, Rm::of(scratch_b), page_mask, 4);
+        a_.op_imm(0x81, 4, 7, Rm::of(scratch_b), page_size - m.size, 4);
+        leaves_page[1] = a_.jump_if(cond_a);
+    }
+    if (m.window == offset_stack_window) {
         a_.call_to(relative(thunks_.move_stack_window));
-        return a_.jump_if_to(cond_ae, back);
+    } else {
+        if (m.use != WindowUse::chain) {
+            a_.op_imm(0x81, 4, 7, window_at(m.window, offsetof(x86::TlbWindow, missed)), x86::TlbWindow::most_misses, 4);
+            stays = a_.jump_if(cond_ae);
+        }
+        a_.load_imm(scratch_b, number_of_site_window(m.window));
+        a_.call_to(relative(thunks_.move_site_window[unsigned(m.access)]));
     }
-    u8* stays = nullptr;
-    if (use != WindowUse::chain) {
-        a_.op_imm(0x81, 4, 7, window_at(window, offsetof(x86::TlbWindow, missed)), x86::TlbWindow::most_misses, 4);
-        stays = a_.jump_if(cond_ae);
-    }
-    a_.load_imm(scratch_b, number_of_site_window(window));
-    a_.call_to(relative(thunks_.move_site_window[unsigned(access)]));
-    a_.jump_if_to(cond_ae, back);
+    a_.jump_if_to(cond_ae, m.back);
     if (stays)
         a_.bind(stays);
-    lookup(access, size);
+    lookup(m.access, m.size);
     u8* const absent = a_.jump_if(cond_a);
-    a_.op(0x03, 8, scratch_a, Rm::at(scratch_b, table_of(access) + host_in_entry));
-    a_.jump_to(back);
+    a_.op(0x03, 8, scratch_a, Rm::at(scratch_b, table_of(m.access) + host_in_entry));
+    a_.jump_to(m.back);
     a_.bind(absent);
-    a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(access)));
+    a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(m.access)));
+    for (u8* const leaves : leaves_page)
+        if (leaves)
+            a_.bind(leaves);
 }
 
 void BlockTranslator::access(const Insn& i)
@@ -119,9 +142,9 @@ void BlockTranslator::access(const Insn& i)
         return access_at_page(i, page_window);
     spoil_flags();
     std::size_t window = 0;
-    if (i.base == x86::rsp && !based(i) && size <= x86::TlbWindow::widest_access)
+    if (i.base == x86::rsp && !based(i) && size <= x86::TlbWindow::widest)
         window = offset_stack_window;
-    else if (size <= x86::TlbWindow::widest_access)
+    else if (size <= x86::TlbWindow::widest)
         window = window_here(memory.access, window_use(now_));
     if (window && keeps_base(i)) {
         release_held();
@@ -240,8 +263,7 @@ void BlockTranslator::access_by_base(
     const Insn& i, u8 base, i32 disp, unsigned size, Access access, std::size_t window, WindowUse use)
 {
     a_.lea(8, scratch_b, Rm::at(base, disp));
-    a_.op(0x2b, 8, scratch_b, window_at(window, offsetof(x86::TlbWindow, base)));
-    a_.op(0x3b, 8, scratch_b, window_at(window, offsetof(x86::TlbWindow, limit)));
+    compare_with_window(window, size);
     u8* const outside = a_.jump_if(cond_ae);
     a_.load(8, scratch_a, window_at(window, offsetof(x86::TlbWindow, addend)));
     slow_tops_.push_back({outside, a_.at(), &i, access, u8(std::countr_zero(size)), base, disp, here_, window, use});
@@ -257,7 +279,7 @@ void BlockTranslator::emit_slow_tops()
         a_.jump_to(s.back);
         a_.bind(s.from);
         a_.lea(8, scratch_a, Rm::at(s.base, s.disp));
-        emit_window_miss(s.window, s.window_use, 1u << s.log_size, s.access, found);
+        emit_window_miss({s.window, s.window_use, 1u << s.log_size, s.access, found});
         leave(s.here);
         a_.load_imm(scratch_b, around_.site(*s.insn));
         a_.call_to(relative(thunks_.slow[unsigned(s.access)][s.log_size]));
@@ -316,7 +338,7 @@ void BlockTranslator::emit_stubs()
         const i32 in_page = s.insn->disp & i32(page_mask);
         a_.bind(s.from);
         if (s.window) {
-            emit_window_miss(s.window, s.window_use, 1u << s.log_size, s.access, s.back);
+            emit_window_miss({s.window, s.window_use, 1u << s.log_size, s.access, s.back});
         } else if (s.page_window) {
             move_page_window(s.page_window, s.access, s.back);
             a_.lea(8, scratch_a, Rm::at(scratch_a, in_page));

@@ -159,11 +159,9 @@ void BlockTranslator::check_span(Span& s)
     slow.window_use = window_use(s.last);
     slow.window = s.base == x86::rsp ? offset_stack_window : window_here(access, slow.window_use);
     if (slow.window) {
-        const bool wide = size > x86::TlbWindow::widest_access;
-        slow.by_wide_limit = wide && size <= x86::TlbWindow::widest_span;
-        look_in_window(slow.window, slow.by_wide_limit ? offsetof(x86::TlbWindow, wide_limit) : offsetof(x86::TlbWindow, limit));
+        look_in_window(slow.window, size);
         slow.from[0] = a_.jump_if(cond_ae);
-        if (wide && !slow.by_wide_limit) {
+        if (size > x86::TlbWindow::widest) {
             a_.op_imm(0x81, 4, 7, Rm::of(scratch_b), page_size - size, 4);
             slow.from[1] = a_.jump_if(cond_a);
         }
@@ -177,19 +175,6 @@ void BlockTranslator::check_span(Span& s)
     slow_spans_.push_back(slow);
 }
 
-// A span that ends with the page, or little before, is in the window as well.
-void BlockTranslator::look_behind_wide_limit(const SlowSpan& s)
-{
-    a_.op(0x3b, 8, scratch_b, window_at(s.window, offsetof(x86::TlbWindow, limit)));
-    u8* const outside = a_.jump_if(cond_ae);
-    a_.op_imm(0x81, 4, 7, Rm::of(scratch_b), page_size - s.check->size, 4);
-    u8* const too_wide = a_.jump_if(cond_a);
-    a_.op(0x03, 8, scratch_a, window_at(s.window, offsetof(x86::TlbWindow, addend)));
-    a_.jump_to(s.back);
-    a_.bind(outside);
-    a_.bind(too_wide);
-}
-
 void BlockTranslator::emit_span_stubs()
 {
     for (const SlowSpan& s : slow_spans_) {
@@ -198,19 +183,11 @@ void BlockTranslator::emit_span_stubs()
             a_.bind(s.from[1]);
         const Access access = s.check->access;
         const i32 in_page = s.span->low & i32(page_mask);
-        if (s.by_wide_limit)
-            look_behind_wide_limit(s);
         if (s.span->page_window) {
             move_page_window(s.span->page_window, access, s.back);
             a_.lea(8, scratch_a, Rm::at(scratch_a, in_page));
         } else if (s.window) {
-            // A window has room for its widest access to the page's end, which may not do.
-            a_.load(4, scratch_b, Rm::of(scratch_a));
-            a_.op_imm(0x81, 4, 4, Rm::of(scratch_b), page_mask, 4);
-            a_.op_imm(0x81, 4, 7, Rm::of(scratch_b), page_size - std::max<u64>(s.check->size, x86::TlbWindow::widest_access), 4);
-            u8* const at_end = a_.jump_if(cond_a);
-            emit_window_miss(s.window, s.window_use, s.check->size, access, s.back);
-            a_.bind(at_end);
+            emit_window_miss({s.window, s.window_use, s.check->size, access, s.back});
         } else {
             a_.op(0x33, 8, scratch_a, Rm::at(scratch_b, table_of(access)));
         }

@@ -369,15 +369,15 @@ private:
         a_.op(0x03, 8, host::rax, state_at(offset_tlb));
         a_.load(8, scratch_b, Rm::at(host::rax, table_of(access)));
         a_.op(0x33, 8, scratch_b, Rm::of(scratch_a));
-        a_.op_imm(0x81, 8, 7, Rm::of(scratch_b), page_size - x86::TlbWindow::widest_access, 4);
+        a_.op_imm(0x81, 8, 7, Rm::of(scratch_b), page_size - x86::TlbWindow::narrow, 4);
         a_.load(8, scratch_b, Rm::at(host::rax, table_of(access)));
     }
     // With an entry's address in RAX and its tag in scratch_b.
     template <class Field> void move_window(Access access, Field field)
     {
         a_.store(8, field(offsetof(x86::TlbWindow, base)), scratch_b);
-        a_.op_imm(0xc7, 8, 0, field(offsetof(x86::TlbWindow, limit)), page_size - x86::TlbWindow::widest_access + 1, 4);
-        a_.op_imm(0xc7, 8, 0, field(offsetof(x86::TlbWindow, wide_limit)), page_size - x86::TlbWindow::widest_span + 1, 4);
+        a_.op_imm(0xc7, 8, 0, field(offsetof(x86::TlbWindow, limit)), page_size - x86::TlbWindow::narrow + 1, 4);
+        a_.op_imm(0xc7, 8, 0, field(offsetof(x86::TlbWindow, wide_limit)), page_size - x86::TlbWindow::widest + 1, 4);
         a_.op_extended(0xf7, 8, 3, Rm::of(scratch_b));    // neg
         a_.op(0x03, 8, scratch_b, Rm::at(host::rax, table_of(access) + host_in_entry));
         a_.store(8, field(offsetof(x86::TlbWindow, addend)), scratch_b);
