@@ -512,8 +512,9 @@ u32 registers_written(const Insn& i, const Lowering& lowering)
         return all;
     // PCMPESTRI and PCMPISTRI write RCX; the others what their row begins with, and MULX vvvv too.
     const Operand first = i.row->operands[0];
+    constexpr u8 pcmpestri = 0x61, pcmpistri = 0x63;
     if (first == V || first == W || first == U || first == M)
-        return rcx_bit;
+        return in(OpcodeMap::map_0f3a, i) && (i.opcode == pcmpestri || i.opcode == pcmpistri) ? rcx_bit : 0;
     if (first == P || first == Q || first == N || first == none)
         return 0;
     return 1u << i.reg | 1u << i.rm | 1u << i.vvvv;
