@@ -272,6 +272,7 @@ private:
     void keep_flags(const FlagRecipe& recipe);    // likewise, for the rest of the block too
     void spoil_flags();    // before the host's flags are used for our own purposes
     void want_flags();    // the guest's are needed in the host's
+    void want_carry();
     void want_packed();    // or in their slot, not as a recipe; the host's are spoiled
     void meet_recipe();
     void redo(const FlagRecipe& recipe);

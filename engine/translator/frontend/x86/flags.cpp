@@ -200,6 +200,17 @@ void BlockTranslator::want_flags()
     a_.mov(host::rax, scratch_b);
 }
 
+// Only C, for an instruction that gives the others: INC, DEC, ADC, SBB.
+void BlockTranslator::want_carry()
+{
+    constexpr u8 packed_carry = 8;
+    if (in_host_ || slot_ == FlagSlot::recipe)
+        return want_flags();
+    if (slot_ == FlagSlot::unknown)
+        meet_recipe();
+    a_.op_imm(0x0fba, 2, 4, state_at(offset_flags), packed_carry, 1);    // bt
+}
+
 // The operation of the recipe in the slot.
 void BlockTranslator::redo(const FlagRecipe& recipe)
 {
@@ -249,7 +260,10 @@ void BlockTranslator::want_packed()
 // Flags that the instruction reads, or leaves as they are while it changes others, must be in the host's.
 void BlockTranslator::before_flags_change(FlagUse use)
 {
-    if (use.reads || (use.modifies && live_after_ & ~use.kills))
+    const auto wanted = FlagMask(use.reads | (use.modifies ? live_after_ & ~use.kills : 0));
+    if (wanted == x86::flag_c)
+        want_carry();
+    else if (wanted)
         want_flags();
 }
 
