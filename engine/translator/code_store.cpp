@@ -141,6 +141,7 @@ CodeStore::Emitted CodeStore::emit(CodeUser& user, Block& b, const Insn* insns)
     cpu_ = &user.cpu;
     block_ = &b;
     insns_ = insns;
+    lacks_windows_ = false;
     Block with_insns = b;
     with_insns.insns = insns;
     BlockTranslator translator(with_insns, thunks_, *cache_, *this);
@@ -155,7 +156,7 @@ void CodeStore::translate(CodeUser& user, Block& b, const Insn* insns, const Blo
     cache_->commit(CodeCache::Part::hot, result.end);
     cache_->commit(CodeCache::Part::cold, result.cold_end);
     const Translated translated{
-        &b, cache_->offset_of(result.entry), cache_->offset_of(result.miss), cache_->offset_of(result.link)};
+        &b, cache_->offset_of(result.entry), cache_->offset_of(result.miss), cache_->offset_of(result.link), lacks_windows_};
     Page& page = page_at(page_of(b));
     knows_of(page_of(b), page);
     for (const BlockTranslator::Jump& jump : result.jumps)
@@ -343,6 +344,11 @@ void CodeStore::drop_spans(Block& b)
     b.no_spans = true;
 }
 
+bool CodeStore::lacks_windows(const Block& b)
+{
+    return std::ranges::any_of(page_at(page_of(b)).blocks, [&](const Translated& t) { return t.block == &b && t.lacks_windows; });
+}
+
 // A kernel loses its windows too often: each change of address space takes them.
 bool CodeStore::look_at_samples(CodeUser& user, std::span<const u64> addresses, unsigned weight)
 {
@@ -354,7 +360,7 @@ bool CodeStore::look_at_samples(CodeUser& user, std::span<const u64> addresses, 
         ++regions_[cache_->region_of(offset)].samples;
         Block* const b = busy_.seen(offset, weight);
         if (b && b->code) {
-            const bool may_become_busy = b->mode & x86::mode_user && !busy_.is_busy(*b);
+            const bool may_become_busy = b->mode & x86::mode_user && lacks_windows(*b) && !busy_.is_busy(*b);
             const bool becomes_busy = may_become_busy && busy_.samples_of(*b) >= least_samples && busy_.make_busy(*b);
             const bool gives_up = windows_.give_up(*b, busy_.samples_of(*b), busy_.weight_of(*b), user.cpu.soft_tlb);
             if (gives_up || becomes_busy)
@@ -371,6 +377,7 @@ unsigned CodeStore::window(unsigned n, Access access, WindowUse use)
 {
     if (is_busy())
         return windows_.of(*block_, n, access, use);
+    lacks_windows_ = true;
     return use == WindowUse::loop ? windows_.shared(block_->mode & x86::mode_user, access) : 0;
 }
 

@@ -128,6 +128,7 @@ private:
     struct Translated {
         Block* block;
         u32 entry, miss, link;    // counted from the start of the code
+        bool lacks_windows;    // that it would have if it were busy
     };
     struct FarUse {    // of a page's code by a jump on another one
         CodeUser* user;
@@ -168,6 +169,7 @@ private:
     Emitted emit(CodeUser& user, Block& b, const Insn* insns);
     void lead_on(const Page& page, const Translated& to, const Block* before);
     void translate_again(Block& b);
+    bool lacks_windows(const Block& b);
     void tell_perf_map(const CodeUser& user, const BlockTranslator::Result& result);
     Block* covering(Cpu& c, u64 linear);
     void complete_far_link(CodeUser& user, Block& b, u32 number);
@@ -234,6 +236,7 @@ private:
     BusyBlocks busy_;
     SiteWindows windows_;
     // While translating.
+    bool lacks_windows_ = false;
     Cpu* cpu_ = nullptr;
     Block* block_ = nullptr;
     const Insn* insns_ = nullptr;
