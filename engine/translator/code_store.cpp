@@ -19,7 +19,7 @@ constexpr unsigned rewrites_to_double = 8, most_doublings = 8;
 // A jump to another page takes more than that, with what is out of line.
 constexpr u64 least_far_jump = 128;    // bytes
 // Of a period, before a block is busy.
-constexpr unsigned least_samples = 1;
+constexpr unsigned least_samples = 2;
 
 void stop_chain(Cpu&, const Insn*) { }
 
