@@ -3,6 +3,7 @@
 // points into so that its first 256 bytes are a short displacement away. R14 and R15 are scratch.
 
 #include <cstddef>
+#include <cstring>
 
 #include "engine/cpu/x86/cpu.h"
 #include "engine/translator/backend/assembler.h"
@@ -145,7 +146,11 @@ inline void begin_host_code(Cpu& c)
 inline void flags_to_interpreter(Cpu& c)
 {
     // As wide as they are stored: the host waits for a store that is narrower than the load.
-    const auto packed = [&c] { return *reinterpret_cast<const u16*>(&c.host_code.flags); };
+    const auto packed = [&c] {
+        u16 lower;
+        std::memcpy(&lower, &c.host_code.flags, sizeof lower);
+        return lower;
+    };
     if (!(packed() & x86::packed_mark))
         c.slots.pack_flags(biased(c));
     c.lazy.set_all(x86::unpack_flags(packed()));
