@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "engine/translator/site_windows.h"
 #include "engine/translator/x86_tier.h"
 #include "tests/engine/cpu/x86/bare_machine.h"
 
@@ -153,6 +154,23 @@ TEST_P(PageWindows, code_that_is_mapped_twice_finds_two_pages)
     map(twin - reader + data, other_data);
     run(call_often({}, {reader, twin}));
     EXPECT_EQ(m.state.gpr[x86::rdx], rounds * (7 + 100 + 9 + 200));
+}
+
+// A page of code that reads so many others that two of them get the same window, which one block reads.
+TEST_P(PageWindows, pages_that_share_a_window_are_told_apart)
+{
+    constexpr u64 first = 0x5000, many = 0x5040, both = 0x5400, others = 0x50000;
+    constexpr unsigned windows = translator::SiteWindows::page_windows / 32;
+    const ByRip load{{0x8b, 0x05}, data + 0x10}, load_other{{0x8b, 0x05}, other_data + 0x10};    // mov eax, [...]
+    const Bytes add{0x01, 0xc2}, ret{0xc3};
+    write_by_rip(first, load, ret);
+    u64 at = many;
+    for (unsigned n = 1; n < windows; ++n, at += 6)
+        write_by_rip(at, ByRip{{0x8b, 0x05}, others + n * page_size});
+    write(at, ret);
+    write_by_rip(both, load, add, load_other, add, ret);
+    run(call_often(call_often(call_often({}, {first}), {many}), {both}));
+    EXPECT_EQ(m.state.gpr[x86::rdx], rounds * (7 + 9));
 }
 
 TEST_P(PageWindows, code_is_written_where_data_was)

@@ -31,7 +31,8 @@ void BlockTranslator::join_span(Member& member, const Span& alone)
         const i32 low = std::min(s.low, alone.low), high = std::max(s.high, alone.high);
         const bool alike = s.open && s.base == alone.base && s.index == alone.index && s.scale == alone.scale
             && s.page_window == alone.page_window;
-        const bool near = alone.page_window || u32(high - low) <= most_bytes;
+        // Pages may share a window.
+        const bool near = alone.page_window ? !((s.low ^ alone.low) & ~i32(page_mask)) : u32(high - low) <= most_bytes;
         if (!alike || !near || (alone.writes && !s.writes && s.sealed))
             continue;
         s.low = low;
