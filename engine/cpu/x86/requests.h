@@ -43,7 +43,8 @@ public:
     void forget(u32 what)
     {
         u32 old = bits_.load();
-        while (!bits_.compare_exchange_weak(old, (old & ~what) == any ? 0 : old & ~what)) { }
+        const auto left = [&] { return old & ~(what | any) ? (old & ~what) | any : 0; };
+        while (!bits_.compare_exchange_weak(old, left())) { }
     }
     // Until there is one. The vCPU's thread.
     void wait() const { bits_.wait(0); }
