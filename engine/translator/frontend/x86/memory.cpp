@@ -141,16 +141,17 @@ void BlockTranslator::access(const Insn& i)
     if (page_window)
         return access_at_page(i, page_window);
     spoil_flags();
+    const WindowUse waits = window_use(now_);
     std::size_t window = 0;
     if (i.base == x86::rsp && !based(i) && size <= x86::TlbWindow::widest)
         window = offset_stack_window;
     else if (size <= x86::TlbWindow::widest)
-        window = window_here(memory.access, window_use(now_));
+        window = window_here(memory.access, waits);
     if (window && keeps_base(i)) {
         release_held();
         if (memory.aligned)
             require_alignment(i, size);
-        return access_by_base(i, host_[i.base], i.disp, size, memory.access, window, window_use(now_));
+        return access_by_base(i, host_[i.base], i.disp, size, memory.access, window, waits);
     }
     address(i);
     add_segment_base(i);
@@ -158,7 +159,7 @@ void BlockTranslator::access(const Insn& i)
     if (memory.aligned)
         require_alignment(i, size);
     if (window)
-        access_window(i, size, memory.access, window, window_use(now_));
+        access_window(i, size, memory.access, window, waits);
     else
         access_linear(i, size, memory.access);
 }
@@ -193,7 +194,8 @@ WindowUse BlockTranslator::window_use(unsigned n) const
     u32 links = 0;
     if (around_.is_busy() && i.memory() && plan_[n].memory.access == Access::read)
         links = (u32(1) << i.base | u32(1) << i.index) & written(n);
-    for (unsigned m = 0; m < back_edge() && links; ++m)
+    const unsigned end = links ? back_edge() : 0;
+    for (unsigned m = 0; m < end; ++m)
         links &= m == n ? links : ~written(m);
     if (links)
         return WindowUse::chain;
