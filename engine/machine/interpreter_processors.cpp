@@ -17,16 +17,15 @@ public:
     explicit TranslationRounds(x86::Rendezvous& rendezvous) : rendezvous_(rendezvous) { }
     u64 begin() override
     {
-        for (x86::Cpu* cpu : rendezvous_.cpus()) {
+        for (x86::Cpu* cpu : rendezvous_.cpus())
             cpu->request.ask(x86::request_flush_writes);
-        }
         return ++round_;
     }
     // A later round's request hides that an earlier one was met; that only costs a look more.
     bool settled(u64) override
     {
         for (const x86::Cpu* cpu : rendezvous_.cpus())
-            if (cpu->request.pending() & x86::request_flush_writes)
+            if (cpu->request.pending(std::memory_order_seq_cst) & x86::request_flush_writes)
                 return false;
         return true;
     }
