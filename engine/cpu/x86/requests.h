@@ -39,14 +39,16 @@ public:
         bits_.notify_one();
     }
     u32 pending(std::memory_order order = std::memory_order_relaxed) const { return bits_.load(order) & ~any; }
+    // The rest is the vCPU's thread's. All of them are forgotten.
     u32 take() { return bits_.exchange(0) & ~any; }
+    // Others stay.
     void forget(u32 what)
     {
         u32 old = bits_.load();
         const auto left = [&] { return old & ~(what | any) ? (old & ~what) | any : 0; };
         while (!bits_.compare_exchange_weak(old, left())) { }
     }
-    // Until there is one. The vCPU's thread.
+    // Until there is one.
     void wait() const { bits_.wait(0); }
 
 private:
