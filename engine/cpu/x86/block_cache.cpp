@@ -14,7 +14,7 @@
 namespace engine::x86 {
 
 namespace {
-constexpr unsigned most_insns = Block::most_insns, most_branches = 3;
+constexpr unsigned most_insns = Block::most_insns, most_branches = 6;
 constexpr u64 segment_size = 1 << 20;
 // With host code, and without.
 constexpr u64 ring_beside_code = 8 << 20, ring_of_several = 4 << 20, ring_alone = 128 << 20;
@@ -282,9 +282,10 @@ Block* BlockCache::build(Cpu& c, u64 linear, u32 mode, u8* host)
         std::memcpy(bytes + length, window, insn.length);
         length += insn.length;
         ++count;
-        branches += insn.row->forms == jcc_forms.data();
+        const bool branch = insn.row->forms == jcc_forms.data(), loop = branch && insn.imm == in_page;
+        branches += branch;
         const bool repeated = insn.row->traits & may_end_block && insn.prefix >= pF3;
-        if (insn.row->traits & ends_block || repeated || length >= page_left || branches == most_branches)
+        if (insn.row->traits & ends_block || repeated || length >= page_left || loop || branches == most_branches)
             break;
     }
     mark_end(insns[count], in_page + length);

@@ -33,7 +33,7 @@ TEST_F(X86TierTest, work_is_counted)
 {
     const TranslatorCounts counts = m.vcpu->translator_counts();
     EXPECT_GE(counts.blocks, 1u);
-    EXPECT_GE(counts.guest_bytes, 7u);
+    EXPECT_GE(counts.guest_bytes, 5u);
     EXPECT_GT(counts.host_bytes, counts.guest_bytes);
     EXPECT_GE(counts.runs, 1u);
     EXPECT_EQ(counts.pages_dropped, 0u);
@@ -45,7 +45,7 @@ TEST_F(X86TierTest, a_block_is_shown_from_any_address_within_it)
     ASSERT_TRUE(block);
     EXPECT_EQ(block->bits, 32u);
     EXPECT_EQ(block->guest_address, start);
-    ASSERT_GE(block->guest.size(), 7u);
+    ASSERT_GE(block->guest.size(), 5u);
     EXPECT_EQ(block->guest[0], 0x01);
     EXPECT_FALSE(block->host.empty());
     ASSERT_GE(block->starts.size(), 3u);
