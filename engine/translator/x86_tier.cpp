@@ -6,7 +6,7 @@
 
 #include "engine/cpu/x86/rendezvous.h"
 #include "engine/translator/code_store.h"
-#include "engine/translator/runtime/sampler.h"
+#include "engine/translator/sampler.h"
 
 namespace engine::translator {
 
@@ -51,7 +51,7 @@ public:
           cpu_(c),
           store_(std::move(store)),
           user_(store_->add_user(c)),
-          sampler_(store_->code())
+          sampler_(store_->code(), c.request)
     {
     }
     ~X86Tier() override { store_->remove_user(*user_); }
@@ -63,7 +63,7 @@ public:
     {
         c.block = nullptr;
         if (sampler_.any()) [[unlikely]]
-            look_at_samples();
+            look_at_samples(c);
         Block* const translated = entered.code ? &entered : translated_if_worth(entered);
         const u8* const code = translated ? translated->code : nullptr;
         if (!code) {
@@ -193,8 +193,9 @@ private:
     }
 
     // Likewise.
-    void look_at_samples()
+    void look_at_samples(Cpu& c)
     {
+        c.request.forget(x86::request_samples);
         if (const Turn turn(lock(cpu_), missed_turn_); turn)
             sampler_.were_useful(store_->look_at_samples(*user_, sampler_.take(), sampler_.weight()));
     }

@@ -19,6 +19,7 @@ enum Request : u32 {
     request_debug = 512,
     request_flush_writes = 1024,
     request_stale_code = 2048,    // a page was written that host code was made from
+    request_samples = 4096,    // of where host code spends its time
 };
 
 class Requests {

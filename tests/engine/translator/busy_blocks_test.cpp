@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/memory/memory_block.h"
-#include "engine/translator/runtime/sampler.h"
+#include "engine/translator/sampler.h"
 #include "engine/translator/site_windows.h"
 
 using namespace engine;
@@ -238,23 +238,27 @@ TEST_F(BusyBlocksTest, pages_of_programs_and_of_the_kernel_share_no_windows)
 TEST(SamplerTest, a_busy_thread_is_found_where_it_is)
 {
     const u8* const everywhere = nullptr;
-    Sampler sampler({everywhere, ~std::size_t(0)});
+    x86::Requests requests;
+    Sampler sampler({everywhere, ~std::size_t(0)}, requests);
     for (unsigned turn = 0; turn < 3; ++turn) {
         sampler.start();
         while (!sampler.any()) { }
         for (const u64 address : sampler.take())
             EXPECT_NE(address, 0u);
         EXPECT_FALSE(sampler.any());
+        EXPECT_EQ(requests.take(), u32(x86::request_samples));
     }
 }
 
 TEST(SamplerTest, what_is_not_host_code_is_not_told)
 {
     constexpr u8 code[1]{};
-    Sampler sampler(code);
+    x86::Requests requests;
+    Sampler sampler(code, requests);
     sampler.start();
     // Some of the timer's periods of a few milliseconds.
     const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
     while (std::chrono::steady_clock::now() < end && !sampler.any()) { }
     EXPECT_FALSE(sampler.any());
+    EXPECT_EQ(requests.pending(), 0u);
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Where a vCPU's thread is in host code, up to 500 times for each second that it runs: a timer's signal writes it down. The
-// timer rests while the thread is elsewhere.
+// Where a vCPU's thread is in host code, up to 500 times for each second that it runs: a timer's signal writes it down and asks
+// the vCPU to look. The timer rests while the thread is elsewhere.
 
 #include <algorithm>
 #include <array>
@@ -10,13 +10,19 @@
 #include <span>
 
 #include "engine/base/types.h"
+#include "engine/cpu/x86/requests.h"
 
 namespace engine::translator {
 
 class Sampler {
 public:
     // Destroyed on the vCPU's thread or after its end.
-    explicit Sampler(std::span<const u8> code) : begin_(u64(code.data())), end_(begin_ + code.size()) { }
+    Sampler(std::span<const u8> code, x86::Requests& requests)
+        : begin_(u64(code.data())),
+          end_(begin_ + code.size()),
+          requests_(requests)
+    {
+    }
     ~Sampler();
     Sampler(const Sampler&) = delete;
     Sampler& operator=(const Sampler&) = delete;
@@ -46,6 +52,7 @@ private:
     bool create();
 
     const u64 begin_, end_;
+    x86::Requests& requests_;
     timer_t timer_{};
     long thread_ = 0;    // that the timer interrupts; 0: there is no timer
     bool refused_ = false;

@@ -1,4 +1,4 @@
-#include "engine/translator/runtime/sampler.h"
+#include "engine/translator/sampler.h"
 
 #include <algorithm>
 
@@ -36,6 +36,7 @@ void Sampler::on_signal(int, siginfo_t* info, void* context)
     if (const u32 n = s.count_.load(std::memory_order_relaxed); n < most_samples) {
         s.seen_[n].store(at, std::memory_order_relaxed);
         s.count_.store(n + 1, std::memory_order_relaxed);
+        s.requests_.add(x86::request_samples);
     }
     s.wind();
 }
