@@ -23,11 +23,6 @@ constexpr unsigned least_samples = 2;
 
 void stop_chain(Cpu&, const Insn*) { }
 
-unsigned bits_of(const Block& b)
-{
-    return (b.mode & x86::mode_size_mask) == x86::mode_64 ? 64 : 32;
-}
-
 }
 
 CodeUser::CodeUser(Cpu& c, u64 most_far_targets) : cpu(c), targets(jump_table_entries), far(most_far_targets)
@@ -141,7 +136,8 @@ CodeStore::Emitted CodeStore::emit(CodeUser& user, Block& b, const Insn* insns)
     cpu_ = &user.cpu;
     block_ = &b;
     insns_ = insns;
-    lacks_windows_ = false;
+    computes_ = b.mode & x86::mode_user && std::any_of(insns, insns + b.count, computes_with_floats);
+    gains_when_busy_ = false;
     Block with_insns = b;
     with_insns.insns = insns;
     BlockTranslator translator(with_insns, thunks_, *cache_, *this);
@@ -156,7 +152,7 @@ void CodeStore::translate(CodeUser& user, Block& b, const Insn* insns, const Blo
     cache_->commit(CodeCache::Part::hot, result.end);
     cache_->commit(CodeCache::Part::cold, result.cold_end);
     const Translated translated{
-        &b, cache_->offset_of(result.entry), cache_->offset_of(result.miss), cache_->offset_of(result.link), lacks_windows_};
+        &b, cache_->offset_of(result.entry), cache_->offset_of(result.miss), cache_->offset_of(result.link), gains_when_busy_};
     Page& page = page_at(page_of(b));
     knows_of(page_of(b), page);
     for (const BlockTranslator::Jump& jump : result.jumps)
@@ -208,114 +204,6 @@ void CodeStore::tell_perf_map(const CodeUser& user, const BlockTranslator::Resul
     options_.perf_map->add(cache_->executable(result.cold), u64(result.cold_end - result.cold), linear, bits);
 }
 
-void CodeStore::complete_link(CodeUser& user, Block& b)
-{
-    const u64 number = std::exchange(user.pending_link, 0);
-    if (!number || still_to_forget_ || !b.code)
-        return;
-    if (number & far_bit)
-        return complete_far_link(user, b, u32(number >> 1));
-    const Link* const link = find_link(u32(number >> 1));
-    if (!link || link->mode != b.mode || link->host != b.host)
-        return;
-    Page& page = page_at(page_of(b));
-    const u8* const code = link_to(b.host, b.mode);
-    if (!code || (is_emptied(link->displacement) && !has_emptied(page)))
-        return;
-    set_displacement(link->displacement, code);
-    page.jumps.push_back({link->displacement, b.in_page, u16(b.mode)});
-}
-
-CodeStore::Link* CodeStore::find_link(u32 number)
-{
-    std::deque<Link>& links = regions_[number % (1u << region_bits) - 1].links;
-    const u32 n = number >> region_bits;
-    return n < links.size() ? &links[n] : nullptr;
-}
-
-CodeStore::LinkToPage* CodeStore::find_far_link(u32 number)
-{
-    std::deque<LinkToPage>& links = regions_[number / far_of_region_].far_links;
-    const u32 n = number % far_of_region_;
-    return n < links.size() ? &links[n] : nullptr;
-}
-
-// Where others may be running it, it is aligned.
-void CodeStore::set_displacement(u32 at, const u8* code)
-{
-    u8* const displacement = cache_->at(at);
-    if (at % sizeof(i32) != 0)
-        return Assembler::patch(displacement, cache_->writable(code));
-    const auto distance = i32(cache_->writable(code) - (displacement + sizeof(i32)));
-    std::atomic_ref(*reinterpret_cast<i32*>(displacement)).store(distance, std::memory_order_release);
-}
-
-// What leads one vCPU on leads the others too, who may be between their look at context and page and the jump: it goes to this
-// place for good, and not to blocks of which there may be others at the same place.
-bool CodeStore::may_lead_to(LinkToPage& link, const Block& b)
-{
-    const bool shared = !link.context;
-    if (shared && (b.straddles || (link.host && link.host != b.host)))
-        return false;
-    link.host = b.host;
-    return true;
-}
-
-void CodeStore::set_far_page(CodeUser& user, u32 number, u64 page)
-{
-    if (const u32 at = find_far_link(number)->page)
-        std::memcpy(cache_->at(at), &page, sizeof page);
-    user.far[number].page = page;
-}
-
-// By another than the user, who may be looking at it, only to 0.
-void CodeStore::set_far_context(CodeUser& user, u32 number, u64 context)
-{
-    if (const u32 at = find_far_link(number)->context)
-        std::memcpy(cache_->at(at), &context, sizeof context);
-    std::atomic_ref(user.far[number].context).store(context, std::memory_order_release);
-}
-
-// From the page that the jump would be on if it led here; if something else led here, it is never found there.
-void CodeStore::complete_far_link(CodeUser& user, Block& b, u32 number)
-{
-    Cpu& c = user.cpu;
-    LinkToPage* const known = find_far_link(number);
-    const u64 generation = x86::generation_of(c, b);
-    if (!known)
-        return;
-    LinkToPage& link = *known;
-    if (!generation || link.mode != b.mode || (u64(link.in_page) & page_mask) != b.in_page)
-        return;
-    FarTarget& target = user.far[number];
-    if (!may_lead_to(link, b)) {
-        target.patience = most_patience - least_patience;
-        return;
-    }
-    const u64 address_mask = bits_of(b) == 64 ? ~u64(0) : 0xffffffff;
-    set_displacement(link.displacement, b.code);
-    set_far_page(user, number, (c.gpr[x86::gpr_rip] - u64(link.in_page)) & address_mask);
-    set_far_context(user, number, jump_context(generation, c.mode));
-    target.patience = i16(std::max<i32>(target.next_patience, least_patience) - least_patience);
-    target.next_patience = u16(std::clamp<i32>(2 * target.next_patience, 2 * least_patience, most_patience));
-    Page& page = page_at(page_of(b));
-    if (std::exchange(target.target_page, page.number) != page.number)
-        page.far_uses.push_back({&user, number});
-    if (page.far_uses.size() > page.many_far_uses)
-        forget_old_far_uses(page);
-}
-
-// A number may stand there twice: it has been given to another jump since.
-void CodeStore::forget_old_far_uses(Page& page)
-{
-    std::erase_if(page.far_uses, [&](const FarUse& use) { return !is_current(use, page); });
-    const auto key = [](const FarUse& use) { return std::pair(use.user, use.far); };
-    std::ranges::sort(page.far_uses, {}, key);
-    const auto same = [&](const FarUse& a, const FarUse& b) { return key(a) == key(b); };
-    page.far_uses.erase(std::unique(page.far_uses.begin(), page.far_uses.end(), same), page.far_uses.end());
-    page.many_far_uses = std::max<std::size_t>(page.many_far_uses, 2 * page.far_uses.size());
-}
-
 void CodeStore::redirect(const Translated& t, u32 to)
 {
     u8* const entry = cache_->at(t.entry);
@@ -344,9 +232,10 @@ void CodeStore::drop_spans(Block& b)
     b.no_spans = true;
 }
 
-bool CodeStore::lacks_windows(const Block& b)
+bool CodeStore::gains_when_busy(const Block& b)
 {
-    return std::ranges::any_of(page_at(page_of(b)).blocks, [&](const Translated& t) { return t.block == &b && t.lacks_windows; });
+    return std::ranges::any_of(
+        page_at(page_of(b)).blocks, [&](const Translated& t) { return t.block == &b && t.gains_when_busy; });
 }
 
 // A kernel loses its windows too often: each change of address space takes them.
@@ -360,7 +249,7 @@ bool CodeStore::look_at_samples(CodeUser& user, std::span<const u64> addresses, 
         ++regions_[cache_->region_of(offset)].samples;
         Block* const b = busy_.seen(offset, weight);
         if (b && b->code) {
-            const bool may_become_busy = b->mode & x86::mode_user && lacks_windows(*b) && !busy_.is_busy(*b);
+            const bool may_become_busy = b->mode & x86::mode_user && gains_when_busy(*b) && !busy_.is_busy(*b);
             const bool becomes_busy = may_become_busy && busy_.samples_of(*b) >= least_samples && busy_.make_busy(*b);
             const bool gives_up = windows_.give_up(*b, busy_.samples_of(*b), busy_.weight_of(*b), user.cpu.soft_tlb);
             if (gives_up || becomes_busy)
@@ -377,14 +266,13 @@ unsigned CodeStore::window(unsigned n, Access access, WindowUse use)
 {
     if (is_busy())
         return windows_.of(*block_, n, access, use);
-    lacks_windows_ = true;
+    gains_when_busy_ = true;
     return use == WindowUse::loop ? windows_.shared(block_->mode & x86::mode_user, access) : 0;
 }
 
 unsigned CodeStore::page_window(i64 distance, Access access)
 {
-    const bool pays = options_.busy_at_once || block_->mode & x86::mode_user;
-    return pays ? windows_.of_page(page_of(*block_), block_->mode, distance, access) : 0;
+    return has_page_windows() ? windows_.of_page(page_of(*block_), block_->mode, distance, access) : 0;
 }
 
 void CodeStore::drop_page(CodeUser& user, u64 page)
@@ -412,13 +300,6 @@ void CodeStore::drop_code(Page& page)
         if (is_current(use, page))
             unlink_far(use);
     page.far_uses.clear();
-}
-
-// Its owner may be looking at it.
-void CodeStore::unlink_far(const FarUse& use)
-{
-    set_far_context(*use.user, use.far, 0);
-    use.user->far[use.far].target_page = 0;
 }
 
 void CodeStore::drop_all(CodeUser& user)
@@ -485,35 +366,6 @@ const Insn* CodeStore::rest(const Insn& i)
     rests.push_back(std::make_unique_for_overwrite<Insn[]>(std::size_t(end - &i)));
     std::copy(&i, end, rests.back().get());
     return rests.back().get();
-}
-
-u32 CodeStore::link(u8* displacement, unsigned in_page)
-{
-    return link_to_place(displacement, page_of(*block_) + in_page, block_->mode);
-}
-
-u32 CodeStore::link_to_place(u8* displacement, u64 host, u32 mode)
-{
-    std::deque<Link>& links = filled().links;
-    links.push_back({host, cache_->offset_of(displacement), mode});
-    return (u32(links.size() - 1) << region_bits | (filled_ + 1)) << 1;
-}
-
-u32 CodeStore::link_far(u64 in_page)
-{
-    std::deque<LinkToPage>& links = filled().far_links;
-    links.push_back({i64(in_page), block_->mode});
-    return u32(filled_ * far_of_region_ + links.size() - 1) << 1 | far_bit;
-}
-
-void CodeStore::place_far(u32 link, const FarJump& jump)
-{
-    LinkToPage& to = *find_far_link(link >> 1);
-    to.displacement = cache_->offset_of(jump.displacement);
-    if (jump.context) {
-        to.context = cache_->offset_of(jump.context);
-        to.page = cache_->offset_of(jump.page);
-    }
 }
 
 const u8* CodeStore::code_at(unsigned in_page)

@@ -59,7 +59,8 @@ class CodeStore final : private BlockSurroundings {
     struct LinkToPage {
         i64 in_page;
         u32 mode;
-        u32 displacement = 0, context = 0, page = 0;    // FarJump's, counted from the start of the code; 0: not there
+        i64 slot;
+        u32 displacement = 0, context = 0, page = 0, target = 0;    // FarJump's, counted from the start of the code; 0: not there
         u64 host = 0;    // address that it leads to
     };
     // Only its handler is read of the mark behind the instruction.
@@ -128,7 +129,7 @@ private:
     struct Translated {
         Block* block;
         u32 entry, miss, link;    // counted from the start of the code
-        bool lacks_windows;    // that it would have if it were busy
+        bool gains_when_busy;
     };
     struct FarUse {    // of a page's code by a jump on another one
         CodeUser* user;
@@ -153,6 +154,7 @@ private:
     static constexpr unsigned region_bits = 8;    // of a link's number
 
     static u64 page_of(const Block& b) { return b.host - b.in_page; }
+    static unsigned bits_of(const Block& b) { return (b.mode & x86::mode_size_mask) == x86::mode_64 ? 64 : 32; }
     Page& page_at(u64 host);
     Region& filled() { return regions_[filled_]; }
     Link* find_link(u32 number);
@@ -169,7 +171,7 @@ private:
     Emitted emit(CodeUser& user, Block& b, const Insn* insns);
     void lead_on(const Page& page, const Translated& to, const Block* before);
     void translate_again(Block& b);
-    bool lacks_windows(const Block& b);
+    bool gains_when_busy(const Block& b);
     void tell_perf_map(const CodeUser& user, const BlockTranslator::Result& result);
     Block* covering(Cpu& c, u64 linear);
     void complete_far_link(CodeUser& user, Block& b, u32 number);
@@ -177,8 +179,18 @@ private:
     void set_displacement(u32 at, const u8* code);
     void set_far_page(CodeUser& user, u32 number, u64 page);
     void set_far_context(CodeUser& user, u32 number, u64 context);
+    struct Destination {
+        u64 rip, host;    // address
+        const u8* code;    // null: it has none
+    };
+    Destination destination_of(CodeUser& user, const LinkToPage& link, const Block& b, u64 generation);
+    void used_by(Page& page, CodeUser& user, u32 number, u32& known);
     void redirect(const Translated& t, u32 to);
-    bool is_current(const FarUse& use, const Page& page) const { return use.user->far[use.far].target_page == page.number; }
+    static bool is_current(const FarUse& use, const Page& page)
+    {
+        const FarTarget& target = use.user->far[use.far];
+        return target.target_page == page.number || target.way_page == page.number;
+    }
     void unlink_far(const FarUse& use);
     void forget_old_far_uses(Page& page);
     void drop_code(Page& page);
@@ -202,16 +214,20 @@ private:
     const Insn* rest(const Insn& i) override;
     u32 site(const Insn& i) override { return kept_->site(*block_, unsigned(&i - insns_)); }
     u32 link(u8* displacement, unsigned in_page) override;
-    u32 link_far(u64 in_page) override;
+    u32 link_far(u64 in_page, i64 slot) override;
+    i64 slot_of_jump_at(u64 in_page) override;
     void place_far(u32 link, const FarJump& jump) override;
     const u8* code_at(unsigned in_page) override;
     const u8* link_to(u64 host, u32 mode);
     u32 link_to_place(u8* displacement, u64 host, u32 mode);
     const SpanCheck* span_check(const Insn& i, unsigned size, Access access) override;
     unsigned window(unsigned n, Access access, WindowUse use) override;
+    unsigned thread_window(Access access) override { return block_->mode & x86::mode_user ? SiteWindows::of_thread(access) : 0; }
+    bool has_page_windows() const { return options_.busy_at_once || block_->mode & x86::mode_user; }
     unsigned page_window(i64 distance, Access access) override;
     u64 page_now() override { return cpu_->gpr[x86::gpr_rip] - block_->in_page; }
-    bool is_busy() override { return options_.busy_at_once || busy_.is_busy(*block_); }
+    bool is_busy() override { return options_.busy_at_once || computes_ || busy_.is_busy(*block_); }
+    void would_gain() override { gains_when_busy_ = true; }
     bool shares_memory() override;
     void looked_at(unsigned in_page, unsigned length) override;
 
@@ -236,7 +252,8 @@ private:
     BusyBlocks busy_;
     SiteWindows windows_;
     // While translating.
-    bool lacks_windows_ = false;
+    bool computes_ = false;    // with floating-point numbers: mostly in loops, and with what lies together
+    bool gains_when_busy_ = false;
     Cpu* cpu_ = nullptr;
     Block* block_ = nullptr;
     const Insn* insns_ = nullptr;

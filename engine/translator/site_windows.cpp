@@ -10,8 +10,7 @@ using x86::SoftTlb;
 
 unsigned SiteWindows::shared(bool user, x86::Access access)
 {
-    constexpr unsigned of_a_kind = SoftTlb::shared_windows / 4;
-    // Number 0 is none.
+    // Number 0 is none, and a thread's are the first ones of programs.
     const unsigned n = 1 + next_shared_++ % (of_a_kind - 1);
     return (unsigned(user) * 2 + unsigned(access)) * of_a_kind + n;
 }

@@ -19,6 +19,8 @@ public:
 
     // One that loops which are not busy share, by number: of all programs or of the kernel, and of one kind of access.
     unsigned shared(bool user, x86::Access access);
+    // One for what programs have at FS or GS and a constant: a thread's own data, mostly on one page.
+    static unsigned of_thread(x86::Access access) { return (2 + unsigned(access)) * of_a_kind; }
     // Its own; 0: there is none left, or the one it had was given up.
     unsigned of(const x86::Block& block, unsigned insn, x86::Access access, x86::WindowUse use);
     // What all blocks of a mode on a page of code find so many bytes from that page on, which are a multiple of a page's. If
@@ -42,6 +44,7 @@ private:
         bool given_up = false;
     };
 
+    static constexpr unsigned of_a_kind = x86::SoftTlb::shared_windows / 4;
     static constexpr unsigned first_page = x86::SoftTlb::shared_windows, first = first_page + page_windows;
 
     unsigned taken_ = first, next_shared_ = 0;

@@ -26,6 +26,7 @@ struct TlbWindow {
     static constexpr u32 most_misses = 1 << 14;    // from there on it stays where it is, but for a chain's
     u32 missed = 0;    // how often lately, but for moves to the next page
     u32 next = 0;    // of those that were moved since all were forgotten, by number; 0: this one was not
+    u64 host = 0;    // where `base` lies in the host's memory
 };
 
 enum class Access : u8 { read, write, fetch };

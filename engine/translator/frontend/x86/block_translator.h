@@ -37,6 +37,7 @@ struct FarJump {
     // Where there is one vCPU, u64 each: what a FarTarget has otherwise.
     u8* context = nullptr;
     u8* page = nullptr;
+    u8* target = nullptr;    // what a slot holds if the jump leads there; null: it goes by none
 };
 
 // What the translator asks of its surroundings while it works.
@@ -51,8 +52,12 @@ public:
     virtual u32 site(const Insn& i) = 0;
     // A jump within the page that has no target yet; it gets a number to leave with, and one day the target's code.
     virtual u32 link(u8* displacement, unsigned in_page) = 0;
-    // Likewise one to another page, `in_page` bytes from the start of this one. A vCPU's FarTarget goes by half the number.
-    virtual u32 link_far(u64 in_page) = 0;
+    // Likewise one to another page, `in_page` bytes from the start of this one. A vCPU's FarTarget goes by half the number. If
+    // there is a `slot` it is to lead on to where slot_of_jump_at() says.
+    virtual u32 link_far(u64 in_page, i64 slot) = 0;
+    // Where a jump that stands alone at this place of another page has its target from, as a linker's stubs do: counted from the
+    // start of this one. 0: there is none.
+    virtual i64 slot_of_jump_at(u64 in_page) = 0;
     virtual void place_far(u32 link, const FarJump& jump) = 0;
     // The executable address of the code that begins at this place of the page in this mode, null: none yet.
     virtual const u8* code_at(unsigned in_page) = 0;
@@ -60,12 +65,16 @@ public:
     virtual const SpanCheck* span_check(const Insn& i, unsigned size, Access access) = 0;
     // A window for an access of the block's instruction `n`, by number. 0: none, as it isn't worth one or there is none left.
     virtual unsigned window(unsigned n, Access access, WindowUse use) = 0;
+    // Likewise one for all accesses by FS or GS and a constant.
+    virtual unsigned thread_window(Access access) = 0;
     // Likewise one for all accesses of the page's blocks to the page that lies so many bytes from theirs.
     virtual unsigned page_window(i64 distance, Access access) = 0;
     // RIP that the block's page begins at now; it may be mapped elsewhere as well.
     virtual u64 page_now() = 0;
     // Much time is spent in the block: the room that its code takes matters less.
     virtual bool is_busy() = 0;
+    // The code would be better if it were, or when it is translated again.
+    virtual void would_gain() = 0;
     // Whether another vCPU may be at the same memory.
     virtual bool shares_memory() = 0;
     // Bytes of this page that are about to be looked at although they are not the block's.
@@ -220,7 +229,7 @@ private:
     void compare_with_window(std::size_t window, unsigned size);
     void access_window(const Insn& i, unsigned size, Access access, std::size_t window, WindowUse use);
     void access(const Insn& i);    // the memory operand, which is operand_ then
-    std::size_t window_here(Access access, WindowUse use);
+    std::size_t window_here(const Insn& i, Access access, WindowUse use);
     WindowUse window_use(unsigned n) const;
     unsigned page_window_of(const Insn& i, const MemoryUse& use);
     u8* look_at_page(unsigned number, i32 page);
@@ -319,6 +328,8 @@ private:
     void go_to(u64 in_page, By by = By::jump);
     void go_by_address(const Insn* unless = nullptr, unsigned popped = 0, By by = By::jump);
     void go_far(u64 in_page, By by);
+    struct FarStub;
+    void go_by_slot(FarStub& far, i64 slot);
     void emit_far_stubs();
     void follow(unsigned in_page, By by = By::jump);
     void load_target(const Insn& i);
@@ -455,6 +466,9 @@ private:
         FarJump jump{};
         u8 *other_context = nullptr, *other_page = nullptr;
         const u8 *in_context = nullptr, *return_site = nullptr;    // the latter of calls
+        unsigned slot_window = 0;    // 0: there is no slot
+        u8 *slot_elsewhere = nullptr, *other_target = nullptr;
+        const u8* at_slot = nullptr;
     };
     static Rm far_target(const FarStub& s, std::size_t offset);
     // Before a jump that is linked while others run the code.

@@ -76,7 +76,8 @@ void BlockTranslator::go_to(u64 in_page, By by)
 // context is 0.
 void BlockTranslator::go_far(u64 in_page, By by)
 {
-    FarStub far{.in_page = in_page, .link = around_.link_far(in_page)};
+    const i64 slot = around_.is_busy() && !shared_ && in_64() ? around_.slot_of_jump_at(in_page) : 0;
+    FarStub far{.in_page = in_page, .link = around_.link_far(in_page, slot)};
     if (shared_) {
         a_.load(8, scratch_a, state_at(offset_far_targets));
         a_.load(8, scratch_b, far_target(far, offsetof(FarTarget, context)));
@@ -92,13 +93,32 @@ void BlockTranslator::go_far(u64 in_page, By by)
         far.jump.page = a_.load_long_imm(scratch_b);
     a_.op(0x3b, 8, scratch_b, gpr_slot(x86::gpr_rip));
     far.other_page = a_.jump_if(cond_ne);
-    a_.lea(address_size(), scratch_b, Rm::at(scratch_b, i32(i64(in_page & ~page_mask))));
-    a_.store(8, gpr_slot(x86::gpr_rip), scratch_b);
+    if (slot) {
+        go_by_slot(far, slot);
+    } else {
+        a_.lea(address_size(), scratch_b, Rm::at(scratch_b, i32(i64(in_page & ~page_mask))));
+        a_.store(8, gpr_slot(x86::gpr_rip), scratch_b);
+    }
     align_link(1);
     far.jump.displacement = leave_by(by);
     if (by == By::call)
         far.return_site = a_.at();
     far_.push_back(far);
+}
+
+// Past the jump there, which was seen when this one was linked: the slot may hold something else by now. The page's address is
+// in scratch_b.
+void BlockTranslator::go_by_slot(FarStub& far, i64 slot)
+{
+    far.slot_window = around_.page_window(slot & ~i64(page_mask), Access::read);
+    far.slot_elsewhere = look_at_page(far.slot_window, i32(slot & ~i64(page_mask)));
+    far.at_slot = a_.at();
+    a_.load(8, scratch_a, Rm::at(scratch_a, i32(slot & i64(page_mask))));
+    far.jump.target = a_.load_long_imm(scratch_b);
+    a_.op(0x3b, 8, scratch_b, Rm::of(scratch_a));
+    far.other_target = a_.jump_if(cond_ne);
+    a_.op_imm(0x81, 8, 4, Rm::of(scratch_b), ~page_mask, 4);
+    a_.store(8, gpr_slot(x86::gpr_rip), scratch_b);
 }
 
 // With what the vCPU has of them in scratch_a.
@@ -113,11 +133,21 @@ void BlockTranslator::emit_far_stubs()
     const unsigned half = likely_half();
     for (const FarStub& s : far_) {
         around_.place_far(s.link, s.jump);
+        u8* no_slot = nullptr;
+        if (s.slot_window) {
+            a_.bind(s.slot_elsewhere);
+            move_page_window(s.slot_window, Access::read, s.at_slot);
+            no_slot = a_.jump();
+        }
         a_.bind(s.jump.displacement);
         a_.bind(s.other_context);
         a_.op(0x3b, 8, scratch_b, state_at(offset_context + (half ^ 1) * sizeof(u64)));
         a_.jump_if_to(cond_e, s.in_context);
         a_.bind(s.other_page);
+        if (s.slot_window) {
+            a_.bind(no_slot);
+            a_.bind(s.other_target);
+        }
         if (s.return_site)
             call_from_stub(s.return_site);
         rip_plus(scratch_a, s.in_page);
@@ -307,6 +337,7 @@ void BlockTranslator::come_back_to_page(bool within_page)
         a_.store(8, rip, scratch_b);
         pages_left_.push_back({elsewhere, a_.at()});
     } else {
+        around_.would_gain();
         a_.store(8, rip, scratch_a);
     }
 }

@@ -166,6 +166,7 @@ struct FarTarget {
     i16 patience = 0;
     u16 next_patience = 0;
     u32 target_page = 0;    // that knows of it, by its number; 0: none
+    u32 way_page = 0;    // likewise, with a jump on the way there
 };
 constexpr i32 least_patience = 16, most_patience = 1 << 14;
 

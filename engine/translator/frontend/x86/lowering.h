@@ -6,6 +6,7 @@
 #include "engine/cpu/x86/handlers.h"
 #include "engine/cpu/x86/insn.h"
 #include "engine/cpu/x86/soft_tlb.h"
+#include "engine/cpu/x86/state.h"
 
 namespace engine::translator {
 
@@ -49,6 +50,7 @@ struct Lowering {
 const Lowering* lowering_of(const x86::Insn& i, u32 mode);
 // sse.cpp
 bool sse_suits(const x86::Insn& i);
+bool computes_with_floats(const x86::Insn& i);    // x87's too
 bool is_masked_at_rdi(const x86::Insn& i);    // MASKMOVQ, MASKMOVDQU
 FlagUse sse_flags(const x86::Insn& i);
 MemoryUse sse_memory(const x86::Insn& i);
@@ -93,6 +95,11 @@ inline bool ends_block(const x86::Insn& i)
 inline bool may_leave_block(const x86::Insn& i)
 {
     return i.row->forms == x86::jcc_forms.data() || i.row->forms == &x86::sti_forms;
+}
+// Its operand is at RIP and a constant: `disp` from the start of its page.
+inline bool goes_by_rip(const x86::Insn& i)
+{
+    return i.memory() && i.base == x86::gpr_rip && i.index == x86::gpr_zero && i.address_size == 8 && i.segment < x86::fs;
 }
 inline bool in(x86::OpcodeMap map, const x86::Insn& i)
 {

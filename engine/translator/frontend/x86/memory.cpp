@@ -146,7 +146,7 @@ void BlockTranslator::access(const Insn& i)
     if (i.base == x86::rsp && !based(i) && size <= x86::TlbWindow::widest)
         window = offset_stack_window;
     else if (size <= x86::TlbWindow::widest)
-        window = window_here(memory.access, waits);
+        window = window_here(i, memory.access, waits);
     if (window && keeps_base(i)) {
         release_held();
         if (memory.aligned)
@@ -174,12 +174,15 @@ bool BlockTranslator::keeps_base(const Insn& i) const
     return in_64() && once && alone && !(plan_[now_].memory.aligned && i.disp & i32(plan_[now_].memory.size - 1));
 }
 
-// Of this instruction's own, in loops and where much time is spent. 0: none. With SMAP a supervisor's pages depend on AC.
-std::size_t BlockTranslator::window_here(Access access, WindowUse use)
+// Of a thread's data, or this instruction's own, in loops and where much time is spent. 0: none. With SMAP a supervisor's pages depend on AC.
+std::size_t BlockTranslator::window_here(const Insn& i, Access access, WindowUse use)
 {
     if (block_.mode & x86::mode_smap)
         return 0;
-    const unsigned number = around_.window(now_, access, use);
+    const bool of_thread = based(i) && i.base == x86::gpr_zero && i.index == x86::gpr_zero;
+    unsigned number = of_thread ? around_.thread_window(access) : 0;
+    if (!number)
+        number = around_.window(now_, access, use);
     return number ? site_window(number) : 0;
 }
 
@@ -207,22 +210,20 @@ WindowUse BlockTranslator::window_use(unsigned n) const
 unsigned BlockTranslator::page_window_of(const Insn& i, const MemoryUse& use)
 {
     const u32 in_page = u32(i.disp) & u32(page_mask);
-    const bool by_rip
-        = in_64() && i.memory() && i.base == x86::gpr_rip && i.index == x86::gpr_zero && i.address_size == 8 && !based(i);
-    if (!by_rip || in_page + use.size > page_size || (use.aligned && in_page % use.size) || block_.mode & x86::mode_smap)
+    if (!goes_by_rip(i) || in_page + use.size > page_size || (use.aligned && in_page % use.size) || block_.mode & x86::mode_smap)
         return 0;
     return around_.page_window(i.disp & ~i32(page_mask), use.access);
 }
 
-// The page's place in the host's memory into scratch_a. Where the jump that is returned goes the page's linear address is there.
+// The place in the host's memory of what lies `page` bytes from the page in scratch_b, into scratch_a. Where the jump that is
+// returned goes its linear address is in scratch_b.
 u8* BlockTranslator::look_at_page(unsigned number, i32 page)
 {
     const std::size_t window = site_window(number);
-    a_.load(8, scratch_a, gpr_slot(x86::gpr_rip));
-    a_.lea(8, scratch_a, Rm::at(scratch_a, page));
-    a_.op(0x3b, 8, scratch_a, window_at(window, offsetof(x86::TlbWindow, base)));
+    a_.lea(8, scratch_b, Rm::at(scratch_b, page));
+    a_.op(0x3b, 8, scratch_b, window_at(window, offsetof(x86::TlbWindow, base)));
     u8* const elsewhere = a_.jump_if(cond_ne);
-    a_.op(0x03, 8, scratch_a, window_at(window, offsetof(x86::TlbWindow, addend)));
+    a_.load(8, scratch_a, window_at(window, offsetof(x86::TlbWindow, host)));
     return elsewhere;
 }
 
@@ -231,14 +232,16 @@ void BlockTranslator::access_at_page(const Insn& i, unsigned number)
     const MemoryUse& use = plan_[now_].memory;
     spoil_flags();
     release_held();
+    a_.load(8, scratch_b, gpr_slot(x86::gpr_rip));
     u8* const elsewhere = look_at_page(number, i.disp & ~i32(page_mask));
     slow_.push_back({elsewhere, a_.at(), &i, use.access, u8(std::countr_zero(use.size)), 0, here_, u16(number)});
     operand_ = Rm::at(scratch_a, i.disp & i32(page_mask));
 }
 
-// Back with the page's place, or falls through with its linear address.
+// From there: back with the page's place, or falls through with its linear address in scratch_a.
 void BlockTranslator::move_page_window(unsigned number, Access access, const u8* back)
 {
+    a_.mov(scratch_a, scratch_b);
     a_.load_imm(scratch_b, number);
     a_.call_to(relative(thunks_.move_site_window[unsigned(access)]));
     a_.jump_if_to(cond_ae, back);

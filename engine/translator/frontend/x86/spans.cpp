@@ -152,13 +152,14 @@ void BlockTranslator::check_span(Span& s)
     const Access access = s.writes ? Access::write : Access::read;
     SlowSpan slow{{}, nullptr, around_.span_check(block_.insns[s.first], size, access), 0, here_, &s};
     if (s.page_window) {
+        a_.load(8, scratch_b, gpr_slot(x86::gpr_rip));
         slow.from[0] = look_at_page(s.page_window, s.low & ~i32(page_mask));
         slow.back = a_.at();
         return slow_spans_.push_back(slow);
     }
     effective_address(s.base, s.index, s.scale, s.low - s.base_there, scratch_a, address_size());
     slow.window_use = window_use(s.last);
-    slow.window = s.base == x86::rsp ? offset_stack_window : window_here(access, slow.window_use);
+    slow.window = s.base == x86::rsp ? offset_stack_window : window_here(block_.insns[s.first], access, slow.window_use);
     if (slow.window) {
         look_in_window(slow.window, size);
         slow.from[0] = a_.jump_if(cond_ae);

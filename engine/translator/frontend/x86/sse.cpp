@@ -104,6 +104,13 @@ bool is_masked_at_rdi(const Insn& i)
     return in(OpcodeMap::map_0f, i) && i.opcode == 0xf7 && i.row->traits & (x86::sse | x86::mmx | x86::avx);
 }
 
+bool computes_with_floats(const Insn& i)
+{
+    const bool sse = i.row->traits & (x86::sse | x86::avx), fma = (i.opcode & 0x0f) >= 6 && i.opcode >= 0x90 && i.opcode < 0xc0;
+    const bool arithmetic = i.opcode == 0x51 || (i.opcode >= 0x58 && i.opcode <= 0x5f && i.opcode != 0x5a && i.opcode != 0x5b);
+    return i.row->traits & x86::fpu || (sse && ((in(OpcodeMap::map_0f, i) && arithmetic) || (in(OpcodeMap::map_0f38, i) && fma)));
+}
+
 bool sse_suits(const Insn& i)
 {
     const auto& o = i.row->operands;

@@ -382,6 +382,8 @@ private:
         a_.op(0x03, 8, scratch_b, Rm::at(host::rax, table_of(access) + host_in_entry));
         a_.store(8, field(offsetof(x86::TlbWindow, addend)), scratch_b);
         a_.op(0x03, 8, scratch_a, Rm::of(scratch_b));
+        a_.load(8, scratch_b, Rm::at(host::rax, table_of(access) + host_in_entry));
+        a_.store(8, field(offsetof(x86::TlbWindow, host)), scratch_b);
     }
     void return_carry(bool set)
     {
