@@ -94,7 +94,7 @@ static i64 slot_of_jump(const Block& b)
     return alone && jumps && in_one_page ? last.disp : 0;
 }
 
-// Only a jump by what lies on a page that has windows.
+// Windows find the slot's page, so there is none where there are no windows.
 i64 CodeStore::slot_of_jump_at(u64 in_page)
 {
     if (!has_page_windows() || block_->mode & x86::mode_smap)
@@ -163,7 +163,7 @@ void CodeStore::complete_far_link(CodeUser& user, Block& b, u32 number)
     }
 }
 
-// `known`: the number of the page that last was.
+// From here on the user's jump of that number wants to hear of the page, and no longer of the one whose number is `known`.
 void CodeStore::used_by(Page& page, CodeUser& user, u32 number, u32& known)
 {
     if (std::exchange(known, page.number) != page.number)

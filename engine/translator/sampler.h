@@ -43,7 +43,7 @@ public:
     void were_useful(bool useful) { period_ = useful ? shortest : std::min(2 * period_, longest); }
 
 private:
-    static constexpr long shortest = 2'000'000, longest = 16'000'000;    // ns
+    static constexpr long shortest = 2'000'000, longest = 4'000'000;    // ns
     static constexpr u32 most_samples = 64;
 
     static void on_signal(int number, siginfo_t* info, void* context);
