@@ -251,7 +251,7 @@ bool CodeStore::look_at_samples(CodeUser& user, std::span<const u64> addresses, 
         if (b && b->code) {
             const bool may_become_busy = b->mode & x86::mode_user && gains_when_busy(*b) && !busy_.is_busy(*b);
             const bool becomes_busy = may_become_busy && busy_.samples_of(*b) >= least_samples && busy_.make_busy(*b);
-            const bool gives_up = windows_.give_up(*b, busy_.samples_of(*b), busy_.weight_of(*b), user.cpu.soft_tlb);
+            const bool gives_up = windows_.give_up(*b, busy_.weight_of(*b), user.cpu.soft_tlb);
             if (gives_up || becomes_busy)
                 translate_again(*b);
             any |= may_become_busy || gives_up;

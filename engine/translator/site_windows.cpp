@@ -78,12 +78,11 @@ void SiteWindows::clear()
     taken_ = first;
 }
 
-bool SiteWindows::give_up(const x86::Block& block, unsigned samples, unsigned weight, const SoftTlb& tlb)
+bool SiteWindows::give_up(const x86::Block& block, unsigned weight, const SoftTlb& tlb)
 {
-    // They cost a few thousandths of the block's time then, which is what a window saves at the least, or a tenth: a chain's saves
-    // half of it.
-    constexpr u32 most_for_a_sample = 1000, most_of_a_chain = 1 << 15;
-    const u32 most = std::min(most_for_a_sample * samples, x86::TlbWindow::most_misses);
+    // They cost a fiftieth of the block's time then, of which a window saves more, or a tenth: a chain's saves half of it.
+    constexpr u32 most_of_an_access = 4000, most_of_a_chain = 1 << 15;
+    const u32 most = std::min(most_of_an_access * weight, x86::TlbWindow::most_misses);
     const auto sites = sites_.find(&block);
     if (sites == sites_.end())
         return false;

@@ -97,7 +97,7 @@ TEST_F(BusyBlocksTest, windows_of_a_block_that_is_gone_are_had_again_when_all_ha
     const x86::Block &gone = keep(0x1000), &other = keep(0x2000);
     const unsigned window = windows.of(gone, 3, Access::read, WindowUse::access);
     tlb.sites[window].missed = x86::TlbWindow::most_misses;
-    EXPECT_TRUE(windows.give_up(gone, 100, 1, tlb));
+    EXPECT_TRUE(windows.give_up(gone, 100, tlb));
     windows.forget(gone);
     EXPECT_NE(windows.of(other, 3, Access::write, WindowUse::access), window);
     windows.reuse();
@@ -152,8 +152,8 @@ TEST_F(BusyBlocksTest, an_access_keeps_its_window_until_it_is_missed_too_often)
     EXPECT_EQ(windows.of(block, 3, Access::read, WindowUse::access), read);
     tlb.sites[read].missed = tlb.sites[in_loop].missed = x86::TlbWindow::most_misses;
     tlb.sites[write].missed = 1;
-    EXPECT_TRUE(windows.give_up(block, 1, 1, tlb));
-    EXPECT_FALSE(windows.give_up(block, 1, 1, tlb));
+    EXPECT_TRUE(windows.give_up(block, 1, tlb));
+    EXPECT_FALSE(windows.give_up(block, 1, tlb));
     EXPECT_EQ(windows.of(block, 3, Access::read, WindowUse::access), 0u);
     EXPECT_EQ(windows.of(block, 3, Access::write, WindowUse::access), write);
     EXPECT_EQ(windows.of(block, 4, Access::read, WindowUse::loop), in_loop);
@@ -165,11 +165,11 @@ TEST_F(BusyBlocksTest, a_chain_keeps_its_window_through_more_misses_but_not_thro
     const unsigned access = windows.of(block, 3, Access::read, WindowUse::access);
     const unsigned chain = windows.of(block, 4, Access::read, WindowUse::chain);
     tlb.sites[access].missed = tlb.sites[chain].missed = x86::TlbWindow::most_misses;
-    EXPECT_TRUE(windows.give_up(block, 100, 200, tlb));
+    EXPECT_TRUE(windows.give_up(block, 200, tlb));
     EXPECT_EQ(windows.of(block, 3, Access::read, WindowUse::access), 0u);
     EXPECT_EQ(windows.of(block, 4, Access::read, WindowUse::chain), chain);
     tlb.sites[chain].missed = 1000 * x86::TlbWindow::most_misses;
-    EXPECT_TRUE(windows.give_up(block, 100, 200, tlb));
+    EXPECT_TRUE(windows.give_up(block, 200, tlb));
     EXPECT_EQ(windows.of(block, 4, Access::read, WindowUse::chain), 0u);
 }
 
