@@ -159,6 +159,15 @@ TEST_F(BusyBlocksTest, an_access_keeps_its_window_until_it_is_missed_too_often)
     EXPECT_EQ(windows.of(block, 4, Access::read, WindowUse::loop), in_loop);
 }
 
+TEST_F(BusyBlocksTest, misses_are_weighed_by_the_time_of_the_samples)
+{
+    const x86::Block& block = keep(0x1000);
+    constexpr u32 misses = 5000;
+    tlb.sites[windows.of(block, 3, Access::read, WindowUse::access)].missed = misses;
+    EXPECT_FALSE(windows.give_up(block, 2, tlb));
+    EXPECT_TRUE(windows.give_up(block, 1, tlb));
+}
+
 TEST_F(BusyBlocksTest, a_chain_keeps_its_window_through_more_misses_but_not_through_any)
 {
     const x86::Block& block = keep(0x1000);

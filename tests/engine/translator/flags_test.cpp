@@ -6,27 +6,16 @@
 #include <vector>
 
 #include "engine/translator/x86_tier.h"
+#include "tests/engine/translator/code_bytes.h"
 #include "tests/engine/translator/long_mode.h"
 
 using namespace engine;
 
 namespace {
 
-using Bytes = std::vector<u8>;
-
 constexpr u64 code = 0x10000, elsewhere = 0x30000, operands = 0x50000, results = 0x60000, results_end = 0x180000,
               stack = 0x1e0000;
 constexpr unsigned rounds = 24, operand_sets = 256, operand_set = 32;
-
-Bytes operator+(Bytes a, const Bytes& b)
-{
-    a.insert(a.end(), b.begin(), b.end());
-    return a;
-}
-Bytes dword(u64 value)
-{
-    return {u8(value), u8(value >> 8), u8(value >> 16), u8(value >> 24)};
-}
 
 // Operands are in RAX, RBX and R12; [RBP] is the stack's, with a third one.
 std::vector<Bytes> makers()

@@ -29,10 +29,8 @@ struct LinkerStubs : LongPagedMachine {
     }
     static Bytes call(u64 from, u64 to) { return Bytes{0xe8} + dword(to - (from + 5)); }
     static Bytes add_edx(u32 value) { return Bytes{0x81, 0xc2} + dword(value); }
-    static Bytes store(u64 at, u64 value)
-    {
-        return Bytes{0xc7, 0x04, 0x25} + dword(at) + dword(value);
-    }    // mov dword [at], value
+    // mov dword [at], value
+    static Bytes store(u64 at, u64 value) { return Bytes{0xc7, 0x04, 0x25} + dword(at) + dword(value); }
     static Bytes map_again(u64 linear, u64 physical)
     {
         return store_entry(linear, physical | present_writable | global) + invlpg(linear);

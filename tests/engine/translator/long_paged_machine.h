@@ -5,20 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <initializer_list>
-#include <vector>
 
 #include "engine/translator/x86_tier.h"
 #include "tests/engine/cpu/x86/bare_machine.h"
+#include "tests/engine/translator/code_bytes.h"
 
 namespace engine {
-
-using Bytes = std::vector<u8>;
-
-inline Bytes operator+(Bytes a, const Bytes& b)
-{
-    a.insert(a.end(), b.begin(), b.end());
-    return a;
-}
 
 // The parameter: with the translator.
 struct LongPagedMachine : ::testing::TestWithParam<bool> {
@@ -74,7 +66,6 @@ struct LongPagedMachine : ::testing::TestWithParam<bool> {
     void write(u64 at, const Bytes& bytes) { std::memcpy(m.at(at), bytes.data(), bytes.size()); }
     void map(u64 linear, u64 physical) { put<u64>(table + (linear >> page_shift) * 8, physical | present_writable); }
 
-    static Bytes dword(u64 value) { return {u8(value), u8(value >> 8), u8(value >> 16), u8(value >> 24)}; }
     static Bytes set_edx(u64 value) { return Bytes{0xba} + dword(value); }
     // mov dword [], value
     static Bytes store_entry(u64 linear, u64 value)
@@ -84,8 +75,8 @@ struct LongPagedMachine : ::testing::TestWithParam<bool> {
     static Bytes invlpg(u64 linear) { return Bytes{0x0f, 0x01, 0x3c, 0x25} + dword(linear); }
     static Bytes load_cr3() { return Bytes{0xb8} + dword(tables) + Bytes{0x0f, 0x22, 0xd8}; }    // by way of EAX
     static Bytes stop() { return {0xe6, 0x80, 0xf4}; }    // out 80h, al; hlt
-    // mov ecx, times; L: call routines; dec ecx; jnz L. The program so far is `before`.
     static constexpr u32 rounds = 300;
+    // mov ecx, times; L: call routines; dec ecx; jnz L. The program so far is `before`.
     static Bytes call_often(const Bytes& before, std::initializer_list<u64> routines, u32 times = rounds)
     {
         Bytes code = before + Bytes{0xb9} + dword(times);

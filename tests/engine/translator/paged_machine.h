@@ -3,20 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include <vector>
-
 #include "engine/translator/x86_tier.h"
 #include "tests/engine/cpu/x86/bare_machine.h"
+#include "tests/engine/translator/code_bytes.h"
 
 namespace engine {
-
-using Bytes = std::vector<u8>;
-
-inline Bytes operator+(Bytes a, const Bytes& b)
-{
-    a.insert(a.end(), b.begin(), b.end());
-    return a;
-}
 
 // The parameter: with the translator.
 struct PagedMachine : ::testing::TestWithParam<bool> {
@@ -51,7 +42,6 @@ struct PagedMachine : ::testing::TestWithParam<bool> {
         put<u32>(in_table + (linear >> page_shift) * 4, u32(physical | present_writable));
     }
 
-    static Bytes dword(u64 value) { return {u8(value), u8(value >> 8), u8(value >> 16), u8(value >> 24)}; }
     static Bytes call(u64 from, u64 to) { return Bytes{0xe8} + dword(to - (from + 5)); }
     static Bytes jump(u64 from, u64 to) { return Bytes{0xe9} + dword(to - (from + 5)); }
     static Bytes set_ecx(u32 value) { return Bytes{0xb9} + dword(value); }
