@@ -26,7 +26,8 @@ public:
     // What all blocks of a mode on a page of code find so many bytes from that page on, which are a multiple of a page's. If
     // there are many, it is shared with others of programs or of the kernel, and of one kind of access.
     unsigned of_page(u64 host_page, u32 mode, i64 distance, x86::Access access);
-    // Those of a block that a vCPU missed so often, for samples of this weight together, that they don't pay. False: there were none.
+    // Those of a block that a vCPU missed so often, for samples of this weight together, that they don't pay. False: there were
+    // none.
     bool give_up(const x86::Block& block, unsigned weight, const x86::SoftTlb& tlb);
     // `to` is the same block from here on.
     void move(const x86::Block& from, const x86::Block& to);

@@ -174,7 +174,8 @@ bool BlockTranslator::keeps_base(const Insn& i) const
     return in_64() && once && alone && !(plan_[now_].memory.aligned && i.disp & i32(plan_[now_].memory.size - 1));
 }
 
-// Of a thread's data, or this instruction's own, in loops and where much time is spent. 0: none. With SMAP a supervisor's pages depend on AC.
+// Of a thread's data, or this instruction's own, in loops and where much time is spent. 0: none. With SMAP a supervisor's pages
+// depend on AC.
 std::size_t BlockTranslator::window_here(const Insn& i, Access access, WindowUse use)
 {
     if (block_.mode & x86::mode_smap)

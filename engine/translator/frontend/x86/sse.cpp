@@ -106,9 +106,11 @@ bool is_masked_at_rdi(const Insn& i)
 
 bool computes_with_floats(const Insn& i)
 {
-    const bool sse = i.row->traits & (x86::sse | x86::avx), fma = (i.opcode & 0x0f) >= 6 && i.opcode >= 0x90 && i.opcode < 0xc0;
-    const bool arithmetic = i.opcode == 0x51 || (i.opcode >= 0x58 && i.opcode <= 0x5f && i.opcode != 0x5a && i.opcode != 0x5b);
-    return i.row->traits & x86::fpu || (sse && ((in(OpcodeMap::map_0f, i) && arithmetic) || (in(OpcodeMap::map_0f38, i) && fma)));
+    const bool converts = i.opcode == 0x5a || i.opcode == 0x5b;
+    const bool arithmetic = i.opcode == 0x51 || (i.opcode >= 0x58 && i.opcode <= 0x5f && !converts);
+    const bool fused = i.opcode >= 0x96 && i.opcode <= 0xbf && (i.opcode & 0x0f) >= 6;
+    const bool of_vectors = (in(OpcodeMap::map_0f, i) && arithmetic) || (in(OpcodeMap::map_0f38, i) && fused);
+    return i.row->traits & x86::fpu || (of_vectors && i.row->traits & (x86::sse | x86::avx));
 }
 
 bool sse_suits(const Insn& i)
